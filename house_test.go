@@ -1,0 +1,237 @@
+// Package house_test holds the rules of the house: which package may lean on
+// which, and how big a thing may grow before it must be split. When a rule is in
+// the way, change the rule here, in its own commit, with the reason.
+package house_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/reeve-scheduler/reeve/ports"
+	"github.com/reeve-scheduler/reeve/ports/builtin"
+)
+
+const module = "github.com/reeve-scheduler/reeve/"
+
+// pure packages decide; they never act. Time, disk, wire and chance come in as
+// arguments, so that every decision can be replayed from a text file. Parsers and
+// rule engines from outside that do not act either are named in pureGuests.
+var pure = []string{
+	"ports", "ports/planfile", "ports/builtin",
+	"internal/fault", "internal/jobnet", "internal/run",
+}
+
+var pureGuests = []string{
+	"github.com/goccy/go-yaml", "github.com/goccy/go-yaml/ast", "github.com/goccy/go-yaml/lexer", "github.com/goccy/go-yaml/parser", "github.com/goccy/go-yaml/token",
+}
+
+var acting = []string{
+	"context", "crypto/rand", "database/sql", "log", "log/slog", "math/rand", "math/rand/v2",
+	"net", "net/http", "os", "os/exec", "sync", "syscall",
+}
+
+// mayImport lists, for each package that has a restriction, everything of ours it
+// may lean on. A package that is missing here may lean on nothing of ours.
+var mayImport = map[string][]string{
+	"ports":                      {},
+	"ports/planfile":             {"ports"},
+	"ports/builtin":              {"ports", "ports/planfile"},
+	"internal/fault":             {},
+	"internal/jobnet":            {"internal/fault"},
+	"internal/run":               {"internal/jobnet", "internal/fault"},
+	"internal/jobfile":           {"internal/jobnet", "internal/fault"},
+	"internal/wire":              {"internal/fault"},
+	"internal/socket":            {"ports", "internal/fault"}, // the only package that opens TCP and UDP sockets
+	"internal/socket/sockettest": {"internal/socket", "ports", "ports/builtin", "ports/planfile"},
+	"internal/identity":          {"internal/fault"},
+	"internal/access":            {"internal/fault"},
+	"internal/link":              {"internal/identity", "internal/fault"}, // never wire: a link carries calls, it does not read them
+	"internal/store":             {"internal/jobnet", "internal/run", "internal/fault", "ports"},
+	"internal/store/storetest":   {"internal/store", "internal/run", "internal/jobnet", "internal/jobfile"},
+	"internal/store/sqlite":      {"internal/store", "internal/run", "internal/fault"},
+	"internal/executor":          {"internal/fault"},
+	"internal/keeper":            {"internal/executor", "internal/wire", "internal/fault"},
+	"internal/engine":            {"internal/jobnet", "internal/run", "internal/store", "internal/fault"},
+	"internal/fleet":             {"internal/link", "internal/run", "internal/wire", "internal/fault"}, // never engine: the two meet in server
+	"internal/agent":             {"internal/identity", "internal/keeper", "internal/link", "internal/wire", "internal/fault"},
+	"internal/api":               {"internal/access", "internal/fault"}, // never store: it asks through interfaces it owns
+	"internal/console":           {"internal/api", "internal/access", "internal/console/graph", "internal/fault"},
+	"internal/console/graph":     {},
+	"internal/domain": { // what people and programs ask: api.Service over store, engine and fleet
+		"internal/access", "internal/api", "internal/engine", "internal/fleet", "internal/identity", "internal/jobfile", "internal/jobnet",
+		"internal/run", "internal/store", "internal/wire", "internal/fault", "ports",
+	},
+	"internal/server": {
+		"internal/access", "internal/api", "internal/console", "internal/domain", "internal/engine", "internal/fleet", "internal/identity",
+		"internal/jobfile", "internal/jobnet", "internal/link", "internal/socket", "internal/store", "internal/store/sqlite", "internal/wire",
+		"internal/fault", "ports",
+	},
+	"internal/cli": {
+		"internal/agent", "internal/api", "internal/identity", "internal/jobfile", "internal/keeper", "internal/server", "internal/socket",
+		"internal/fault", "ports", "ports/builtin",
+	},
+	"internal/docs": {}, // tests only
+	"cmd/reeve":     {"internal/cli"},
+	"test/bench":    {"internal/api"}, // it asks a real server what a program would ask
+}
+
+const maxChain = 10 // the longest walk from main to a package that leans on nothing
+
+func TestHouseRules(t *testing.T) {
+	imports := ours(t)
+
+	for pkg, deps := range imports {
+		for _, dep := range deps {
+			if own, ok := strings.CutPrefix(dep, module); ok {
+				if !slices.Contains(mayImport[pkg], own) {
+					t.Errorf("%s must not import %s", pkg, own)
+				}
+			} else if slices.Contains(pure, pkg) && (slices.Contains(acting, dep) || strings.Contains(dep, ".") && !slices.Contains(pureGuests, dep)) {
+				t.Errorf("%s is pure and must not import %s", pkg, dep)
+			}
+		}
+		if _, ok := mayImport[pkg]; !ok {
+			t.Errorf("%s has no place in the house: add it to mayImport", pkg)
+		}
+	}
+
+	var walk func(pkg string) int
+	walk = func(pkg string) int {
+		deepest := 0
+		for _, dep := range imports[pkg] {
+			if own, ok := strings.CutPrefix(dep, module); ok {
+				deepest = max(deepest, walk(own))
+			}
+		}
+		return deepest + 1
+	}
+	if got := walk("cmd/reeve"); got > maxChain {
+		t.Errorf("longest import chain is %d, want at most %d", got, maxChain)
+	} else {
+		t.Logf("longest import chain: %d", got)
+	}
+}
+
+// ours returns the direct imports of each package of this module, tests aside.
+// It reads the files itself: go test only notices a changed file, and so runs
+// this test again instead of answering from its cache, if the test opened it.
+func ours(t *testing.T) map[string][]string {
+	t.Helper()
+
+	imports := map[string][]string{}
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		pkg := filepath.ToSlash(filepath.Dir(path))
+		imports[pkg] = slices.Grow(imports[pkg], len(file.Imports)) // a package without imports still counts
+		for _, spec := range file.Imports {
+			imports[pkg] = append(imports[pkg], strings.Trim(spec.Path.Value, `"`))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return imports
+}
+
+// opensSockets names what opens TCP or UDP sockets in the standard library, by package.
+var opensSockets = map[string][]string{
+	"net":      {"Listen", "ListenTCP", "ListenUDP", "ListenPacket", "ListenMulticastUDP", "Dial", "DialTCP", "DialUDP", "DialTimeout", "DialIP", "ListenIP", "Dialer", "ListenConfig"},
+	"tls":      {"Listen", "Dial", "DialWithDialer", "Dialer"},
+	"http":     {"ListenAndServe", "ListenAndServeTLS", "Get", "Post", "PostForm", "Head", "DefaultClient", "DefaultTransport"},
+	"httptest": {"NewServer", "NewTLSServer", "NewUnstartedServer"},
+}
+
+// unixOnly are the files outside internal/socket that open sockets, all of them Unix sockets; each says "unix" where it does.
+var unixOnly = []string{"internal/cli/connect.go", "internal/keeper/client.go"}
+
+// TestSockets holds the promise that every socket comes from the compiled plan: no package but internal/socket
+// opens TCP or UDP sockets. Programs under test/ are peers of Reeve, not part of it.
+func TestSockets(t *testing.T) {
+	eachFile(t, func(path string, file *ast.File, fset *token.FileSet) {
+		if strings.HasPrefix(path, "internal/socket/") || strings.HasPrefix(path, "test/") {
+			return
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			pkg, ok := sel.X.(*ast.Ident)
+			if !ok || !slices.Contains(opensSockets[pkg.Name], sel.Sel.Name) {
+				return true
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if slices.Contains(unixOnly, path) && strings.Contains(string(text), `"unix"`) {
+				return true
+			}
+			t.Errorf("%s: %s.%s: only internal/socket opens sockets", fset.Position(n.Pos()), pkg.Name, sel.Sel.Name)
+			return true
+		})
+	})
+}
+
+// TestPortLiterals: no number of the built-in plan stands in Go code; it is asked of the compiled plan.
+func TestPortLiterals(t *testing.T) {
+	plan, err := builtin.Load("default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	numbers := map[string]bool{}
+	for instance := range 10 {
+		compiled, _ := ports.Compile(plan, ports.Inventory{}, instance)
+		for _, c := range compiled.Claims {
+			if c.Binds {
+				numbers[strconv.Itoa(int(c.Port))] = true
+			}
+		}
+	}
+	if len(numbers) < 10 {
+		t.Fatalf("the default plan has the ports %v; want ten instances", numbers)
+	}
+	eachFile(t, func(path string, file *ast.File, fset *token.FileSet) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.INT && numbers[lit.Value] {
+				t.Errorf("%s: the port %s stands in code; ask the compiled plan", fset.Position(n.Pos()), lit.Value)
+			}
+			return true
+		})
+	})
+}
+
+// eachFile parses every Go file of this module, tests aside.
+func eachFile(t *testing.T, f func(path string, file *ast.File, fset *token.FileSet)) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		fset := token.NewFileSet()
+		file, err := parser.ParseFile(fset, path, nil, 0)
+		if err != nil {
+			return err
+		}
+		f(filepath.ToSlash(path), file, fset)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,203 @@
+// Package agent answers: how do a server's orders reach the keeper of this host, and its reports and output the server?
+//
+// An agent is the node on a host where jobs run. It starts nothing itself: the keeper beside it does, and remembers.
+// So the agent may end or be cut off at any instant; what it holds in memory, the keeper tells again.
+//
+//	server ══ link ══ commands ──▶ commander ──(inputs? fetcher ◀── cache)──▶ keeper
+//	                  reports  ◀── reporter  ◀──(artifacts first)──────────── journal
+//	                  output   ◀── outputSender ◀──────────────────────────── spools
+//	                  heartbeat ◀─▶ session ── tenure, mark ────────────────▶ keeper
+package agent
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/reeve-scheduler/reeve/internal/fault"
+	"github.com/reeve-scheduler/reeve/internal/identity"
+	"github.com/reeve-scheduler/reeve/internal/keeper"
+	"github.com/reeve-scheduler/reeve/internal/link"
+	"github.com/reeve-scheduler/reeve/internal/wire"
+)
+
+// agent is one running agent: its parts, put together.
+type agent struct {
+	cfg         Config
+	folder      *folder
+	incarnation int64
+	member      *member
+	joiner      *joiner
+	up          *uplink
+	minder      *minder
+	commander   *commander
+	fetcher     *fetcher
+	reporter    *reporter
+	output      *outputSender
+	dialer      *link.Dialer
+}
+
+// Run is an agent: it joins where it has not yet, finds or starts its keeper, and serves its domain until ctx ends.
+// Then it returns nil at once; the keeper and its jobs go on. What prevents the start is returned as a fault.
+func Run(ctx context.Context, cfg Config) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	folder, err := openFolder(cfg.Data)
+	if err != nil {
+		return err
+	}
+	defer folder.close()
+	a := &agent{cfg: cfg, folder: folder}
+	if err := a.open(ctx); err != nil {
+		return err
+	}
+	return a.run(ctx)
+}
+
+// open does what must succeed before anything is served.
+func (a *agent) open(ctx context.Context) error {
+	var err error
+	if a.incarnation, err = a.folder.raiseIncarnation(); err != nil {
+		return err
+	}
+	if a.member, err = openMember(a.folder); err != nil {
+		return err
+	}
+	a.joiner = &joiner{member: a.member, dial: a.cfg.Dial, now: a.cfg.Now, log: a.cfg.Log}
+	if err := a.join(ctx); err != nil {
+		return err
+	}
+	cached, err := openCache(a.folder.file(cacheFolder), a.cfg.Cache, a.cfg.Reserve, a.cfg.Now)
+	if err != nil {
+		return err
+	}
+	a.build(cached)
+	return a.minder.open(ctx, a.cfg.Version)
+}
+
+// join makes the agent a member where it is none, and holds a token that it no longer needs against what it is.
+func (a *agent) join(ctx context.Context) error {
+	token, given, err := readToken(a.cfg.Join, a.cfg.JoinFile)
+	if a.member.joined() && errors.Is(err, os.ErrNotExist) {
+		given, err = false, nil
+	}
+	if err != nil {
+		return err
+	}
+	if given {
+		err = a.joiner.join(ctx, token, a.cfg.Name)
+	} else if !a.member.joined() {
+		err = fault.New(fault.Unauthenticated, "this agent has not joined a domain",
+			"on the server: reeve token create agent NAME; then start it with --join TOKEN")
+	}
+	if err != nil {
+		return err
+	}
+	own, err := a.member.own()
+	if err != nil {
+		return err
+	}
+	if a.cfg.Name != "" && a.cfg.Name != own.Identity.Name {
+		return fault.New(fault.Conflict, "this data folder belongs to the agent "+own.Identity.Name+", not to "+a.cfg.Name,
+			"give the new agent a data folder of its own")
+	}
+	if len(a.cfg.Addresses) > 0 && !slices.Equal(a.cfg.Addresses, a.member.addresses()) {
+		return a.member.meet(a.cfg.Addresses)
+	}
+	return nil
+}
+
+// build connects the parts.
+func (a *agent) build(cached *cache) {
+	log := a.cfg.Log
+	a.up = newUplink()
+	a.reporter = newReporter(a.up, log)
+	a.output = newOutputSender(a.up, log)
+	a.minder = newMinder(a.folder.path, a.cfg.Keeper, log)
+	a.minder.reports, a.minder.sizes, a.minder.safe = a.reporter.in, a.output.grown, a.output.safe
+	a.fetcher = newFetcher(a.up, cached, log)
+	a.fetcher.keeper, a.fetcher.inputs = a.minder.starter, a.minder.inputs
+	a.commander = &commander{keeper: a.minder.starter, mark: a.minder.mark, fetch: a.fetcher, begun: a.minder.begun, disk: a.disk, log: log}
+	a.output.open, a.output.forget = a.minder.spool, a.minder.forget
+	uploads := &uploader{folder: a.minder.artifacts, log: log}
+	a.reporter.ack, a.reporter.amend, a.reporter.upload = a.minder.ack, a.fetcher.explain, uploads.upload
+	a.reporter.acked = func(r wire.Report) {
+		a.output.reported(r)
+		if r.Kind != wire.Started {
+			a.fetcher.settled(r.Attempt)
+		}
+	}
+	a.dialer = &link.Dialer{
+		Addresses: a.dialling,
+		Dial:      a.cfg.Dial,
+		TLS:       a.tls,
+		Backoff:   a.cfg.Backoff,
+		Options:   link.Options{Handler: a.handler(), Timing: a.cfg.Timing, Log: log},
+	}
+}
+
+// run serves until ctx ends.
+func (a *agent) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	own, err := a.member.own()
+	if err != nil {
+		return err
+	}
+	a.cfg.Log.Info("agent runs", slog.String("identity", own.Identity.String()), slog.Int64("incarnation", a.incarnation), slog.Int("slots", a.cfg.Slots))
+	for _, part := range []func(context.Context) error{
+		a.minder.Run, a.reporter.Run, a.output.Run, a.fetcher.Run, a.renew, a.slim,
+		func(ctx context.Context) error { return a.dialer.Run(ctx, a.session) },
+	} {
+		group.Go(func() error { return part(ctx) })
+	}
+	return group.Wait()
+}
+
+// dialling returns where the next round of dials goes, and tells why the last one was in vain where that is news.
+func (a *agent) dialling() []string {
+	if s := a.dialer.State(); s.Err != nil && s.Rounds <= 1 {
+		a.cfg.Log.Warn("no server is linked; jobs go on, and it is dialled again", slog.Any("error", s.Err))
+	}
+	return a.member.addresses()
+}
+
+// tls returns the configuration of one dial: only servers of the agent's own domain may answer.
+func (a *agent) tls() *tls.Config {
+	domain := ""
+	if own, err := a.member.own(); err == nil {
+		domain = own.Identity.Domain
+	}
+	return identity.Endpoint{
+		Own: a.member.own, Domain: domain, Expect: []identity.Role{identity.RoleServer}, Now: a.cfg.Now,
+	}.ClientConfig()
+}
+
+const (
+	slimFirst = 3 * time.Second // after the start
+	slimEvery = time.Minute     // where something has run since
+)
+
+// slim gives memory back once the start is over, and after times of work.
+func (a *agent) slim(ctx context.Context) error {
+	a.minder.asked.Store(true)
+	timer := time.NewTimer(slimFirst)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		}
+		if a.minder.running() == 0 && a.minder.asked.Swap(false) {
+			keeper.Slim()
+		}
+		timer.Reset(slimEvery)
+	}
+}

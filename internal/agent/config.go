@@ -1,0 +1,78 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/fault"
+	"github.com/reeve-scheduler/reeve/internal/identity"
+	"github.com/reeve-scheduler/reeve/internal/link"
+)
+
+// Config is what an agent is started with.
+type Config struct {
+	Data     string // data folder; made where it is missing (0700)
+	Name     string // must be the token's where both are given; empty: the token's, or the one that it joined with
+	Join     string // token; not needed once joined
+	JoinFile string // file that holds the token; may be gone once joined
+
+	// Addresses of servers, HOST:PORT, in the order to try; empty: those of the token.
+	Addresses []string
+	// Dial opens a connection to a server: internal/socket does it, by the link's flow of the plan.
+	Dial     func(ctx context.Context, address string) (net.Conn, error)
+	PlanHash string // of the compiled plan
+	Slots    int    // attempts at once
+	Cache    int64  // bytes of artifacts kept for the next attempt that needs them
+	Reserve  int64  // bytes of the disk below which nothing new is started
+
+	Keeper  Keeper
+	Timing  link.Timing
+	Backoff link.Backoff
+	Version string
+	Facts   map[string]string // said of the host, beside those that the agent finds out
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Keeper says how a keeper is started where none answers.
+type Keeper struct {
+	Exe  string   // program
+	Args []string // its arguments, those that name the data folder included
+}
+
+// Default returns a Config with what has a default. The data folder, Dial and the keeper's program have none.
+func Default() Config {
+	return Config{
+		Slots: 4 * runtime.NumCPU(), Cache: 1 << 30, Reserve: 8 << 20,
+		Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+const maxSlots = 10_000
+
+// Validate says everything that is wrong with the configuration itself, as fault.Invalid.
+func (c Config) Validate() error {
+	bad := func(format string, args ...any) error { return fault.Newf(fault.Invalid, format, args...) }
+	switch {
+	case c.Data == "":
+		return fault.New(fault.Invalid, "the agent has no data folder", "name one with --data")
+	case c.Slots < 1 || c.Slots > maxSlots:
+		return bad("slots: %d, expected 1 to %d", c.Slots, maxSlots)
+	case c.Cache < 0 || c.Reserve < 0:
+		return bad("cache and reserve: %d and %d bytes, expected no less than 0", c.Cache, c.Reserve)
+	case c.Join != "" && c.JoinFile != "":
+		return fault.New(fault.Invalid, "two join tokens are given", "give --join or --join-file")
+	case c.Keeper.Exe == "" || c.Dial == nil || c.Now == nil || c.Log == nil:
+		return bad("the keeper's program, Dial, Now and Log must be given")
+	}
+	if c.Name != "" {
+		if err := identity.CheckName(c.Name); err != nil {
+			return fmt.Errorf("name: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,262 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/reeve-scheduler/reeve/internal/agent"
+	"github.com/reeve-scheduler/reeve/internal/fault"
+	"github.com/reeve-scheduler/reeve/internal/keeper"
+	"github.com/reeve-scheduler/reeve/internal/server"
+	"github.com/reeve-scheduler/reeve/internal/socket"
+)
+
+func openFile(path string) (io.ReadCloser, error) { return os.Open(path) }
+
+// env overlays environment variables on a flag that was not given.
+func env(c *cobra.Command, flag, variable string) error {
+	value := os.Getenv(variable)
+	if value == "" || c.Flags().Changed(flag) {
+		return nil
+	}
+	if err := c.Flags().Set(flag, value); err != nil {
+		return fault.Newf(fault.Invalid, "%s is %q: %v", variable, value, err)
+	}
+	return nil
+}
+
+// serverFlags are those of the contract; each goes before the environment, the file and the default.
+type serverFlags struct {
+	config, plan, inventory, domain string
+	data                            string
+	instance                        int
+	bind, advertise                 []string
+	check                           bool
+}
+
+func (a *app) serverCommand() *cobra.Command {
+	var f serverFlags
+	c := &cobra.Command{
+		Use: "server --data DIR", Short: "run a server", Args: cobra.NoArgs,
+		Long: "Run a server: it decides, keeps the store, and serves API, console and the agents' links.\n\n" + exitHelp,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := f.load(c)
+			if err != nil {
+				return err
+			}
+			if f.check {
+				if _, err := compilePlan(cfg.Plan, cfg.Instance); err != nil {
+					return err
+				}
+				fmt.Fprintln(a.out, "the configuration is good")
+				return nil
+			}
+			slacken()
+			return a.serve(c.Context(), cfg)
+		},
+	}
+	fl := c.Flags()
+	fl.StringVar(&f.data, "data", "", "data folder (REEVE_DATA)")
+	fl.StringVar(&f.config, "config", "", "configuration file (REEVE_CONFIG)")
+	fl.StringVar(&f.plan, "plan", "", "port plan: a built-in name or a file (REEVE_PLAN)")
+	fl.StringVar(&f.inventory, "inventory", "", "inventory file; not used by this version (REEVE_INVENTORY)")
+	fl.IntVar(&f.instance, "instance", 0, "instance of the plan (REEVE_INSTANCE)")
+	fl.StringSliceVar(&f.bind, "bind", nil, "address to listen on; may be given several times (REEVE_BIND)")
+	fl.StringSliceVar(&f.advertise, "advertise", nil, "HOST[:PORT] at which it is found; several times (REEVE_ADVERTISE)")
+	fl.StringVar(&f.domain, "domain", "", "name of the domain, at the first start (REEVE_DOMAIN)")
+	fl.BoolVar(&f.check, "check", false, "check the configuration and end")
+	return c
+}
+
+// load puts the configuration together: flag, environment, file, default.
+func (f *serverFlags) load(c *cobra.Command) (server.Config, error) {
+	cfg := server.Default()
+	for flag, variable := range map[string]string{
+		"data": "REEVE_DATA", "config": "REEVE_CONFIG", "plan": "REEVE_PLAN", "inventory": "REEVE_INVENTORY",
+		"instance": "REEVE_INSTANCE", "bind": "REEVE_BIND", "advertise": "REEVE_ADVERTISE", "domain": "REEVE_DOMAIN",
+	} {
+		if err := env(c, flag, variable); err != nil {
+			return cfg, err
+		}
+	}
+	if f.config != "" {
+		if err := server.Load(&cfg, f.config); err != nil {
+			return cfg, err
+		}
+	}
+	changed := c.Flags().Changed
+	if changed("plan") {
+		cfg.Plan = f.plan
+	}
+	if changed("inventory") {
+		cfg.Inventory = f.inventory
+	}
+	if changed("instance") {
+		cfg.Instance = f.instance
+	}
+	if changed("bind") {
+		cfg.Bind = f.bind
+	}
+	if changed("advertise") {
+		cfg.Advertise = f.advertise
+	}
+	if changed("domain") {
+		cfg.Domain = f.domain
+	}
+	cfg.Data = f.data
+	return cfg, cfg.Validate()
+}
+
+func (a *app) serve(ctx context.Context, cfg server.Config) error {
+	compiled, err := compilePlan(cfg.Plan, cfg.Instance)
+	if err != nil {
+		return err
+	}
+	e := server.Env{Plan: compiled, Version: version(), Log: logger(a.errs, cfg.Log.Level, cfg.Log.Format), Now: time.Now, Rand: rand.Reader}
+	if f, ok := a.errs.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		e.Secret = func(user, password string) {
+			fmt.Fprintf(f, "\n  first administrator: %s\n  password:            %s\n  (shown once; change it with `reeve user password %s`)\n\n", user, password, user)
+		}
+	}
+	s, err := server.Open(ctx, cfg, e)
+	if err != nil {
+		return err
+	}
+	notify("READY=1")
+	return s.Run(ctx)
+}
+
+func logger(w io.Writer, level, format string) *slog.Logger {
+	var l slog.Level
+	_ = l.UnmarshalText([]byte(level)) // checked by Validate
+	options := &slog.HandlerOptions{Level: l}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// notify tells systemd, where it started us, that we are ready.
+func notify(state string) {
+	path := os.Getenv("NOTIFY_SOCKET")
+	if path == "" {
+		return
+	}
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return
+	}
+	defer conn.Close() // the message is out, or nobody listens
+	_, _ = conn.Write([]byte(state))
+}
+
+func (a *app) agentCommand() *cobra.Command {
+	cfg := agent.Default()
+	var plan, level, format, bind string
+	var instance int
+	var enrol bool
+	c := &cobra.Command{
+		Use: "agent --data DIR [--join TOKEN]", Short: "run an agent", Args: cobra.NoArgs,
+		Long: "Run an agent: the node on a host where jobs run. It dials its servers and listens on nothing.\n\n" + exitHelp,
+		RunE: func(c *cobra.Command, _ []string) error {
+			for flag, variable := range map[string]string{
+				"data": "REEVE_DATA", "join": "REEVE_JOIN", "join-file": "REEVE_JOIN_FILE", "slots": "REEVE_SLOTS", "plan": "REEVE_PLAN", "instance": "REEVE_INSTANCE", "bind": "REEVE_BIND",
+			} {
+				if err := env(c, flag, variable); err != nil {
+					return err
+				}
+			}
+			switch {
+			case enrol:
+				return fault.New(fault.Invalid, "--enrol is for plans in which only the server dials", "the default plan lets agents dial: use --join TOKEN")
+			case bind != "":
+				return fault.New(fault.Invalid, "--bind is for plans in which an agent listens", "agents of the default plan listen on nothing")
+			}
+			compiled, err := compilePlan(plan, instance)
+			if err != nil {
+				return err
+			}
+			slacken()
+			if cfg.Data == "" {
+				return fault.New(fault.Invalid, "the agent has no data folder", "give --data or REEVE_DATA")
+			}
+			if cfg.Data, err = filepath.Abs(cfg.Data); err != nil {
+				return fmt.Errorf("finding the data folder: %w", err)
+			}
+			exe, err := os.Executable()
+			if err != nil {
+				return fmt.Errorf("finding this program: %w", err)
+			}
+			sockets := socket.New(compiled, socket.As("agent"))
+			cfg.Dial = func(ctx context.Context, address string) (net.Conn, error) {
+				return sockets.Dial(ctx, linkService, address)
+			}
+			cfg.PlanHash, cfg.Version = compiled.Hash, version()
+			cfg.Keeper = agent.Keeper{Exe: exe, Args: []string{"keeper", "--data", cfg.Data}}
+			cfg.Log = logger(a.errs, level, format)
+			cfg.Facts = runAsWarning(cfg)
+			return agent.Run(c.Context(), cfg)
+		},
+	}
+	fl := c.Flags()
+	fl.StringVar(&cfg.Data, "data", "", "data folder (REEVE_DATA)")
+	fl.StringVar(&cfg.Join, "join", "", "join token, at the first start (REEVE_JOIN)")
+	fl.StringVar(&cfg.JoinFile, "join-file", "", "file that holds the join token (REEVE_JOIN_FILE)")
+	fl.IntVar(&cfg.Slots, "slots", cfg.Slots, "attempts at once (REEVE_SLOTS)")
+	fl.StringVar(&plan, "plan", "default", "port plan: a built-in name or a file (REEVE_PLAN)")
+	fl.IntVar(&instance, "instance", 0, "instance of the plan (REEVE_INSTANCE)")
+	fl.StringVar(&bind, "bind", "", "address to listen on, where the plan lets the server dial (REEVE_BIND)")
+	fl.BoolVar(&enrol, "enrol", false, "wait for a server that dials, where the plan has it so")
+	fl.StringVar(&level, "log-level", "info", "debug, info, warn or error")
+	fl.StringVar(&format, "log-format", "text", "text or json")
+	return c
+}
+
+// runAsWarning warns of an agent that runs all jobs as root, in its log and, as a fact, at the server.
+func runAsWarning(cfg agent.Config) map[string]string {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	if _, err := os.Lstat(allowFile(cfg.Data)); !errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	const warning = "it runs as root and has no allow file: jobs without run_as run as root"
+	cfg.Log.Warn(warning, slog.String("file", allowFile(cfg.Data)))
+	return map[string]string{"warning.run_as": warning}
+}
+
+// allowFile is the file that says who may run as whom on this host.
+func allowFile(data string) string {
+	if path := os.Getenv("REEVE_ALLOW"); path != "" {
+		return path
+	}
+	return filepath.Join(data, "run-as.yaml")
+}
+
+func (a *app) keeperCommand() *cobra.Command {
+	cfg := keeper.Config{Version: version()}
+	c := &cobra.Command{
+		Use: "keeper --data DIR", Short: "keep the attempts of an agent (started by the agent)", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if cfg.Allow == "" {
+				cfg.Allow = allowFile(cfg.Data)
+			}
+			cfg.Log = logger(a.errs, "info", "text")
+			return keeper.Run(c.Context(), cfg)
+		},
+	}
+	c.Flags().StringVar(&cfg.Data, "data", "", "the agent's data folder")
+	c.Flags().StringVar(&cfg.Allow, "allow", "", "the file that says who may run as whom; default: run-as.yaml in the data folder (REEVE_ALLOW)")
+	return c
+}

@@ -1,0 +1,240 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/fault"
+	"github.com/reeve-scheduler/reeve/internal/jobfile"
+)
+
+func (a *app) netCommand() *cobra.Command {
+	c := a.dataFlag(&cobra.Command{Use: "net", Short: "definitions: validate, apply, show"})
+	c.AddCommand(a.netValidate(), a.netApply(), a.netList(), a.netShow(), a.netExport(), a.netSchema())
+	return c
+}
+
+const maxDefinition = 4 << 20
+
+// readDefinition reads a file, or standard input for "-".
+func (a *app) readDefinition(path string) (string, []byte, error) {
+	in := a.in
+	name := "<stdin>"
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return "", nil, fault.Wrap(fault.Invalid, "reading a definition", err)
+		}
+		defer f.Close() // read only
+		in, name = f, path
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxDefinition+1))
+	if err != nil {
+		return "", nil, fault.Wrap(fault.Invalid, "reading "+name, err)
+	}
+	if len(text) > maxDefinition {
+		return "", nil, fault.Newf(fault.Invalid, "%s is larger than %d bytes", name, maxDefinition)
+	}
+	return name, text, nil
+}
+
+// validated is what `net validate -o json` prints for a file.
+type validated struct {
+	File     string          `json:"file"`
+	Nets     []string        `json:"nets"`
+	Mistakes []fault.Mistake `json:"mistakes"`
+}
+
+func (a *app) netValidate() *cobra.Command {
+	return &cobra.Command{
+		Use: "validate FILE…", Short: "check definitions, without a server", Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			var results []validated
+			var all fault.Mistakes
+			for _, path := range args {
+				name, text, err := a.readDefinition(path)
+				if err != nil {
+					return err
+				}
+				v := validated{File: name, Nets: []string{}, Mistakes: []fault.Mistake{}}
+				nets, err := jobfile.Parse(name, text)
+				mistakes, ok := mistakesOf(err)
+				if err != nil && !ok {
+					return err
+				}
+				for i := range nets {
+					v.Nets = append(v.Nets, nets[i].Name)
+				}
+				v.Mistakes = append(v.Mistakes, mistakes...)
+				all = append(all, mistakes...)
+				results = append(results, v)
+			}
+			if a.output != "table" {
+				if err := a.print(results, nil); err != nil {
+					return err
+				}
+				if len(all) > 0 {
+					return &exitError{2}
+				}
+				return nil
+			}
+			if len(all) > 0 {
+				return all
+			}
+			for _, v := range results {
+				fmt.Fprintf(a.out, "%s: %d nets, no mistakes\n", v.File, len(v.Nets))
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) netApply() *cobra.Command {
+	var dryRun bool
+	c := &cobra.Command{
+		Use: "apply FILE…", Short: "store definitions as new versions; shows the difference", Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			result := api.ApplyResult{DryRun: dryRun, Nets: []api.Applied{}}
+			for _, path := range args {
+				name, text, err := a.readDefinition(path)
+				if err != nil {
+					return err
+				}
+				one, err := client.ApplyNets(c.Context(), name, text, dryRun)
+				if err != nil {
+					return err
+				}
+				result.Nets = append(result.Nets, one.Nets...)
+			}
+			if a.output != "table" {
+				return a.print(result, nil)
+			}
+			for _, n := range result.Nets {
+				would := ""
+				if dryRun && n.Change != "unchanged" {
+					would = "would be "
+				}
+				fmt.Fprintf(a.out, "%s: %s%s (version %d)\n", n.Name, would, n.Change, n.Version)
+				if n.Diff != "" {
+					fmt.Fprint(a.out, indent(n.Diff))
+				}
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "only show the difference")
+	return c
+}
+
+func indent(text string) string {
+	var b bytes.Buffer
+	for l := range bytes.Lines([]byte(text)) {
+		fmt.Fprintf(&b, "  %s\n", printable(string(bytes.TrimRight(l, "\n"))))
+	}
+	return b.String()
+}
+
+func (a *app) netList() *cobra.Command {
+	var folder string
+	c := &cobra.Command{
+		Use: "list", Short: "list nets with their last run", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			nets, err := client.ListNets(c.Context(), folder)
+			if err != nil {
+				return err
+			}
+			return a.print(nets, func(w io.Writer) {
+				line(w, "NAME", "VERSION", "JOBS", "LAST RUN", "STATE", "DESCRIPTION")
+				for _, n := range nets {
+					last, state := "", ""
+					if n.LastRun != nil {
+						last, state = n.LastRun.ID, n.LastRun.State
+					}
+					line(w, n.Name, n.Version, n.Jobs, last, state, n.Description)
+				}
+			})
+		},
+	}
+	c.Flags().StringVar(&folder, "folder", "", "only nets below this folder")
+	return c
+}
+
+func (a *app) netShow() *cobra.Command {
+	var version int
+	c := &cobra.Command{
+		Use: "show NET", Short: "show a net", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			n, err := client.Net(c.Context(), args[0], version)
+			if err != nil {
+				return err
+			}
+			return a.print(n, func(w io.Writer) {
+				fmt.Fprintf(w, "net\t%s\nversion\t%d of %d\nhash\t%s\napplied\t%s by %s\n", n.Name, n.Version, n.Newest, n.Hash, cell(n.Applied), printable(n.By))
+				line(w, "description", n.Description)
+				line(w, "params", n.Params)
+				fmt.Fprintln(w)
+				line(w, "JOB", "AFTER", "WHEN", "AGENT", "COMMAND")
+				for _, j := range n.Jobs {
+					where, what := j.Agent, fmt.Sprint(j.Command)
+					if where == "" {
+						where = pairs(j.Labels)
+					}
+					if j.Script {
+						what = "(script)"
+					}
+					line(w, j.Name, fmt.Sprint(j.After), j.When, where, what)
+				}
+			})
+		},
+	}
+	c.Flags().IntVar(&version, "version", 0, "a version; 0: the newest")
+	return c
+}
+
+func (a *app) netExport() *cobra.Command {
+	var version int
+	c := &cobra.Command{
+		Use: "export NET", Short: "print a net in its canonical written form", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			n, err := client.Net(c.Context(), args[0], version)
+			if err != nil {
+				return err
+			}
+			_, err = io.WriteString(a.out, n.Text)
+			return err
+		},
+	}
+	c.Flags().IntVar(&version, "version", 0, "a version; 0: the newest")
+	return c
+}
+
+func (a *app) netSchema() *cobra.Command {
+	return &cobra.Command{
+		Use: "schema", Short: "print the JSON Schema of nets, for editors", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := a.out.Write(append(bytes.TrimRight(jobfile.Schema(), "\n"), '\n'))
+			return err
+		},
+	}
+}

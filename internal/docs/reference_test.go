@@ -1,0 +1,250 @@
+package docs_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/reeve-scheduler/reeve/internal/access"
+	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/cli"
+	"github.com/reeve-scheduler/reeve/internal/jobfile"
+	"github.com/reeve-scheduler/reeve/internal/run"
+	"github.com/reeve-scheduler/reeve/internal/server"
+	"github.com/reeve-scheduler/reeve/ports"
+	"github.com/reeve-scheduler/reeve/ports/builtin"
+)
+
+var update = flag.Bool("update", false, "write the reference pages instead of comparing them")
+
+const (
+	root      = "../.."
+	generated = "<!-- Written from the code by `make generate`; do not edit. -->\n\n"
+)
+
+// TestReference compares each page below docs/reference with what the code says now.
+func TestReference(t *testing.T) {
+	t.Parallel()
+	for name, write := range map[string]func(t *testing.T) []byte{
+		"api.md":          apiPage,
+		"openapi.json":    openAPI,
+		"cli.md":          cliPage,
+		"reasons.md":      reasonsPage,
+		"net.schema.json": func(*testing.T) []byte { return jobfile.Schema() },
+		"ports.md":        portsPage,
+		"config.md":       configPage,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(root, "docs", "reference", name)
+			want := write(t)
+			if *update {
+				if err := os.WriteFile(path, want, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			got, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatalf("%v; `make generate` writes it", err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("%s is not what the code says; `make generate` writes it anew (-code +page):\n%s", path, diff)
+			}
+		})
+	}
+}
+
+// TestReferenceHasNoStrangers finds pages that nothing writes any more.
+func TestReferenceHasNoStrangers(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{
+		"api.md": true, "openapi.json": true, "cli.md": true, "reasons.md": true, "net.schema.json": true, "ports.md": true, "config.md": true,
+	}
+	entries, err := os.ReadDir(filepath.Join(root, "docs", "reference"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !known[e.Name()] {
+			t.Errorf("docs/reference/%s is written by no test", e.Name())
+		}
+	}
+}
+
+func apiPage(t *testing.T) []byte {
+	t.Helper()
+	routes, err := api.RouteTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	b.WriteString("# API\n\n" + generated)
+	b.WriteString("Every request with the permission that it needs and what that is decided against; the whole of it, with all fields,\n" +
+		"is [openapi.json](openapi.json), which a server also serves. Requests carry `Authorization: Bearer TOKEN`, or a session's\n" +
+		"cookie. Errors are `application/problem+json`.\n\n## Permissions\n\n")
+	for _, p := range access.Permissions() {
+		fmt.Fprintf(&b, "- `%s`\n", p)
+	}
+	b.WriteString("\n## Requests\n\n")
+	b.Write(routes)
+	return b.Bytes()
+}
+
+func openAPI(t *testing.T) []byte {
+	t.Helper()
+	text, err := api.OpenAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func cliPage(*testing.T) []byte {
+	return append([]byte("# Command line\n\n"+generated), cli.Reference()...)
+}
+
+func reasonsPage(*testing.T) []byte {
+	var b bytes.Buffer
+	b.WriteString("# Reasons\n\n" + generated)
+	b.WriteString("Every reason that `reeve why`, `reason` in the API and the console can give. The list is closed.\n")
+	group := run.ReasonGroup("")
+	for _, r := range run.Reasons() {
+		if r.Group != group {
+			group = r.Group
+			fmt.Fprintf(&b, "\n## %s%s\n\n| reason | meaning |\n| --- | --- |\n", strings.ToUpper(string(group[:1])), group[1:])
+		}
+		fmt.Fprintf(&b, "| `%s` | %s |\n", r.Reason, r.Text)
+	}
+	return b.Bytes()
+}
+
+// portsPage is the port table of the default plan. It names no host: the plan is compiled without an inventory.
+func portsPage(t *testing.T) []byte {
+	t.Helper()
+	plan, err := builtin.Load(builtin.Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiled, diagnostics := ports.Compile(plan, ports.Inventory{}, 0)
+	for _, d := range diagnostics {
+		if d.Severity == ports.Error {
+			t.Fatal(d)
+		}
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# Ports of the plan `%s`\n\n%s%s. For instance N, from 0 to 9, as `reeve ports list --instance N` prints it;\nhere for instance 0.\n\n", plan.Name, generated, upper(plan.Description))
+	b.WriteString("| port | protocol | service | from | to | what for | doors | status |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	for _, r := range compiled.Rows() {
+		purpose := r.Purpose
+		if r.Condition != "" {
+			purpose += " (" + r.Condition + ")"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", r.Port, r.Protocol, r.Service, r.Source, r.Destination, purpose, r.Door, r.Status)
+	}
+	return b.Bytes()
+}
+
+func upper(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// configPage lists the fields of a server's configuration with their comments in the source and their defaults.
+func configPage(t *testing.T) []byte {
+	t.Helper()
+	c := newFieldReader(t, filepath.Join(root, "internal", "server", "config.go"))
+	var b bytes.Buffer
+	b.WriteString("# Configuration of a server\n\n" + generated)
+	b.WriteString("The fields of the file that `reeve server --config FILE` reads. A flag goes before the environment, that before the\n" +
+		"file, that before the default. The complete file with its comments is [examples/config/server.yaml](../../examples/config/server.yaml).\n" +
+		"An agent has no file: its flags, and the variables beside them, are in [cli.md](cli.md).\n\n")
+	b.WriteString("| field | default | meaning |\n| --- | --- | --- |\n")
+	c.write(&b, reflect.ValueOf(server.Default()), "")
+	return b.Bytes()
+}
+
+// fieldReader knows the comment of each field of the structs in one file.
+type fieldReader struct {
+	comments map[string]string // by Type.Field
+}
+
+func newFieldReader(t *testing.T, path string) fieldReader {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := fieldReader{comments: map[string]string{}}
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok {
+			return true
+		}
+		if s, ok := spec.Type.(*ast.StructType); ok {
+			for _, f := range s.Fields.List {
+				for _, name := range f.Names {
+					c.comments[spec.Name.Name+"."+name.Name] = strings.TrimSpace(f.Comment.Text())
+				}
+			}
+		}
+		return true
+	})
+	return c
+}
+
+func (c fieldReader) write(b *bytes.Buffer, v reflect.Value, prefix string) {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		name := f.Tag.Get("yaml")
+		if name == "-" {
+			continue
+		}
+		if f.Type.Kind() == reflect.Struct {
+			c.write(b, v.Field(i), prefix+name+".")
+			continue
+		}
+		fmt.Fprintf(b, "| `%s%s` | %s | %s |\n", prefix, name, shown(v.Field(i)), c.comments[v.Type().Name()+"."+f.Name])
+	}
+}
+
+// shown is a default as the file has it.
+func shown(v reflect.Value) string {
+	if d, ok := v.Interface().(time.Duration); ok {
+		return "`" + shortDuration(d) + "`"
+	}
+	text, err := json.Marshal(v.Interface())
+	if err != nil {
+		return err.Error()
+	}
+	if s := string(text); s != `""` && s != "null" {
+		return "`" + strings.Trim(s, `"`) + "`"
+	}
+	return ""
+}
+
+// shortDuration leaves the zeros out that time.Duration prints: 720h, not 720h0m0s.
+func shortDuration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}

@@ -1,0 +1,173 @@
+package domain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+
+	"github.com/reeve-scheduler/reeve/internal/access"
+	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/fault"
+	"github.com/reeve-scheduler/reeve/internal/jobfile"
+	"github.com/reeve-scheduler/reeve/internal/jobnet"
+	"github.com/reeve-scheduler/reeve/internal/store"
+)
+
+// ApplyNets implements api.Service. All nets of the text are stored in one commit, or none.
+func (s *Service) ApplyNets(ctx context.Context, name string, text []byte, dryRun bool) (api.ApplyResult, error) {
+	nets, err := jobfile.Parse(name, text)
+	if err != nil {
+		return api.ApplyResult{}, err
+	}
+	result := api.ApplyResult{DryRun: dryRun, Nets: make([]api.Applied, 0, len(nets))}
+	var batch store.Batch
+	for i := range nets {
+		applied, version, audit, err := s.applyNet(ctx, &nets[i])
+		if err != nil {
+			return api.ApplyResult{}, err
+		}
+		result.Nets = append(result.Nets, applied)
+		if version != nil {
+			batch.Nets = append(batch.Nets, *version)
+			batch.Audit = append(batch.Audit, audit)
+		}
+	}
+	if dryRun || len(batch.Nets) == 0 {
+		return result, nil
+	}
+	if why := s.cfg.Engine.Disk(); why != "" {
+		return api.ApplyResult{}, fault.New(fault.Disk, why, "make room; the server goes on by itself")
+	}
+	if err := s.commit(ctx, batch); err != nil {
+		return api.ApplyResult{}, err
+	}
+	for _, v := range batch.Nets {
+		s.cfg.Hub.Publish(api.Change{Kind: "net", ID: v.Name, Net: v.Name})
+	}
+	return result, nil
+}
+
+// applyNet compares a net with its newest version; version is nil where nothing has changed.
+func (s *Service) applyNet(ctx context.Context, n *jobnet.Net) (api.Applied, *store.NetVersion, store.AuditRecord, error) {
+	who, err := s.mayDefine(ctx, n)
+	if err != nil {
+		return api.Applied{}, nil, store.AuditRecord{}, err
+	}
+	text := jobfile.Format(*n)
+	old, err := s.cfg.Store.Net(ctx, n.Name, 0)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return api.Applied{}, nil, store.AuditRecord{}, storeFault(err)
+	}
+	if old.Version > 0 && old.Text == string(text) {
+		return api.Applied{Name: n.Name, Version: old.Version, Change: "unchanged"}, nil, store.AuditRecord{}, nil
+	}
+	change := "changed"
+	if old.Version == 0 {
+		change = "created"
+	}
+	v := store.NetVersion{
+		Name: n.Name, Version: old.Version + 1, Hash: hashed(string(text)), Text: string(text), Applied: s.cfg.Now(), By: who.Name,
+	}
+	applied := api.Applied{Name: n.Name, Version: v.Version, Change: change, Diff: jobfile.Diff([]byte(old.Text), text)}
+	return applied, &v, s.audit(who, "net.apply", n.Name, fmt.Sprintf("version %d", v.Version)), nil
+}
+
+// mayDefine asks for every right that a definition needs: to define, to define commands, to run as somebody.
+func (s *Service) mayDefine(ctx context.Context, n *jobnet.Net) (access.Subject, error) {
+	folder := folderOf(n.Name)
+	who, err := s.may(ctx, access.Define, folder)
+	if err != nil {
+		return who, err
+	}
+	for i := range n.Jobs {
+		if len(n.Jobs[i].Command) > 0 || n.Jobs[i].Script != "" {
+			if _, err := s.may(ctx, access.DefineCommand, folder); err != nil {
+				return who, err
+			}
+		}
+		if n.Jobs[i].RunAs != "" {
+			if _, err := s.may(ctx, access.GrantRunAs, folder); err != nil {
+				return who, err
+			}
+		}
+	}
+	return who, nil
+}
+
+// ListNets implements api.Service.
+func (s *Service) ListNets(ctx context.Context, folder string) ([]api.NetSummary, error) {
+	who, err := s.may(ctx, access.View, folder)
+	if err != nil {
+		return nil, err
+	}
+	if folder == "" {
+		folder = who.Folder
+	}
+	versions, err := s.cfg.Store.ListNets(ctx, folder)
+	if err != nil {
+		return nil, storeFault(err)
+	}
+	out := make([]api.NetSummary, 0, len(versions))
+	for _, v := range versions {
+		def, err := s.cfg.Engine.Definition(ctx, v.Name, v.Version)
+		if err != nil {
+			return nil, storeFault(err)
+		}
+		sum := api.NetSummary{
+			Name: v.Name, Version: v.Version, Description: def.Net.Description, Jobs: len(def.Net.Jobs), Applied: v.Applied.UTC(), By: v.By,
+		}
+		last, err := s.cfg.Store.ListRuns(ctx, store.RunQuery{Net: v.Name, Limit: 1})
+		if err != nil {
+			return nil, storeFault(err)
+		}
+		if len(last) > 0 {
+			shown := showSummary(last[0])
+			sum.LastRun = &shown
+		}
+		out = append(out, sum)
+	}
+	return out, nil
+}
+
+// Net implements api.Service.
+func (s *Service) Net(ctx context.Context, name string, version int) (api.Net, error) {
+	if _, err := s.may(ctx, access.View, folderOf(name)); err != nil {
+		return api.Net{}, err
+	}
+	versions, err := s.cfg.Store.NetVersions(ctx, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return api.Net{}, fault.New(fault.NotFound, "there is no net "+name, "see `reeve net list`")
+	} else if err != nil {
+		return api.Net{}, storeFault(err)
+	}
+	sort.Slice(versions, func(i, j int) bool { return versions[i].Version > versions[j].Version })
+	v := versions[0]
+	if version != 0 {
+		if v, err = s.cfg.Store.Net(ctx, name, version); errors.Is(err, store.ErrNotFound) {
+			return api.Net{}, fault.Newf(fault.NotFound, "net %s has no version %d; the newest is %d", name, version, versions[0].Version)
+		} else if err != nil {
+			return api.Net{}, storeFault(err)
+		}
+	}
+	def, err := s.cfg.Engine.Definition(ctx, name, v.Version)
+	if err != nil {
+		return api.Net{}, storeFault(err)
+	}
+	out := api.Net{
+		Name: v.Name, Version: v.Version, Newest: versions[0].Version, Hash: v.Hash, Description: def.Net.Description,
+		Params: orEmpty(def.Net.Params), Labels: orEmpty(def.Net.Labels), Text: v.Text, Applied: v.Applied.UTC(), By: v.By,
+		Jobs: make([]api.NetJob, len(def.Net.Jobs)), Versions: make([]int, len(versions)),
+	}
+	for i := range versions {
+		out.Versions[i] = versions[i].Version
+	}
+	for i := range def.Net.Jobs {
+		j := &def.Net.Jobs[i]
+		out.Jobs[i] = api.NetJob{
+			Name: j.Name, After: append([]string{}, j.After...), When: string(j.When), Command: append([]string{}, j.Command...),
+			Script: j.Script != "", Agent: j.Agent.Name, Labels: orEmpty(j.Agent.Labels),
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,201 @@
+package domain_test
+
+import (
+	"crypto/rand"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/domain"
+	"github.com/reeve-scheduler/reeve/internal/fault"
+	"github.com/reeve-scheduler/reeve/internal/run"
+)
+
+const whyNet = `net: estate/why
+jobs:
+  - {name: a, command: ["true"], agent: {labels: {zone: core}}, retry: {max: 1, delay: 1h, codes: [9]}}
+  - {name: b, after: [a], command: ["true"]}
+  - {name: c, after: [b], command: ["true"]}
+`
+
+// TestWhy: each reason for which something waits, or ended as it did, with a sentence and what to do.
+func TestWhy(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		do     func(s *site, id string)
+		job    string
+		reason run.Reason
+		about  string // the job that the fact is about
+		text   string
+		fix    string
+	}{
+		"no agent":  {func(s *site, _ string) { s.candidates() }, "", run.ReasonNoAgent, "a", "no agent", "reeve token create agent"},
+		"none fits": {func(s *site, _ string) { s.candidates(s.agent("north", 1)) }, "", run.ReasonNoAgent, "a", "zone=core", "reeve node label"},
+		"drained": {func(s *site, _ string) {
+			s.candidates(core(s, func(c *run.Candidate) { c.Drained = true }))
+		}, "", run.ReasonDraining, "a", "drained: north", "reeve node undrain"},
+		"full": {func(s *site, _ string) {
+			s.candidates(core(s, func(c *run.Candidate) { c.Slots = 0 }))
+		}, "", run.ReasonNoSlot, "a", "north (0 of 0)", ""},
+		"agent's disk": {func(s *site, _ string) {
+			s.candidates(core(s, func(c *run.Candidate) { c.Disk = "1 MiB free" }))
+		}, "", run.ReasonAgentDisk, "a", "1 MiB free", ""},
+		"not linked": {func(s *site, _ string) {
+			s.candidates(core(s, func(c *run.Candidate) { c.Linked = false }))
+		}, "", run.ReasonNotLinked, "a", "", "link port"},
+		"server's disk": {func(s *site, _ string) { s.engine.SetDisk("the disk is full") }, "", run.ReasonDisk, "a", "the disk is full", ""},
+		"held domain": {func(s *site, _ string) {
+			if _, err := s.service.ControlDomain(s.admin(), "hold", "storm"); err != nil {
+				s.t.Fatal(err)
+			}
+		}, "c", run.ReasonDomainHeld, "a", "storm", "reeve domain release"},
+		"held run": {func(s *site, id string) {
+			if _, err := s.service.ControlRun(s.admin(), id, "hold"); err != nil {
+				s.t.Fatal(err)
+			}
+		}, "b", run.ReasonHeld, "a", "held by admin", "reeve run release"},
+		"retry": {func(s *site, id string) {
+			ordered(s, id)
+			s.report("north", id, exited("a", 9, 0))
+		}, "", run.ReasonRetry, "a", "attempt 1 failed (exit code 9); attempt 2 is due at", ""},
+		"failed": {func(s *site, id string) {
+			ordered(s, id)
+			s.report("north", id, exited("a", 3, 0))
+		}, "", run.ReasonExit, "a", "attempt 1 on north: exit code 3", "reeve run logs"},
+		"skipped": {func(s *site, id string) {
+			ordered(s, id)
+			s.report("north", id, exited("a", 3, 0))
+		}, "c", run.ReasonWhen, "c", "it runs when: success, and its predecessors ended: b skipped", ""},
+		"unknown": {func(s *site, id string) {
+			ordered(s, id)
+			s.report("north", id, run.Unknown{Job: "a", N: 1, At: time.Now(), Reason: run.ReasonReboot})
+		}, "c", run.ReasonReboot, "a", "the host was restarted while it ran", "reeve run decide"},
+		"cancelled": {func(s *site, id string) {
+			if _, err := s.service.ControlRun(s.admin(), id, "cancel"); err != nil {
+				s.t.Fatal(err)
+			}
+		}, "b", run.ReasonCancel, "b", "cancelled by admin", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			s.apply(whyNet)
+			id := s.start("estate/why").ID
+			test.do(s, id)
+			why, err := s.service.Why(s.admin(), id, test.job)
+			if err != nil || len(why.Facts) == 0 {
+				t.Fatalf("got %+v, %v", why, err)
+			}
+			f := why.Facts[0]
+			if f.Reason != string(test.reason) || f.Job != test.about || !strings.Contains(f.Text, test.text) || !strings.Contains(f.Fix, test.fix) {
+				t.Errorf("got %+v, want %s about %s: %q, fix %q", f, test.reason, test.about, test.text, test.fix)
+			}
+		})
+	}
+}
+
+// core is an agent that fits the net, changed.
+func core(s *site, change func(*run.Candidate)) run.Candidate {
+	c := s.agent("north", 1)
+	c.Labels = map[string]string{"zone": "core"}
+	change(&c)
+	return c
+}
+
+// ordered has the first job ordered from an agent that fits.
+func ordered(s *site, id string) {
+	s.candidates(core(s, func(*run.Candidate) {}))
+	s.dispatched(id, "a")
+}
+
+// TestWhyIsBounded: a run with many reasons is told in a few, and how many more there are.
+func TestWhyIsBounded(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	var b strings.Builder
+	b.WriteString("net: estate/wide\njobs:\n")
+	for i := range 100 {
+		b.WriteString("  - {name: j" + string(rune('a'+i/26)) + string(rune('a'+i%26)) + ", command: [\"true\"]}\n")
+	}
+	s.apply(b.String())
+	why, err := s.service.Why(s.admin(), s.start("estate/wide").ID, "")
+	if err != nil || len(why.Facts) != 21 || why.Facts[20].Text != "and 80 more" {
+		t.Errorf("got %d facts, the last %+v, %v", len(why.Facts), why.Facts[len(why.Facts)-1], err)
+	}
+	if _, err := s.service.Why(s.admin(), "none", ""); !fault.Is(err, fault.NotFound) {
+		t.Errorf("no run: got %v", err)
+	}
+}
+
+// TestRunIDs: ids rise, also within a millisecond and when the clock steps back, and differ between sources.
+func TestRunIDs(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	calls := 0
+	clock := func() time.Time {
+		calls++
+		switch {
+		case calls > 200_000:
+			return now.Add(-time.Hour)
+		case calls > 100_000:
+			return now.Add(time.Duration(calls) * time.Microsecond)
+		}
+		return now
+	}
+	g := domain.NewRunIDs(clock, rand.Reader)
+	last := ""
+	for range 300_000 {
+		id, err := g.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id <= last || len(id) != 19 {
+			t.Fatalf("%q came after %q", id, last)
+		}
+		last = id
+	}
+	if other, err := domain.NewRunIDs(clock, rand.Reader).Next(); err != nil || other == last {
+		t.Errorf("another source: %q, %v", other, err)
+	}
+	if _, err := domain.NewRunIDs(clock, strings.NewReader("short")).Next(); err == nil {
+		t.Error("without chance there is an id")
+	}
+}
+
+// TestListRunsPages: the pages of a list have every run once, newest first.
+func TestListRunsPages(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.net("estate/one")
+	want := map[string]bool{}
+	for range 7 {
+		want[s.start("estate/one").ID] = true
+	}
+	q, last := api.RunQuery{Limit: 3}, "~"
+	for {
+		runs, err := s.service.ListRuns(s.admin(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(runs) == 0 {
+			break
+		}
+		for _, r := range runs {
+			if r.ID >= last || !want[r.ID] {
+				t.Errorf("%s came after %s, or twice", r.ID, last)
+			}
+			delete(want, r.ID)
+			last = r.ID
+		}
+		q.Before = last
+	}
+	if len(want) > 0 {
+		t.Errorf("%d runs were not listed", len(want))
+	}
+	for _, limit := range []int{-1, 1001} {
+		if _, err := s.service.ListRuns(s.admin(), api.RunQuery{Limit: limit}); !fault.Is(err, fault.Invalid) {
+			t.Errorf("limit %d: got %v, want invalid", limit, err)
+		}
+	}
+}

@@ -1,0 +1,353 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/reeve-scheduler/reeve/internal/fault"
+	"github.com/reeve-scheduler/reeve/internal/jobnet"
+	"github.com/reeve-scheduler/reeve/internal/run"
+	"github.com/reeve-scheduler/reeve/internal/store"
+)
+
+// decision is what one turn decided, before it is committed.
+type decision struct {
+	requests   []*request
+	drafts     map[string]*draft
+	order      []string // ids of the drafts, in the order of the first input
+	audit      []store.AuditRecord
+	files      []store.Artifact
+	dispatches int
+	keys       map[string]string // the runs that this turn makes, by idempotency key
+}
+
+// draft is a run after the inputs of this turn.
+type draft struct {
+	def     *run.Definition
+	before  run.State
+	state   run.State
+	changed map[int]bool
+	effects []run.Effect
+	key     string
+	dirty   bool
+}
+
+// decide folds the requests into their runs, lets time pass, and places what is ready.
+func (e *Engine) decide(ctx context.Context, requests []*request) *decision {
+	d := &decision{requests: requests, drafts: map[string]*draft{}, keys: map[string]string{}}
+	now := e.cfg.Now()
+	for _, r := range requests {
+		r.errs, r.err = nil, nil
+		e.apply(ctx, d, r)
+	}
+	for _, id := range e.board.due(now) {
+		if dr, err := e.draft(ctx, d, id); err == nil {
+			dr.fold([]run.Input{run.Tick{}}, e)
+		}
+	}
+	e.place(ctx, d)
+	return d
+}
+
+// apply folds one request into its run.
+func (e *Engine) apply(ctx context.Context, d *decision, r *request) {
+	var dr *draft
+	if r.create != nil {
+		if why := e.disk.Load(); why != nil {
+			r.err = fault.New(fault.Disk, *why, "make room; the server goes on by itself")
+			return
+		}
+		r.run = r.create.state.ID
+		if key := r.create.key; key != "" {
+			if twin, ok := d.keys[key]; ok { // ordered twice at once: both get the one run
+				r.run = twin
+				return
+			}
+			d.keys[key] = r.run
+		}
+		dr = &draft{def: r.create.def, state: r.create.state, changed: map[int]bool{}, key: r.create.key, dirty: true}
+		d.add(r.run, dr)
+	} else {
+		var err error
+		if dr, err = e.draft(ctx, d, r.run); err != nil {
+			r.err = err
+			return
+		}
+	}
+	inputs := r.inputs
+	if r.agent != "" {
+		inputs = own(dr, r)
+	}
+	errs := dr.fold(inputs, e)
+	if r.agent == "" {
+		r.errs = errs
+	}
+	for i, in := range inputs {
+		if end, ok := in.(run.Ended); ok && errs[i] == nil {
+			for _, a := range end.Artifacts {
+				d.files = append(d.files, store.Artifact{Run: r.run, Job: end.Job, N: end.N, Name: a.Name, Size: a.Size, SHA256: a.SHA256})
+			}
+		}
+	}
+	applied := slices.Contains(errs, nil)
+	if applied {
+		d.audit = append(d.audit, r.audit...)
+	}
+}
+
+// own keeps only the reports on attempts that were ordered from the agent that reports; it answers for the others.
+func own(dr *draft, r *request) []run.Input {
+	r.errs = make([]error, len(r.inputs))
+	var kept []run.Input
+	for i, in := range r.inputs {
+		job, n := about(in)
+		at, ok := dr.def.Job(job)
+		switch {
+		case !ok || n < 1 || n > len(dr.state.Jobs[at].Attempts):
+			r.errs[i] = fault.Newf(fault.NotFound, "run %s has no attempt %s/%d", r.run, job, n)
+		case dr.state.Jobs[at].Attempts[n-1].AgentID != r.agent:
+			r.errs[i] = fault.Newf(fault.Forbidden, "attempt %s/%s/%d is not this agent's", r.run, job, n)
+		default:
+			kept = append(kept, in)
+		}
+	}
+	return kept
+}
+
+func about(in run.Input) (string, int) {
+	switch in := in.(type) {
+	case run.Started:
+		return in.Job, in.N
+	case run.Ended:
+		return in.Job, in.N
+	case run.NeverStarted:
+		return in.Job, in.N
+	case run.Unknown:
+		return in.Job, in.N
+	}
+	return "", 0
+}
+
+// draft returns the run as this turn has it, reading it from the board or the store.
+func (e *Engine) draft(ctx context.Context, d *decision, id string) (*draft, error) {
+	if dr, ok := d.drafts[id]; ok {
+		return dr, nil
+	}
+	s, def, ok := e.board.get(id)
+	if !ok {
+		var err error
+		if s, err = e.cfg.Store.Run(ctx, id); errors.Is(err, store.ErrNotFound) {
+			return nil, fault.New(fault.NotFound, "there is no run "+id, "see `reeve run list`")
+		} else if err != nil {
+			return nil, fault.Wrap(fault.Internal, "reading run "+id, err)
+		}
+		if def, err = e.defs.of(ctx, s.Net, s.Version); err != nil {
+			return nil, err
+		}
+	}
+	dr := &draft{def: def, before: s, state: s, changed: map[int]bool{}}
+	d.add(id, dr)
+	return dr, nil
+}
+
+func (d *decision) add(id string, dr *draft) {
+	d.drafts[id] = dr
+	d.order = append(d.order, id)
+}
+
+// fold applies inputs to the draft and returns an error for each.
+func (dr *draft) fold(ins []run.Input, e *Engine) []error {
+	out := run.Fold(dr.def, dr.state, ins, e.cfg.Now())
+	for _, err := range out.Errors {
+		dr.dirty = dr.dirty || err == nil
+	}
+	dr.state = out.State
+	for _, i := range out.Changed {
+		dr.changed[i] = true
+	}
+	dr.effects = append(dr.effects, out.Effects...)
+	return out.Errors
+}
+
+// place gives ready jobs to agents, oldest first, as long as there are free slots.
+func (e *Engine) place(ctx context.Context, d *decision) {
+	for _, id := range d.order {
+		dr := d.drafts[id]
+		for i := range dr.changed {
+			if dr.state.Jobs[i].Status == run.Ready {
+				e.board.ready.add(readyJob{id, i})
+			}
+		}
+	}
+	e.board.ready.sortTail()
+	if e.board.ready.empty() || e.held.Load() != nil || e.disk.Load() != nil {
+		return
+	}
+	agents := e.candidates(d)
+	refused := map[string]bool{} // selectors that found no agent in this turn
+	full := noneFree(agents)
+	e.board.ready.each(func(rj readyJob) bool {
+		if full {
+			return true // thousands may wait: none is looked at in vain
+		}
+		before := d.dispatches
+		stay := e.placeOne(ctx, d, rj, agents, refused)
+		full = d.dispatches > before && noneFree(agents)
+		return stay
+	})
+}
+
+// candidates returns the agents with what is open on each after this turn's closes.
+func (e *Engine) candidates(d *decision) []run.Candidate {
+	agents := e.cfg.Dispatcher.Candidates()
+	delta := map[string]int{}
+	for _, id := range d.order {
+		for _, eff := range d.drafts[id].effects {
+			if c, ok := eff.(run.CloseAttempt); ok && e.board.isOpen(c.AgentID, attemptKey{id, c.Job, c.N}) {
+				delta[c.AgentID]--
+			}
+		}
+	}
+	for i := range agents {
+		agents[i].Running = e.board.running(agents[i].ID) + delta[agents[i].ID]
+	}
+	return agents
+}
+
+// placeOne tries to dispatch one ready job; it reports whether the job must stay in the queue.
+func (e *Engine) placeOne(ctx context.Context, d *decision, rj readyJob, agents []run.Candidate, refused map[string]bool) bool {
+	dr, drafted := d.drafts[rj.run]
+	var state *run.State
+	var def *run.Definition
+	if drafted {
+		state, def = &dr.state, dr.def
+	} else if s, known, ok := e.board.get(rj.run); ok {
+		state, def = &s, known
+	} else {
+		return false
+	}
+	if rj.job >= len(state.Jobs) || state.Jobs[rj.job].Status != run.Ready {
+		return false
+	}
+	want := def.Net.Jobs[rj.job].Agent
+	key := ""
+	if want.Name != "" || len(want.Labels) > 0 {
+		key = run.Selector(want)
+	}
+	if refused[key] {
+		return true
+	}
+	at, _, _ := run.Place(want, agents)
+	if at < 0 {
+		refused[key] = true
+		return true
+	}
+	dr, err := e.draft(ctx, d, rj.run)
+	if err != nil {
+		return false
+	}
+	agents[at].Running++
+	dr.fold([]run.Input{run.Dispatch{Job: state.Jobs[rj.job].Name, Agent: agents[at].Name, AgentID: agents[at].ID}}, e)
+	d.dispatches++
+	return false
+}
+
+func noneFree(agents []run.Candidate) bool {
+	for i := range agents {
+		if agents[i].Linked && agents[i].Running < agents[i].Slots {
+			return false
+		}
+	}
+	return true
+}
+
+// Waits says why a ready job is not dispatched now.
+func (e *Engine) Waits(want jobnet.Agent) (run.Reason, string) {
+	if why := e.held.Load(); why != nil {
+		return run.ReasonDomainHeld, *why
+	}
+	if why := e.disk.Load(); why != nil {
+		return run.ReasonDisk, *why
+	}
+	agents := e.cfg.Dispatcher.Candidates()
+	for i := range agents {
+		agents[i].Running = e.board.running(agents[i].ID)
+	}
+	at, reason, text := run.Place(want, agents)
+	if at >= 0 {
+		return "", "about to be dispatched to " + agents[at].Name
+	}
+	return reason, text
+}
+
+func (d *decision) empty() bool {
+	for _, dr := range d.drafts {
+		if dr.dirty {
+			return false
+		}
+	}
+	return true
+}
+
+// batch is the decision as the store takes it.
+func (d *decision) batch(epoch int64) store.Batch {
+	b := store.Batch{Epoch: epoch, Audit: d.audit, Files: d.files}
+	for _, id := range d.order {
+		dr := d.drafts[id]
+		if !dr.dirty {
+			continue
+		}
+		changed := make([]int, 0, len(dr.changed))
+		for i := range dr.changed {
+			changed = append(changed, i)
+		}
+		slices.Sort(changed)
+		b.Runs = append(b.Runs, store.RunWrite{State: dr.state, Changed: changed, Effects: dr.effects, Key: dr.key})
+	}
+	return b
+}
+
+// answer ends the requests: with err those that were to be committed, with what was decided those that were refused.
+func (d *decision) answer(err error) {
+	for _, r := range d.requests {
+		if dr, ok := d.drafts[r.run]; ok {
+			r.state = dr.state
+		}
+		if r.err == nil && err != nil {
+			r.err = err
+		}
+		close(r.done)
+	}
+}
+
+// withoutStarts answers requests for new runs with the disk's state and returns the others.
+func (d *decision) withoutStarts(requests []*request) []*request {
+	var rest []*request
+	for _, r := range requests {
+		if r.create == nil {
+			rest = append(rest, r)
+			continue
+		}
+		r.fail(fault.New(fault.Disk, "no room on the server's disk: nothing new is accepted", "make room; the server goes on by itself"))
+	}
+	return rest
+}
+
+// withoutKey answers the requests whose idempotency key is taken with the run that took it, and returns the others.
+func (d *decision) withoutKey(ctx context.Context, s Store, key string) []*request {
+	var rest []*request
+	for _, r := range d.requests {
+		if r.create == nil || r.create.key != key {
+			rest = append(rest, r)
+			continue
+		}
+		id, err := s.RunByKey(ctx, key)
+		if err == nil {
+			r.state, err = s.Run(ctx, id)
+		}
+		r.err = err
+		close(r.done)
+	}
+	return rest
+}

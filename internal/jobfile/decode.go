@@ -1,0 +1,319 @@
+package jobfile
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/reeve-scheduler/reeve/internal/jobnet"
+)
+
+// read fills a document from its mapping and collects what does not fit. What could not be read is marked bad,
+// with the nearest value that makes sense in its place, so that one mistake is told once.
+func (r *reader) read(body ast.Node) document {
+	v := fresh(reflect.TypeFor[document]())
+	r.values[""] = r.start(body)
+	r.value(body, "", v, "")
+	return v.Interface().(document)
+}
+
+// refuse reports that the value at path is not what is wanted.
+func (r *reader) refuse(n ast.Node, path, format string, args ...any) {
+	r.bad[path] = true
+	r.mistake(r.start(n), format, args...)
+}
+
+// value reads the node at path into v. tag is that of the field it stands in.
+func (r *reader) value(n ast.Node, path string, v reflect.Value, tag reflect.StructTag) {
+	n = plain(n)
+	r.values[path] = r.start(n)
+	if n.Type() == ast.AliasType { // refused already
+		r.bad[path] = true
+		return
+	}
+	if n.Type() == ast.NullType {
+		r.refuse(n, path, "%s has no value: give it one, or leave it out", last(path))
+		return
+	}
+	switch into := v.Addr().Interface().(type) {
+	case *duration:
+		r.duration(n, path, into)
+		return
+	case *size:
+		r.size(n, path, into)
+		return
+	case *argument:
+		r.argument(n, path, into)
+		return
+	}
+	switch v.Kind() { //nolint:exhaustive // the written form has no other kinds
+	case reflect.Struct:
+		r.mapping(n, path, v, tag)
+	case reflect.Slice:
+		r.list(n, path, v, tag)
+	case reflect.Map:
+		r.texts(n, path, v)
+	case reflect.Int:
+		r.integer(n, path, v)
+	case reflect.Bool:
+		if b, ok := n.(*ast.BoolNode); ok {
+			v.SetBool(b.Value)
+		} else {
+			r.refuse(n, path, "%s is true or false, not %s", last(path), describe(n))
+		}
+	default:
+		text, ok := textOf(n)
+		if !ok {
+			r.refuse(n, path, "%s is text, not %s%s", last(path), describe(n), quoteHint(n))
+			text = scalar(n)
+		}
+		v.SetString(text)
+	}
+}
+
+// mapping reads the fields of a struct.
+func (r *reader) mapping(n ast.Node, path string, v reflect.Value, tag reflect.StructTag) {
+	entries, ok := entriesOf(n)
+	known := fields(v.Type())
+	if !ok {
+		hint := ""
+		if i := slices.IndexFunc(known, func(f field) bool { return f.name == tag.Get("lone") }); i >= 0 && scalar(n) != "" {
+			hint = fmt.Sprintf(": write {%s: %s}", known[i].name, meant(n, known[i].typ))
+		}
+		r.refuse(n, path, "%s is a mapping, not %s%s", thing(path), describe(n), hint)
+		return
+	}
+	r.bad[path] = r.bad[path] || merges(n) // what the merge would have brought is missing, and that is told already
+	seen := map[string]place{}
+	for _, e := range entries {
+		name, at := keyText(e.Key), r.start(e.Key)
+		f, ok := r.field(name, at, path, known, entries)
+		if !ok {
+			continue
+		}
+		child := join(path, f.name)
+		if first, twice := seen[f.name]; twice {
+			r.mistake(at, "%s stands twice here: the other one is in line %d", f.name, first.line)
+			continue
+		}
+		seen[f.name], r.keys[child] = at, at
+		r.value(e.Value, child, v.Field(f.index), f.tag)
+	}
+}
+
+// field finds the field of a name, or the one that was probably meant.
+func (r *reader) field(name string, at place, path string, known []field, entries []*ast.MappingValueNode) (field, bool) {
+	find := func(name string) int { return slices.IndexFunc(known, func(f field) bool { return f.name == name }) }
+	if i := find(name); i >= 0 {
+		return known[i], true
+	}
+	if name == "schedules" && path == "" {
+		r.mistake(at, "schedules are not built into this version yet: leave the field out, and start the net with reeve run start")
+		return field{}, false
+	}
+	near := alias(name)
+	if find(near) < 0 {
+		near = jobnet.Nearest(name, func(yield func(string) bool) {
+			for _, f := range known {
+				if !yield(f.name) {
+					return
+				}
+			}
+		})
+	}
+	i := find(near)
+	if i < 0 {
+		r.mistake(at, "%s has no field %q; it has: %s", thing(path), clip(name), names(known))
+		return field{}, false
+	}
+	r.mistake(at, "%s has no field %q; did you mean %s?", thing(path), clip(name), near)
+	given := slices.ContainsFunc(entries, func(e *ast.MappingValueNode) bool { return keyText(e.Key) == near })
+	return known[i], !given
+}
+
+// alias returns what a field is called here that other systems call name.
+func alias(name string) string {
+	switch name {
+	case "depends_on", "depends", "needs", "requires", "dependencies", "upstream":
+		return "after"
+	case "cmd", "exec", "args", "argv", "run":
+		return "command"
+	case "shell", "bash":
+		return "script"
+	case "parameters", "arguments", "inputs", "vars":
+		return "params"
+	case "environment", "variables":
+		return "env"
+	case "retries":
+		return "retry"
+	case "node", "host", "runs_on":
+		return "agent"
+	case "user":
+		return "run_as"
+	case "tasks", "steps":
+		return "jobs"
+	case "count", "limit", "attempts":
+		return "max"
+	case "interval", "wait":
+		return "delay"
+	}
+	return ""
+}
+
+// list reads a sequence.
+func (r *reader) list(n ast.Node, path string, v reflect.Value, tag reflect.StructTag) {
+	s, ok := n.(*ast.SequenceNode)
+	if !ok {
+		hint := ""
+		if text := scalar(n); text != "" && v.Type().Elem().Kind() != reflect.Struct {
+			hint = fmt.Sprintf(": write [%s]", meant(n, v.Type().Elem()))
+			if v.Type().Elem().Kind() != reflect.Int {
+				v.Set(reflect.Append(reflect.Zero(v.Type()), reflect.ValueOf(text).Convert(v.Type().Elem())))
+			}
+		}
+		r.refuse(n, path, "%s is a list, not %s%s", last(path), describe(n), hint)
+		return
+	}
+	list := reflect.Zero(v.Type())
+	for i, item := range s.Values {
+		e := fresh(v.Type().Elem())
+		r.value(item, path+"["+strconv.Itoa(i)+"]", e, tag)
+		list = reflect.Append(list, e)
+	}
+	v.Set(list)
+}
+
+// meant writes a lone value as it would stand where a value of type t is wanted.
+func meant(n ast.Node, t reflect.Type) string {
+	text := scalar(n)
+	switch {
+	case t == reflect.TypeFor[argument]() && !strings.ContainsAny(text, "\"'\\"):
+		words := strings.Fields(text)
+		for i := range words {
+			words[i] = quoted(words[i], true)
+		}
+		return strings.Join(words, ", ")
+	case t.Kind() == reflect.String:
+		return quoted(text, true)
+	}
+	return clip(printable(text))
+}
+
+// texts reads a mapping of names to text.
+func (r *reader) texts(n ast.Node, path string, v reflect.Value) {
+	entries, ok := entriesOf(n)
+	if !ok {
+		r.refuse(n, path, "%s is a mapping of names to text, not %s", last(path), describe(n))
+		return
+	}
+	out := map[string]string{}
+	for _, e := range entries {
+		name, at := keyText(e.Key), r.start(e.Key)
+		child := join(path, name)
+		if _, twice := out[name]; twice {
+			r.mistake(at, "%s stands twice here: the other one is in line %d", printable(clip(name)), r.keys[child].line)
+			continue
+		}
+		value := reflect.New(reflect.TypeFor[string]()).Elem()
+		r.keys[child] = at
+		r.value(e.Value, child, value, "")
+		out[name] = value.String()
+	}
+	if len(out) > 0 {
+		v.Set(reflect.ValueOf(out))
+	}
+}
+
+func (r *reader) integer(n ast.Node, path string, v reflect.Value) {
+	text := scalar(n)
+	number, err := strconv.Atoi(text)
+	if _, ok := n.(*ast.IntegerNode); !ok || err != nil || strconv.Itoa(number) != text {
+		r.refuse(n, path, "%s is a whole number in plain digits, not %s", last(path), describe(n))
+		return
+	}
+	v.SetInt(int64(number))
+}
+
+func (r *reader) duration(n ast.Node, path string, into *duration) {
+	if _, single := n.(ast.ScalarNode); !single {
+		r.refuse(n, path, "%s is a duration as 10s, 5m or 1h30m, not %s", last(path), describe(n))
+		return
+	}
+	d, err := parseDuration(scalar(n))
+	if err != nil {
+		r.refuse(n, path, "%s: %s", last(path), err)
+		return
+	}
+	*into = d
+}
+
+func (r *reader) size(n ast.Node, path string, into *size) {
+	if _, single := n.(ast.ScalarNode); !single {
+		r.refuse(n, path, "%s is a size as 64MiB, not %s", last(path), describe(n))
+		return
+	}
+	s, err := parseSize(scalar(n))
+	if err != nil {
+		r.refuse(n, path, "%s: %s", last(path), err)
+		return
+	}
+	*into = s
+}
+
+// argument reads an element of a command. A program is given text whatever it looks like, so a number, true or
+// false is taken as it is written: [sleep, 5] can mean only one thing.
+func (r *reader) argument(n ast.Node, path string, into *argument) {
+	text, ok := textOf(n)
+	if _, single := n.(ast.ScalarNode); !ok && !single {
+		r.refuse(n, path, "an argument is text, not %s", describe(n))
+		return
+	}
+	if !ok {
+		text = scalar(n)
+	}
+	*into = argument(text)
+}
+
+// join adds a name to a path.
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// last names what stands at path in a message: by its path within the job.
+func last(path string) string {
+	if strings.HasPrefix(path, "jobs[") {
+		if _, inside, ok := strings.Cut(path, "]."); ok {
+			path = inside
+		}
+	}
+	if before, _, ok := strings.Cut(path, "["); ok {
+		return "each entry of " + before
+	}
+	return printable(clip(path))
+}
+
+// thing names the mapping at path in a message.
+func thing(path string) string {
+	switch {
+	case path == "":
+		return "a net"
+	case strings.HasSuffix(path, "]"): // only jobs are lists of mappings
+		return "a job"
+	}
+	return last(path)
+}
+
+func clip(s string) string {
+	const most = 60
+	if runes := []rune(s); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return s
+}

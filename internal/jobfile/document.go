@@ -1,0 +1,121 @@
+package jobfile
+
+import (
+	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/jobnet"
+)
+
+// The types below are the written form. Parse, Format and Schema all walk them, so a field stands here and
+// nowhere else. The tags:
+//
+//	field    its name; the fields are written in this order
+//	doc      its sentence in the schema
+//	default  what stands in the schema; a test compares it with jobnet.Defaults
+//	enum     the values that it can take
+//	names    the pattern of a mapping's names;  pattern, min, max: of the value
+//	lone     of a mapping: the field that was meant where a single value is given ("agent: north")
+//	lines    "yes": always one entry a line
+type document struct {
+	Net         string            `field:"net" required:"yes" pattern:"^[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*$" max:"200" doc:"The net's name, as folder/name. It must be the first field."`
+	Description string            `field:"description" doc:"What the net is for."`
+	Params      map[string]string `field:"params" lines:"yes" names:"^[a-z][a-z0-9_]*$" doc:"Parameters with their defaults; a start may override them. Each attempt has them in its environment."`
+	Env         map[string]string `field:"env" lines:"yes" names:"^[A-Za-z_][A-Za-z0-9_]*$" doc:"Environment of all jobs. Values may hold references to params and to the run."`
+	Labels      map[string]string `field:"labels" lines:"yes" names:"^[A-Za-z0-9][A-Za-z0-9._/-]*$" doc:"Labels of the net, for people and programs."`
+	Jobs        []job             `field:"jobs" required:"yes" doc:"The jobs. Their order is that of their after, not of this list."`
+}
+
+type job struct {
+	Name       string            `field:"name" required:"yes" pattern:"^[a-z][a-z0-9-]*$" max:"63" doc:"The job's name, once in a net."`
+	After      []string          `field:"after" doc:"The jobs that must have ended before this one."`
+	Command    []argument        `field:"command" doc:"An argument vector: the program, then its arguments. No shell looks at it. Exactly one of command and script."`
+	Script     string            `field:"script" pattern:"^#![ \\t]*/" doc:"A file that begins with #! and its interpreter. References are not looked for in it: params and env are its variables."`
+	Agent      agent             `field:"agent" lone:"name" doc:"Where the job runs; default: any linked agent with a free slot, that with the fewest running attempts first, then by name."`
+	When       string            `field:"when" enum:"success,failure,always" default:"success" doc:"Which ends of the predecessors release the job: all succeeded or warned; at least one failed; all ended."`
+	OK         []int             `field:"ok" min:"0" max:"255" default:"[0]" doc:"Exit codes that are a success. What is in neither list, and a signal, is a failure."`
+	Warn       []int             `field:"warn" min:"0" max:"255" doc:"Exit codes that are a warning, which releases successors as a success does."`
+	Timeout    duration          `field:"timeout" doc:"How long one attempt may take from exec; absent: as long as it likes."`
+	Grace      duration          `field:"grace" default:"10s" doc:"How long an attempt has to end after TERM before its whole process tree is killed."`
+	Retry      retry             `field:"retry" lone:"max" doc:"How a failed job is tried again."`
+	Stdout     string            `field:"stdout" doc:"The artifact to which standard output is written as well."`
+	Artifacts  []string          `field:"artifacts" doc:"Files of the working folder that are kept for the jobs after this one: they find them as $REEVE_IN/JOB/FILE."`
+	Env        map[string]string `field:"env" lines:"yes" names:"^[A-Za-z_][A-Za-z0-9_]*$" doc:"Environment of this job, beside the net's. Values may hold references."`
+	RunAs      string            `field:"run_as" doc:"The user on the agent's machine; only what the agent's own allow file permits."`
+	Limits     limits            `field:"limits" lone:"output" doc:"What an attempt may use."`
+	Isolation  string            `field:"isolation" enum:"shared,own" default:"shared" doc:"Whether the attempt shares the agent's keeper or has one of its own."`
+	Rerunnable bool              `field:"rerunnable" default:"false" doc:"Executing the job twice does no harm."`
+	OnLost     string            `field:"on_lost" enum:"keep,stop" default:"keep" doc:"What the keeper does with an attempt whose server is out of reach for too long."`
+	OnUnknown  string            `field:"on_unknown" enum:"hold,fail,rerun" default:"hold" doc:"What happens when the end of an attempt cannot be known: a person decides, it is a failure, or it is tried again, which needs rerunnable: true."`
+	OnLeftover string            `field:"on_leftover" enum:"kill,wait,detach" default:"kill" doc:"What happens to processes that remain when the main process has ended."`
+}
+
+type agent struct {
+	Name   string            `field:"name" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" max:"63" doc:"The agent's name."`
+	Labels map[string]string `field:"labels" names:"^[A-Za-z0-9][A-Za-z0-9._/-]*$" doc:"Labels that the agent must have, all of them."`
+}
+
+type retry struct {
+	Max   int      `field:"max" min:"0" max:"1000" default:"0" doc:"How many times, the first attempt not counted."`
+	Delay duration `field:"delay" default:"0s" doc:"How long to wait before each."`
+	Codes []int    `field:"codes" min:"0" max:"255" doc:"Only after these exit codes; absent: after every failure."`
+}
+
+type limits struct {
+	Output size `field:"output" default:"64MiB" doc:"How much of standard output and error is kept."`
+}
+
+type (
+	argument string        // text; a number, true or false is taken as it is written
+	duration time.Duration // written as 5m, 1h30m, 250ms
+	size     int64         // bytes, written as 64MiB, 1GB or a plain number
+)
+
+// defaultJob is the job that a definition changes field by field.
+func defaultJob() job { return fromJob(jobnet.Defaults()) }
+
+func fromNet(n jobnet.Net) document {
+	d := document{Net: n.Name, Description: n.Description, Params: n.Params, Env: n.Env, Labels: n.Labels}
+	for _, j := range n.Jobs {
+		d.Jobs = append(d.Jobs, fromJob(j))
+	}
+	return d
+}
+
+func fromJob(j jobnet.Job) job {
+	return job{
+		Name: j.Name, After: j.After, Command: convert[argument](j.Command), Script: j.Script, Agent: agent(j.Agent), When: string(j.When), OK: j.OK,
+		Warn: j.Warn, Timeout: duration(j.Timeout), Grace: duration(j.Grace),
+		Retry:  retry{Max: j.Retry.Max, Delay: duration(j.Retry.Delay), Codes: j.Retry.Codes},
+		Stdout: j.Stdout, Artifacts: j.Artifacts, Env: j.Env, RunAs: j.RunAs, Limits: limits{Output: size(j.Limits.Output)},
+		Isolation: string(j.Isolation), Rerunnable: j.Rerunnable,
+		OnLost: string(j.OnLost), OnUnknown: string(j.OnUnknown), OnLeftover: string(j.OnLeftover),
+	}
+}
+
+func (d document) net() jobnet.Net {
+	n := jobnet.Net{Name: d.Net, Description: d.Description, Params: d.Params, Env: d.Env, Labels: d.Labels}
+	for _, j := range d.Jobs {
+		n.Jobs = append(n.Jobs, j.job())
+	}
+	return n
+}
+
+func (j job) job() jobnet.Job {
+	return jobnet.Job{
+		Name: j.Name, After: j.After, Command: convert[string](j.Command), Script: j.Script, Agent: jobnet.Agent(j.Agent),
+		When: jobnet.When(j.When), OK: j.OK, Warn: j.Warn, Timeout: time.Duration(j.Timeout), Grace: time.Duration(j.Grace),
+		Retry:  jobnet.Retry{Max: j.Retry.Max, Delay: time.Duration(j.Retry.Delay), Codes: j.Retry.Codes},
+		Stdout: j.Stdout, Artifacts: j.Artifacts, Env: j.Env, RunAs: j.RunAs, Limits: jobnet.Limits{Output: int64(j.Limits.Output)},
+		Isolation: jobnet.Isolation(j.Isolation), Rerunnable: j.Rerunnable,
+		OnLost: jobnet.OnLost(j.OnLost), OnUnknown: jobnet.OnUnknown(j.OnUnknown), OnLeftover: jobnet.OnLeftover(j.OnLeftover),
+	}
+}
+
+// convert turns a list of one kind of text into another; nil stays nil.
+func convert[To, From ~string](list []From) []To {
+	var out []To
+	for _, s := range list {
+		out = append(out, To(s))
+	}
+	return out
+}

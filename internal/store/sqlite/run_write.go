@@ -1,0 +1,170 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/reeve-scheduler/reeve/internal/run"
+	"github.com/reeve-scheduler/reeve/internal/store"
+)
+
+// jobBits is how many bits of a job's key hold its position in its run.
+const jobBits = 20
+
+// preparedRun is a RunWrite with its JSON made: outside the transaction, on the caller's time.
+type preparedRun struct {
+	store.RunWrite
+	params    any
+	positions []int
+	jobs      []string // of positions
+	done      int
+	open      bool
+}
+
+func prepareRuns(writes []store.RunWrite) ([]preparedRun, error) {
+	out := make([]preparedRun, len(writes))
+	for i, w := range writes {
+		p, err := prepareRun(w)
+		if err != nil {
+			return nil, fmt.Errorf("committing run %s: %w", w.State.ID, err)
+		}
+		out[i] = p
+	}
+	return out, nil
+}
+
+func prepareRun(w store.RunWrite) (preparedRun, error) {
+	s := w.State
+	p := preparedRun{RunWrite: w, positions: w.Changed, open: !s.Status.Ended() || s.Status == run.Lost}
+	if s.ID == "" || len(s.Jobs) >= 1<<jobBits {
+		return p, fmt.Errorf("%w: a run needs an id and fewer than %d jobs", errBatch, 1<<jobBits)
+	}
+	var err error
+	if p.params, err = jsonText(s.Params); err != nil {
+		return p, err
+	}
+	if s.Rev == 0 {
+		p.positions = make([]int, len(s.Jobs))
+		for i := range p.positions {
+			p.positions[i] = i
+		}
+	}
+	p.jobs = make([]string, len(p.positions))
+	for i, at := range p.positions {
+		if at < 0 || at >= len(s.Jobs) {
+			return p, fmt.Errorf("%w: changed job %d of %d", errBatch, at, len(s.Jobs))
+		}
+		b, err := json.Marshal(s.Jobs[at])
+		if err != nil {
+			return p, err
+		}
+		p.jobs[i] = string(b)
+	}
+	for i := range s.Jobs {
+		if s.Jobs[i].Status.Ended() {
+			p.done++
+		}
+	}
+	return p, nil
+}
+
+func applyRun(ctx context.Context, c *conn, epoch int64, w preparedRun, receipt *store.Receipt) error {
+	n, err := applyRunRow(ctx, c, w)
+	if err != nil {
+		return err
+	}
+	for i, at := range w.positions {
+		key := n<<jobBits | int64(at)
+		if w.State.Rev == 0 {
+			_, err = c.exec(ctx, `INSERT INTO jobs (key, data) VALUES (?, ?)`, key, w.jobs[i])
+		} else {
+			_, err = c.exec(ctx, `UPDATE jobs SET data = ? WHERE key = ?`, w.jobs[i], key)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, e := range w.Effects {
+		if err := applyEffect(ctx, c, store.Order{Epoch: epoch, Run: w.State.ID}, e, receipt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// applyRunRow stores the run without its jobs and returns its number. What a run is born with (net, version, params,
+// nominal, created, by, rerun_of) is written once: no step changes it, and its indexes need no care after that.
+func applyRunRow(ctx context.Context, c *conn, w preparedRun) (int64, error) {
+	s := w.State
+	if s.Rev != 0 {
+		var n int64
+		err := c.query(ctx, `UPDATE runs SET rev = rev + 1, status = ?, open = ?, reason = ?, started = ?, ended = ?,
+			done = ?, held_by = ?, cancel = ? WHERE id = ? AND rev = ? RETURNING n`,
+			func(r row) error { n = r.int(0); return nil },
+			string(s.Status), w.open, string(s.Reason), s.Started, s.Ended, w.done, s.HeldBy, s.Cancel, s.ID, s.Rev)
+		if err == nil && n == 0 {
+			err = &store.Conflict{Noun: "run", ID: s.ID}
+		}
+		return n, err
+	}
+	var key any
+	if w.Key != "" {
+		key = w.Key
+	}
+	n, rows, err := c.insert(ctx, `INSERT INTO runs (id, rev, net, version, status, open, reason, who, params, nominal,
+		created, started, ended, jobs, done, held_by, cancel, rerun_of, key)
+		VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		s.ID, s.Net, s.Version, string(s.Status), w.open, string(s.Reason), s.By, w.params, s.Nominal,
+		s.Created, s.Started, s.Ended, len(s.Jobs), w.done, s.HeldBy, s.Cancel, s.RerunOf, key)
+	if err != nil || rows == 1 {
+		return n, err
+	}
+	conflict := &store.Conflict{Noun: "run", ID: s.ID}
+	err = c.query(ctx, `SELECT 1 FROM runs WHERE key = ?`, func(row) error {
+		conflict = &store.Conflict{Noun: "run key", ID: w.Key}
+		return nil
+	}, key)
+	if err != nil {
+		return 0, err
+	}
+	return 0, conflict
+}
+
+// applyEffect opens, marks or closes an order. A sequence is allotted inside the transaction, so that what is
+// undone leaves no gap. o has the run and the epoch.
+func applyEffect(ctx context.Context, c *conn, o store.Order, effect run.Effect, receipt *store.Receipt) error {
+	switch e := effect.(type) {
+	case run.StartAttempt:
+		o.AgentID, o.Job, o.N = e.AgentID, e.Job, e.N
+		err := c.query(ctx, `INSERT INTO counters (agent_id, epoch, last) VALUES (?, ?, 1)
+			ON CONFLICT DO UPDATE SET last = last + 1 RETURNING last`,
+			func(r row) error { o.Seq = r.int(0); return nil }, o.AgentID, o.Epoch)
+		if err != nil {
+			return err
+		}
+		if _, err := c.exec(ctx, `INSERT INTO orders (agent_id, epoch, seq, run, job, n, cancel) VALUES (?, ?, ?, ?, ?, ?, 0)`,
+			o.AgentID, o.Epoch, o.Seq, o.Run, o.Job, o.N); err != nil {
+			return fmt.Errorf("opening the order of %s/%s/%d: %w", o.Run, o.Job, o.N, err)
+		}
+		receipt.Orders = append(receipt.Orders, o)
+	case run.CancelAttempt:
+		// An order that is closed already keeps its place in the receipt, with sequence 0: there is nothing to cancel.
+		o.AgentID, o.Job, o.N, o.Epoch, o.Cancel = e.AgentID, e.Job, e.N, 0, true
+		err := c.query(ctx, `UPDATE orders SET cancel = 1 WHERE run = ? AND job = ? AND n = ? RETURNING agent_id, epoch, seq`,
+			func(r row) error {
+				o.AgentID, o.Epoch, o.Seq = r.str(0), r.int(1), r.int(2)
+				return nil
+			}, o.Run, o.Job, o.N)
+		if err != nil {
+			return err
+		}
+		receipt.Orders = append(receipt.Orders, o)
+	case run.CloseAttempt:
+		_, err := c.exec(ctx, `DELETE FROM orders WHERE run = ? AND job = ? AND n = ?`, o.Run, e.Job, e.N)
+		return err
+	default:
+		return fmt.Errorf("%w: effect %T", errBatch, effect)
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package builtin_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/reeve-scheduler/reeve/ports"
+	"github.com/reeve-scheduler/reeve/ports/builtin"
+	"github.com/reeve-scheduler/reeve/ports/planfile"
+)
+
+// Each built-in plan compiles without a finding in every instance, and its table is the one that stands in testdata.
+// UPDATE=1 writes it anew.
+func TestTables(t *testing.T) {
+	t.Parallel()
+	for _, name := range builtin.Names() {
+		p, err := builtin.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Name != name {
+			t.Errorf("the plan %s calls itself %s", name, p.Name)
+		}
+		var b bytes.Buffer
+		w := csv.NewWriter(&b)
+		rows := [][]string{ports.Columns()}
+		c, found := ports.Compile(p, ports.Inventory{}, 0)
+		for _, d := range found {
+			t.Error(d)
+		}
+		for _, r := range c.Rows() {
+			rows = append(rows, r.Fields())
+		}
+		if err := w.WriteAll(rows); err != nil {
+			t.Fatal(err)
+		}
+		golden := filepath.Join("testdata", name+".csv")
+		if os.Getenv("UPDATE") != "" {
+			if err := os.WriteFile(golden, b.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, _ := os.ReadFile(golden)
+		if diff := cmp.Diff(string(want), b.String()); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// The promises of the default plan: one port that carries every door but discovery, one number an instance, agents
+// that dial out first.
+func TestDefault(t *testing.T) {
+	t.Parallel()
+	p, err := builtin.Load(builtin.Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[ports.Port]bool{}
+	for i := range 10 {
+		c, found := ports.Compile(p, ports.Inventory{}, i)
+		if len(found) > 0 {
+			t.Fatal(found)
+		}
+		binds := 0
+		for _, cl := range c.Claims {
+			if !cl.Binds {
+				continue
+			}
+			binds++
+			if seen[cl.Port] || !cl.TLS || cl.Protocol != ports.TCP {
+				t.Errorf("instance %d: %+v", i, cl)
+			}
+			seen[cl.Port] = true
+		}
+		if binds != 1 {
+			t.Errorf("instance %d binds %d ports", i, binds)
+		}
+		for _, door := range ports.Doors() {
+			if got := len(c.Door(door)); got != 1 && door != "discovery" {
+				t.Errorf("instance %d: door %s has %d claims", i, door, got)
+			}
+		}
+		if links := c.Carrying("link"); len(links) != 2 || links[0].From != "agent" || links[0].To != "server" || links[1].When == "" {
+			t.Errorf("instance %d: links %+v", i, links)
+		}
+	}
+	if _, found := ports.Compile(p, ports.Inventory{}, 10); !ports.HasErrors(found) {
+		t.Error("instance 10 compiles")
+	}
+}
+
+func TestResolve(t *testing.T) {
+	t.Parallel()
+	file := func(text string) func(string) (io.ReadCloser, error) {
+		return func(string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }
+	}
+	missing := func(name string) (io.ReadCloser, error) {
+		return nil, fmt.Errorf("open %s: %w", name, fs.ErrNotExist)
+	}
+	for _, name := range []string{"", builtin.Default} {
+		if p, err := builtin.Resolve(name, missing); err != nil || p.Name != builtin.Default {
+			t.Errorf("%q: got %q, %v", name, p.Name, err)
+		}
+	}
+	p, err := builtin.Resolve("site.yaml", file("plan: site\nextends: default\nroles: {watch: {managed: false}}\n"))
+	if err != nil || p.Name != "site" || p.Extends != builtin.Default || len(p.Services) == 0 {
+		t.Errorf("got %+v, %v", p, err)
+	}
+	if _, err := builtin.Resolve("defalt", missing); err == nil || !strings.Contains(err.Error(), "neither built in (default) nor a file") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := builtin.Resolve("x", func(string) (io.ReadCloser, error) { return nil, fs.ErrPermission }); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("got %v", err)
+	}
+	var mistakes planfile.Mistakes
+	if _, err := builtin.Resolve("x", file("plan: x\nextends: nobody\n")); !errors.As(err, &mistakes) || !strings.Contains(err.Error(), "no such built-in plan") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := builtin.Resolve("x", file(strings.Repeat("#", 5<<20))); !errors.As(err, &mistakes) {
+		t.Errorf("got %.100v", err)
+	}
+	if _, err := builtin.Load("nobody"); !errors.Is(err, builtin.ErrUnknown) {
+		t.Errorf("got %v", err)
+	}
+}

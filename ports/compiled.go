@@ -1,0 +1,124 @@
+package ports
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"slices"
+	"strconv"
+)
+
+// Compiled is a plan with all numbers resolved for one instance. It is a value: it can be sent, stored and printed.
+type Compiled struct {
+	Plan     string         `json:"plan"`
+	Instance int            `json:"instance"`
+	Hash     string         `json:"hash"` // SHA-256 over every row, in hex; hosts, zones and addresses do not enter it
+	Claims   []Claim        `json:"claims"`
+	Flows    []ResolvedFlow `json:"flows"`
+	Local    []LocalSocket  `json:"local,omitempty"`
+
+	// What the rows print instead of ids.
+	Roles      map[string]string `json:"roles,omitempty"`      // a role's title
+	Conditions map[string]string `json:"conditions,omitempty"` // a condition's text
+}
+
+// Claim is one port that a service needs.
+type Claim struct {
+	Service      string       `json:"service"` // the service's id
+	Function     string       `json:"function,omitempty"`
+	Name         string       `json:"name,omitempty"`
+	Protocol     Protocol     `json:"protocol"`
+	Port         Port         `json:"port"` // 0: no number is assigned
+	TLS          bool         `json:"tls,omitempty"`
+	Doors        []string     `json:"doors,omitempty"`
+	Listeners    []string     `json:"listeners,omitempty"` // the roles on which something listens
+	Binds        bool         `json:"binds"`               // false: a target that another program serves
+	Scope        Scope        `json:"scope"`
+	Status       Status       `json:"status"`
+	ServicesFile ServicesFile `json:"services_file"`
+	When         string       `json:"when,omitempty"` // a condition's id
+	Origin       string       `json:"origin,omitempty"`
+	Was          string       `json:"was,omitempty"`
+	Note         string       `json:"note,omitempty"`
+	Place        Place        `json:"-"`
+}
+
+// ResolvedFlow is a flow with the service, transport and number that it goes to.
+type ResolvedFlow struct {
+	Service  string   `json:"service"`
+	Protocol Protocol `json:"protocol"`
+	Port     Port     `json:"port"`
+	TLS      bool     `json:"tls,omitempty"`
+	Flow
+}
+
+// Service returns the first claim of a service: its TCP claim where it has several transports and TCP stands first.
+func (c Compiled) Service(id string) (Claim, bool) {
+	for _, claim := range c.Claims {
+		if claim.Service == id {
+			return claim, true
+		}
+	}
+	return Claim{}, false
+}
+
+// Door returns the claims that open a door, in the plan's order.
+func (c Compiled) Door(door string) []Claim {
+	var found []Claim
+	for _, claim := range c.Claims {
+		if contains(claim.Doors, door) {
+			found = append(found, claim)
+		}
+	}
+	return found
+}
+
+// Carrying returns the flows that carry a conversation ("link", "enrol" …), in the plan's order: the order in which
+// they are dialled.
+func (c Compiled) Carrying(conversation string) []ResolvedFlow {
+	var found []ResolvedFlow
+	for _, f := range c.Flows {
+		if contains(f.Carries, conversation) {
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+// MayListen reports whether the plan lets a role listen for a service.
+func (c Compiled) MayListen(role, service string) bool {
+	return slices.ContainsFunc(c.Claims, func(cl Claim) bool {
+		return cl.Service == service && cl.Binds && cl.Status == Works && contains(cl.Listeners, role)
+	})
+}
+
+// MayDial reports whether the plan has a flow from a role to a service. A role may always reach a service on its
+// own host.
+func (c Compiled) MayDial(role, service string) bool {
+	return c.MayListen(role, service) || slices.ContainsFunc(c.Flows, func(f ResolvedFlow) bool {
+		return f.Service == service && f.From == role
+	})
+}
+
+// hash covers every row, and what a row's columns leave out: TLS and what a flow carries.
+func (c Compiled) hash() string {
+	h := sha256.New()
+	write := func(fields ...string) {
+		for _, f := range fields {
+			// Each field is preceded by its length, so that no two lists of fields give the same bytes.
+			_, _ = io.WriteString(h, strconv.Itoa(len(f))+":"+f)
+		}
+		_, _ = io.WriteString(h, "\n")
+	}
+	write("reeve plan 1", c.Plan, strconv.Itoa(c.Instance))
+	for _, row := range c.Rows() {
+		write(row.Fields()...)
+	}
+	for _, cl := range c.Claims {
+		write(append([]string{cl.Service, string(cl.Protocol), strconv.FormatBool(cl.TLS), strconv.FormatBool(cl.Binds)}, cl.Listeners...)...)
+	}
+	for _, f := range c.Flows {
+		write(append([]string{f.Service, string(f.Protocol), f.From, f.To}, f.Carries...)...)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

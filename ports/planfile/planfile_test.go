@@ -1,0 +1,302 @@
+package planfile_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/reeve-scheduler/reeve/ports"
+	"github.com/reeve-scheduler/reeve/ports/planfile"
+)
+
+const baseText = `plan: base
+instance: i
+vars:
+  i: {min: 0, max: 9, default: 0}
+roles:
+  server:
+  agent: {}
+  boss: {is: server, title: "the boss: 1"}
+  mail: {managed: false}
+conditions:
+  power: {text: if power control is used}
+services:
+  - id: main
+    function: Main
+    name: main
+    port: 9000 + i
+    protocol: [tcp]
+    tls: true
+    door: [api, link]
+    services_file: {windows: auto, unix: manual}
+    was: 3013
+    flows:
+      - {from: agent, to: server, purpose: the link, carries: [link, enrol]}
+      - {from: boss, to: server, purpose: "yes", when: power, origin: ours, note: a note}
+  - {id: out, port: 25, protocol: tcp, binds: false, scope: remote, flows: [{from: server, to: mail, purpose: mail}]}
+  - {id: none, port: unassigned, protocol: [udp, tcp], status: reserved, runs_on: [agent], when: power}
+local:
+  - {id: admin, runs_on: server, purpose: administration}
+`
+
+var errUnknown = errors.New("no such plan")
+
+func base(name string) (ports.Plan, error) {
+	if name != "base" {
+		return ports.Plan{}, errUnknown
+	}
+	return planfile.Parse("base.yaml", []byte(baseText), base)
+}
+
+// noPlaces compares plans by what they say, not by where it stands.
+func noPlaces() cmp.Option {
+	return cmpopts.IgnoreTypes(ports.Place{})
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	got, err := base("base")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := ports.Plan{
+		Name: "base", Instance: "i",
+		Vars: []ports.Var{{Name: "i", Max: 9}},
+		Roles: []ports.Role{
+			{ID: "server", Is: ports.Server}, {ID: "agent", Is: ports.Agent}, {ID: "boss", Is: ports.Server, Title: "the boss: 1"}, {ID: "mail"},
+		},
+		Conditions: []ports.Condition{{ID: "power", Text: "if power control is used"}},
+		Services: []ports.Service{
+			{
+				ID: "main", Function: "Main", Name: "main", Port: "9000 + i", Protocols: []ports.Protocol{ports.TCP}, TLS: true,
+				Doors: []string{"api", "link"}, Binds: true, Scope: ports.External, Status: ports.Works,
+				ServicesFile: ports.ServicesFile{Windows: ports.Auto, Unix: ports.Manual}, Was: "3013",
+				Flows: []ports.Flow{
+					{From: "agent", To: "server", Purpose: "the link", Carries: []string{"link", "enrol"}},
+					{From: "boss", To: "server", Purpose: "yes", When: "power", Origin: "ours", Note: "a note"},
+				},
+			},
+			{ID: "out", Port: "25", Protocols: []ports.Protocol{ports.TCP}, Scope: ports.Remote, Status: ports.Works, Flows: []ports.Flow{{From: "server", To: "mail", Purpose: "mail"}}},
+			{ID: "none", Port: ports.Unassigned, Protocols: []ports.Protocol{ports.UDP, ports.TCP}, Binds: true, Scope: ports.External, Status: ports.Reserved, RunsOn: []string{"agent"}, When: "power"},
+		},
+		Local: []ports.LocalSocket{{ID: "admin", RunsOn: "server", Purpose: "administration"}},
+	}
+	if diff := cmp.Diff(want, got, noPlaces()); diff != "" {
+		t.Error(diff)
+	}
+	if at := got.Services[0].At; at != (ports.Place{File: "base.yaml", Line: 13, Column: 5}) {
+		t.Errorf("the service stands at %v", at)
+	}
+	if _, found := ports.Compile(got, ports.Inventory{}, 0); len(found) > 0 {
+		t.Error(found)
+	}
+}
+
+func TestExtends(t *testing.T) {
+	t.Parallel()
+	got, err := planfile.Parse("site.yaml", []byte(`plan: site
+extends: base
+vars:
+  i: {max: 4}
+roles: {monitoring: {managed: false}, boss: {title: chief}}
+services:
+  - {id: main, port: 19352}
+  - {id: metrics, port: 9101, protocol: [tcp], door: metrics, flows: [{from: monitoring, to: server, purpose: scraping}]}
+  - {id: out, flows: []}
+`), base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := base("base")
+	want.Name, want.Extends = "site", "base"
+	want.Vars[0].Max = 4
+	want.Roles[2].Title = "chief"
+	want.Roles = append(want.Roles, ports.Role{ID: "monitoring"})
+	want.Services[0].Port = "19352"
+	want.Services[1].Flows = nil
+	want.Services = append(want.Services, ports.Service{
+		ID: "metrics", Port: "9101", Protocols: []ports.Protocol{ports.TCP}, Doors: []string{"metrics"}, Binds: true, Scope: ports.External, Status: ports.Works,
+		Flows: []ports.Flow{{From: "monitoring", To: "server", Purpose: "scraping"}},
+	})
+	if diff := cmp.Diff(want, got, noPlaces()); diff != "" {
+		t.Error(diff)
+	}
+	if got.Services[0].At.File != "site.yaml" || got.Services[2].At.File != "base.yaml" {
+		t.Errorf("places: %v and %v", got.Services[0].At, got.Services[2].At)
+	}
+}
+
+// Each file below testdata/broken stands beside the mistakes that it must give. UPDATE=1 writes them anew.
+func TestBroken(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/broken/*.yaml")
+	if err != nil || len(files) < 12 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = planfile.Parse(filepath.Base(file), data, base)
+		if strings.HasPrefix(filepath.Base(file), "inventory") {
+			_, err = planfile.ParseInventory(filepath.Base(file), data)
+		}
+		var mistakes planfile.Mistakes
+		if !errors.As(err, &mistakes) {
+			t.Errorf("%s: got %v", file, err)
+			continue
+		}
+		golden := strings.TrimSuffix(file, ".yaml") + ".txt"
+		if os.Getenv("UPDATE") != "" {
+			if err := os.WriteFile(golden, []byte(err.Error()+"\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, _ := os.ReadFile(golden)
+		if diff := cmp.Diff(string(want), err.Error()+"\n"); diff != "" {
+			t.Errorf("%s: %s", file, diff)
+		}
+	}
+}
+
+// What would cost the parser its time or its stack is refused before it is parsed. Without the bounds this test does
+// not end.
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	var siblings strings.Builder
+	for i := range 300_000 {
+		siblings.WriteString("a" + strings.Repeat("b", i%7) + ": 1\n")
+	}
+	for name, text := range map[string]string{
+		"too large":      "plan: a\n" + strings.Repeat("#", 4<<20),
+		"brackets":       "plan: a\nroles: " + strings.Repeat("[", 1<<20),
+		"braces":         "plan: a\nroles: " + strings.Repeat("{a: ", 1<<19),
+		"dashes":         "plan: a\nservices:\n" + strings.Repeat("- ", 1<<20),
+		"siblings":       "plan: a\n" + siblings.String(),
+		"documents":      strings.Repeat("---\nplan: a\n", 100_000),
+		"question marks": strings.Repeat("? ", 1<<20),
+		"tags":           "plan: " + strings.Repeat("!a ", 1<<19),
+		"aliases":        "plan: a\na: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
+		"not UTF-8":      "plan: a\xff\n",
+		"NUL":            "plan: a\x00\n",
+	} {
+		_, err := planfile.Parse("f", []byte(text), base)
+		var mistakes planfile.Mistakes
+		if !errors.As(err, &mistakes) || len(mistakes) > 100 || len(err.Error()) > 64<<10 {
+			t.Errorf("%s: got %.200v", name, err)
+		}
+	}
+}
+
+// drawText makes texts of all kinds that a plan may hold.
+func drawText(t *rapid.T, label string) string {
+	return rapid.OneOf(
+		rapid.SampledFrom([]string{"", "a", "no", "~", "null", "1", "080", "- a", "a: b", "a #b", "'", `"`, `\n`, "{", "[a]", "*a", "&a", "é", "日本", " a ", "%", "@", "|", ">", "?", "2001-01-01", "0x1F", "1e3", ".inf", "<<", "=", "---", "...", "a  b", "a,b", "!x", "`"}),
+		rapid.StringMatching(`[ -~]{0,20}`),
+	).Draw(t, label)
+}
+
+// Parse(Format(p)) is p: what is written down says the same.
+func TestRoundTrip(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		p, err := base("base")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Description, p.Roles[2].Title, p.Conditions[0].Text = drawText(t, "a"), drawText(t, "b"), "x"+drawText(t, "c")
+		s := &p.Services[0]
+		s.Function, s.Name, s.Note, s.Origin, s.Was = drawText(t, "d"), drawText(t, "e"), drawText(t, "f"), drawText(t, "g"), drawText(t, "h")
+		s.Flows[1].Purpose, s.Flows[1].Note = drawText(t, "i"), drawText(t, "j")
+		s.Binds, s.TLS, s.ServicesFile = rapid.Bool().Draw(t, "binds"), rapid.Bool().Draw(t, "tls"), ports.ServicesFile{}
+		if rapid.Bool().Draw(t, "few") {
+			p.Services, p.Local, p.Vars, p.Instance, p.Conditions = p.Services[1:2], nil, nil, "", nil
+		}
+		text := planfile.Format(p)
+		back, err := planfile.Parse("f", text, base)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		if diff := cmp.Diff(p, back, noPlaces()); diff != "" {
+			t.Fatalf("%s\n%s", diff, text)
+		}
+	})
+}
+
+func TestInventory(t *testing.T) {
+	t.Parallel()
+	got, err := planfile.ParseInventory("f", []byte(`plan: beside
+---
+inventory: site
+zones: {core: {}, dmz: }
+dials: [{from: core, to: dmz}]
+hosts:
+  hq1:  {roles: [server], zone: core, bind: [10.1.0.5, "::1"], advertise: [hq1.example.com, "hq1:8443", "[::1]:1"]}
+  dmz1: {roles: agent, zone: dmz, advertise: 10.2.0.5}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := ports.Inventory{
+		Name: "site", Zones: []string{"core", "dmz"}, Dials: []ports.Dial{{From: "core", To: "dmz"}},
+		Hosts: []ports.Host{
+			{Name: "hq1", Roles: []string{"server"}, Zone: "core", Bind: []string{"10.1.0.5", "::1"}, Advertise: []string{"hq1.example.com", "hq1:8443", "[::1]:1"}},
+			{Name: "dmz1", Roles: []string{"agent"}, Zone: "dmz", Advertise: []string{"10.2.0.5"}},
+		},
+	}
+	if diff := cmp.Diff(want, got, noPlaces()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Whatever the text is: no panic; mistakes have places within the text; what is a plan can be written and read again.
+func FuzzParse(f *testing.F) {
+	f.Add(baseText)
+	f.Add("plan: site\nextends: base\nservices:\n  - {id: main, port: 19352}\n")
+	files, _ := filepath.Glob("testdata/broken/*.yaml")
+	for _, file := range files {
+		data, _ := os.ReadFile(file)
+		f.Add(string(data))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := planfile.Parse("f", []byte(text), base)
+		if _, err := planfile.ParseInventory("f", []byte(text)); err != nil {
+			checkMistakes(t, text, err)
+		}
+		if err != nil {
+			checkMistakes(t, text, err)
+			return
+		}
+		written := planfile.Format(p)
+		back, err := planfile.Parse("f", written, base)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, written)
+		}
+		p.Extends = ""
+		if diff := cmp.Diff(p, back, noPlaces()); diff != "" {
+			t.Fatalf("%s\n%s", diff, written)
+		}
+		ports.Compile(p, ports.Inventory{}, 0)
+	})
+}
+
+func checkMistakes(t *testing.T, text string, err error) {
+	t.Helper()
+	var mistakes planfile.Mistakes
+	if !errors.As(err, &mistakes) || len(mistakes) == 0 {
+		t.Fatalf("the error is %T: %v", err, err)
+	}
+	if slices.ContainsFunc(mistakes, func(m planfile.Mistake) bool {
+		return m.Message == "" || m.Line < 0 || m.Column < 0 || m.Line > strings.Count(text, "\n")+strings.Count(text, "\r")+2
+	}) {
+		t.Fatalf("places: %v", mistakes)
+	}
+}

@@ -1,0 +1,128 @@
+package ports
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Row is one line of the port table: a flow over one transport, or a service without flows. Its JSON names are the
+// columns of the comma separated form.
+type Row struct {
+	ID              string `json:"id"`
+	Function        string `json:"function"`
+	Service         string `json:"service"`
+	Port            string `json:"port"` // a number, or empty where none is assigned
+	Protocol        string `json:"protocol"`
+	Scope           string `json:"scope"`
+	Source          string `json:"source"`      // a role's title
+	Destination     string `json:"destination"` // a role's title
+	Purpose         string `json:"purpose"`
+	ServicesWindows string `json:"services_windows"` // Y, N or nothing
+	ServicesUnix    string `json:"services_unix"`
+	Condition       string `json:"condition"`
+	Door            string `json:"door"` // the doors, separated by spaces
+	Status          string `json:"status"`
+	Origin          string `json:"origin"`
+	Was             string `json:"was"`
+	Note            string `json:"note"`
+}
+
+// Columns returns the headings of the port table, in the order of Row.Fields.
+func Columns() []string {
+	return []string{
+		"id", "function", "service", "port", "protocol", "scope", "source", "destination", "purpose",
+		"services_windows", "services_unix", "condition", "door", "status", "origin", "was", "note",
+	}
+}
+
+// Fields returns the row's values in the order of Columns.
+func (r Row) Fields() []string {
+	return []string{
+		r.ID, r.Function, r.Service, r.Port, r.Protocol, r.Scope, r.Source, r.Destination, r.Purpose,
+		r.ServicesWindows, r.ServicesUnix, r.Condition, r.Door, r.Status, r.Origin, r.Was, r.Note,
+	}
+}
+
+const notStated = "not stated" // what stands where a page names no end
+
+// Rows returns the port table in the plan's order.
+func (c Compiled) Rows() []Row {
+	var rows []Row
+	for _, cl := range c.Claims {
+		row := c.row(cl)
+		flows := 0
+		for _, f := range c.Flows {
+			if f.Service != cl.Service || f.Protocol != cl.Protocol {
+				continue
+			}
+			flows++
+			rows = append(rows, c.flowRow(row, f))
+		}
+		if flows == 0 {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// row is what all rows of a claim have in common.
+func (c Compiled) row(cl Claim) Row {
+	row := Row{
+		ID: cl.Service, Function: cl.Function, Service: cl.Name, Protocol: string(cl.Protocol), Scope: string(cl.Scope),
+		Source: notStated, Destination: notStated,
+		ServicesWindows: cl.ServicesFile.Windows.letter(), ServicesUnix: cl.ServicesFile.Unix.letter(),
+		Condition: c.Conditions[cl.When], Door: strings.Join(cl.Doors, " "), Status: string(cl.Status),
+		Origin: cl.Origin, Was: cl.Was, Note: cl.Note,
+	}
+	if cl.Port != 0 {
+		row.Port = strconv.Itoa(int(cl.Port))
+	}
+	if cl.Scope == SameHost && len(cl.Listeners) > 0 {
+		row.Destination = c.titles(cl.Listeners)
+		row.Source = row.Destination
+	} else if len(cl.Listeners) > 0 {
+		row.Destination = c.titles(cl.Listeners)
+	}
+	return row
+}
+
+func (c Compiled) flowRow(row Row, f ResolvedFlow) Row {
+	row.Source, row.Destination, row.Purpose = c.titles([]string{f.From}), c.titles([]string{f.To}), f.Purpose
+	if f.When != "" {
+		row.Condition = join(row.Condition, c.Conditions[f.When])
+	}
+	if f.Origin != "" {
+		row.Origin = f.Origin
+	}
+	row.Note = join(row.Note, f.Note)
+	return row
+}
+
+func join(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "; " + b
+}
+
+// titles names roles in the page's words.
+func (c Compiled) titles(ids []string) string {
+	names := slices.Clone(ids)
+	for i, id := range ids {
+		if title := c.Roles[id]; title != "" {
+			names[i] = title
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func (a Addition) letter() string {
+	switch a {
+	case Auto:
+		return "Y"
+	case Manual:
+		return "N"
+	}
+	return ""
+}
