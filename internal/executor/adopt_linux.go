@@ -47,26 +47,49 @@ func (x *Executor) Adopt(id Identity, pidfd int) *Adopted {
 	return a
 }
 
-// Find returns the tree of an attempt of which only the marker is known: some process has it, or ok is false.
-func (x *Executor) Find(marker string) (Identity, bool) {
-	for pid, s := range allProcesses() {
+// Find returns the tree of an attempt of which only the marker is known: some process has it, or ok is false. Its first
+// process is the oldest one that leads a session, also if a child is met before it: without one, the first process
+// has ended, and what is there is left over.
+func (x *Executor) Find(marker string) (id Identity, ok bool) {
+	all := allProcesses()
+	for pid, s := range all {
 		if !hasMarker(pid, marker) {
 			continue
 		}
-		id := Identity{Marker: marker}
-		if s.session == pid {
-			id.PID, id.Ticks = pid, s.ticks
+		id.Marker, ok = marker, true
+		id.lead(pid, s)
+		if path := x.groupOf(pid); path != "" {
+			id.Group = path
 		}
-		if x.groups != nil {
-			at, err := x.groups.at.of(pid)
-			path := filepath.Join(x.groups.at.mount, at)
-			if err == nil && strings.Contains(filepath.Dir(path), "/"+folderPrefix) {
-				id.Group = path
+	}
+	if ok && id.PID == 0 && id.Group != "" { // the first process may have emptied its environment
+		for pid, s := range all {
+			if x.groupOf(pid) == id.Group {
+				id.lead(pid, s)
 			}
 		}
-		return id, true
 	}
-	return Identity{}, false
+	return id, ok
+}
+
+// lead takes a process for the first one if it leads a session and is older than the one that was taken before.
+func (id *Identity) lead(pid int, s stat) {
+	if s.session == pid && (id.PID == 0 || s.ticks < id.Ticks) {
+		id.PID, id.Ticks = pid, s.ticks
+	}
+}
+
+// groupOf returns the cgroup that a keeper made for the tree of a process, or nothing.
+func (x *Executor) groupOf(pid int) string {
+	if x.groups == nil {
+		return ""
+	}
+	at, err := x.groups.at.of(pid)
+	path := filepath.Join(x.groups.at.mount, at)
+	if err != nil || !strings.Contains(filepath.Dir(path), "/"+folderPrefix) || filepath.Base(path) == "keeper" {
+		return ""
+	}
+	return path
 }
 
 // Wait waits until the first process has ended.
