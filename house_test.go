@@ -25,7 +25,7 @@ const module = "github.com/reeve-scheduler/reeve/"
 // arguments, so that every decision can be replayed from a text file. Parsers and
 // rule engines from outside that do not act either are named in pureGuests.
 var pure = []string{
-	"ports", "ports/planfile", "ports/builtin",
+	"ports", "ports/planfile", "ports/builtin", "ports/dialect", "ports/render",
 	"internal/fault", "internal/jobnet", "internal/run",
 }
 
@@ -44,6 +44,10 @@ var mayImport = map[string][]string{
 	"ports":                      {},
 	"ports/planfile":             {"ports"},
 	"ports/builtin":              {"ports", "ports/planfile"},
+	"ports/dialect":              {"ports"},
+	"ports/render":               {"ports"},
+	"ports/ledger":               {"ports", "internal/socket"}, // it grants sockets that are bound, and one package binds
+	"ports/probe":                {"ports", "internal/socket"},
 	"internal/fault":             {},
 	"internal/jobnet":            {"internal/fault"},
 	"internal/run":               {"internal/jobnet", "internal/fault"},
@@ -76,7 +80,7 @@ var mayImport = map[string][]string{
 	},
 	"internal/cli": {
 		"internal/agent", "internal/api", "internal/identity", "internal/jobfile", "internal/keeper", "internal/server", "internal/socket",
-		"internal/fault", "ports", "ports/builtin",
+		"internal/fault", "ports", "ports/builtin", "ports/dialect", "ports/ledger", "ports/planfile", "ports/probe", "ports/render",
 	},
 	"internal/docs": {}, // tests only
 	"cmd/reeve":     {"internal/cli"},

@@ -34,9 +34,10 @@ func Compile(p Plan, inv Inventory, instance int) (Compiled, []Diagnostic) {
 		claims := c.claims(s, vars)
 		out.Claims = append(out.Claims, claims...)
 		for _, cl := range claims {
-			for _, f := range s.Flows {
+			for n, f := range s.Flows {
 				f.Carries = slices.Clone(f.Carries)
-				out.Flows = append(out.Flows, ResolvedFlow{Service: s.ID, Protocol: cl.Protocol, Port: cl.Port, TLS: cl.TLS, Flow: f})
+				id := fmt.Sprintf("%s.%d/%s", s.ID, n+1, cl.Protocol)
+				out.Flows = append(out.Flows, ResolvedFlow{ID: id, Status: cl.Status, Service: s.ID, Protocol: cl.Protocol, Port: cl.Port, TLS: cl.TLS, Flow: f})
 			}
 		}
 	}

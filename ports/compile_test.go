@@ -127,7 +127,7 @@ func TestDiagnostics(t *testing.T) {
 		"host's role": {func(_ *ports.Plan, inv *ports.Inventory) { inv.Hosts = []ports.Host{{Name: "h", Roles: []string{"x"}}} }, 0, ports.UnknownRole, ports.Error, "host h"},
 		"host's zone": {func(_ *ports.Plan, inv *ports.Inventory) { inv.Hosts = []ports.Host{{Name: "h", Zone: "x"}} }, 0, ports.UnknownZone, ports.Error, "host h"},
 		"dial of an unknown zone": {func(_ *ports.Plan, inv *ports.Inventory) {
-			inv.Zones, inv.Dials = []string{"a"}, []ports.Dial{{From: "x", To: "a"}}
+			inv.Zones, inv.Dials = []ports.Zone{{Name: "a"}}, []ports.Dial{{From: "x", To: "a"}}
 		}, 0, ports.UnknownZone, ports.Error, "dials"},
 		"dial that the plan lacks": {func(_ *ports.Plan, inv *ports.Inventory) { zones(inv, "core", "dmz") }, 0, ports.NoSuchDial, ports.Error, "no link row from server to agent"},
 		"dialled by name":          {func(_ *ports.Plan, inv *ports.Inventory) { zones(inv, "dmz", "core") }, 0, ports.NoAdvertise, ports.Warning, "host hq"},
@@ -152,7 +152,7 @@ func TestDiagnostics(t *testing.T) {
 
 // zones makes a site of two zones, of which one dials the other.
 func zones(inv *ports.Inventory, from, to string) {
-	inv.Zones = []string{"core", "dmz"}
+	inv.Zones = []ports.Zone{{Name: "core"}, {Name: "dmz"}}
 	inv.Dials = []ports.Dial{{From: from, To: to}}
 	inv.Hosts = []ports.Host{
 		{Name: "hq", Roles: []string{"server"}, Zone: "core"},
@@ -267,7 +267,7 @@ func drawPlan(t *rapid.T) (ports.Plan, ports.Inventory, int) {
 		}
 		p.Services = append(p.Services, s)
 	}
-	inv := ports.Inventory{Zones: []string{"a"}}
+	inv := ports.Inventory{Zones: []ports.Zone{{Name: "a"}}}
 	for range rapid.IntRange(0, 3).Draw(t, "hosts") {
 		inv.Hosts = append(inv.Hosts, ports.Host{Name: word.Draw(t, "host"), Roles: rapid.SliceOfN(word, 0, 3).Draw(t, "host roles"), Zone: word.Draw(t, "zone")})
 	}

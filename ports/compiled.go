@@ -15,6 +15,7 @@ type Compiled struct {
 	Hash     string         `json:"hash"` // SHA-256 over every row, in hex; hosts, zones and addresses do not enter it
 	Claims   []Claim        `json:"claims"`
 	Flows    []ResolvedFlow `json:"flows"`
+	Pools    []ResolvedPool `json:"pools,omitempty"`
 	Local    []LocalSocket  `json:"local,omitempty"`
 
 	// What the rows print instead of ids.
@@ -28,13 +29,26 @@ type Claim struct {
 	Function     string       `json:"function,omitempty"`
 	Name         string       `json:"name,omitempty"`
 	Protocol     Protocol     `json:"protocol"`
-	Port         Port         `json:"port"` // 0: no number is assigned
+	Port         Port         `json:"port"`           // 0: no number is assigned
+	Last         Port         `json:"last,omitempty"` // the end of an interval that begins with Port; 0: one port
+	Parity       Parity       `json:"parity,omitempty"`
+	Pool         bool         `json:"pool,omitempty"` // the interval is leased from; Service is the pool's id
 	TLS          bool         `json:"tls,omitempty"`
 	Doors        []string     `json:"doors,omitempty"`
 	Listeners    []string     `json:"listeners,omitempty"` // the roles on which something listens
 	Binds        bool         `json:"binds"`               // false: a target that another program serves
 	Scope        Scope        `json:"scope"`
 	Status       Status       `json:"status"`
+	SRVName      string       `json:"srv_name,omitempty"`
+	Application  string       `json:"application,omitempty"`
+	RPC          RPC          `json:"rpc,omitzero"`
+	Family       string       `json:"family,omitempty"`
+	By           OverrideBy   `json:"by,omitempty"` // what gave the number; empty: the plan
+	Key          string       `json:"key,omitempty"`
+	Modes        []string     `json:"modes,omitempty"`
+	Unproven     bool         `json:"unproven,omitempty"`
+	Deprecated   bool         `json:"deprecated,omitempty"`
+	PerHost      bool         `json:"per_host,omitempty"`
 	ServicesFile ServicesFile `json:"services_file"`
 	When         string       `json:"when,omitempty"` // a condition's id
 	Origin       string       `json:"origin,omitempty"`
@@ -45,9 +59,13 @@ type Claim struct {
 
 // ResolvedFlow is a flow with the service, transport and number that it goes to.
 type ResolvedFlow struct {
+	ID       string   `json:"id"` // SERVICE.N/PROTOCOL, N counting the service's flows from 1
 	Service  string   `json:"service"`
+	Status   Status   `json:"status"` // the claim's, or Inactive where the flow's own condition does not hold
 	Protocol Protocol `json:"protocol"`
 	Port     Port     `json:"port"`
+	Last     Port     `json:"last,omitempty"`
+	Parity   Parity   `json:"parity,omitempty"`
 	TLS      bool     `json:"tls,omitempty"`
 	Flow
 }

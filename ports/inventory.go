@@ -1,13 +1,47 @@
 package ports
 
+import (
+	"slices"
+	"time"
+)
+
 // Inventory says which host plays which role, in which zone and under which addresses. One plan serves many
-// inventories; nothing of an inventory enters the plan's hash.
+// inventories; nothing of its hosts, zones and addresses enters the plan's hash, its switches and values do.
 type Inventory struct {
-	Name  string
-	Zones []string
-	Dials []Dial
-	Hosts []Host
-	At    Place
+	Name        string
+	Openings    map[string]bool // the plan's switches, by name; those not given have their default
+	Vars        map[string]int  // values of the plan's variables; a Bool is 0 or 1
+	Overrides   []Given         // numbers that the site's services file, a flag or the environment gives
+	Zones       []Zone
+	Dials       []Dial
+	Middleboxes []Middlebox
+	Hosts       []Host
+	At          Place
+}
+
+// Given is a number that overrides a row's, where the row lets it.
+type Given struct {
+	Service string
+	Port    Port
+	By      OverrideBy
+	Key     string // the name, flag or variable that gave it
+	At      Place
+}
+
+// Zone is a part of the network.
+type Zone struct {
+	Name     string
+	Networks []string // in CIDR notation
+	At       Place
+}
+
+// Middlebox is a firewall or NAT between zones, with the times that leases and links must respect.
+type Middlebox struct {
+	Name      string
+	Between   []string      // zones
+	Conntrack time.Duration // how long it remembers an ended connection; 0: not known
+	Idle      time.Duration // how long it lets a connection be silent; 0: not known
+	At        Place
 }
 
 // Dial says that hosts of one zone dial the links to hosts of another. Where no Dial is given, the agent's zone
@@ -22,8 +56,22 @@ type Host struct {
 	Name      string
 	Roles     []string
 	Zone      string
+	Machine   string   // hosts of one machine share its ports; empty: the name
+	Netns     string   // network namespace; empty: the machine's own
+	OS        string   // linux, windows, darwin; empty: linux
 	Bind      []string // addresses to listen on; none means all
 	Advertise []string // HOST or HOST:PORT under which others reach it
+	Networks  []string // a host that stands for many: their networks in CIDR notation
+	Services  []HostService
+	At        Place
+}
+
+// HostService is what differs for one service on one host.
+type HostService struct {
+	Service   string
+	Port      Port // 0: the plan's
+	Bind      []string
+	Advertise []string
 	At        Place
 }
 
@@ -36,7 +84,7 @@ func (c *compiler) checkInventory(inv Inventory) {
 					"use one of "+c.roleNames())
 			}
 		}
-		if h.Zone != "" && !contains(inv.Zones, h.Zone) {
+		if h.Zone != "" && !inv.hasZone(h.Zone) {
 			c.report(UnknownZone, Error, h.At, "host "+h.Name+" is in zone "+quote(h.Zone)+", which the inventory does not declare",
 				"add it under zones")
 		}
@@ -49,7 +97,7 @@ func (c *compiler) checkInventory(inv Inventory) {
 // checkDial looks whether the plan has a link row in the direction that the site asks for.
 func (c *compiler) checkDial(inv Inventory, d Dial) {
 	for _, z := range []string{d.From, d.To} {
-		if !contains(inv.Zones, z) {
+		if !inv.hasZone(z) {
 			c.report(UnknownZone, Error, d.At, "dials names the zone "+quote(z)+", which the inventory does not declare",
 				"add it under zones")
 		}
@@ -86,4 +134,8 @@ func (c *compiler) kindsIn(inv Inventory, zone string) map[RoleKind]bool {
 		}
 	}
 	return kinds
+}
+
+func (inv Inventory) hasZone(name string) bool {
+	return slices.ContainsFunc(inv.Zones, func(z Zone) bool { return z.Name == name })
 }

@@ -32,11 +32,11 @@ func ParseInventory(file string, data []byte) (ports.Inventory, error) {
 	return inv, nil
 }
 
-func (r *reader) zones(n ast.Node) []string {
-	var zones []string
+func (r *reader) zones(n ast.Node) []ports.Zone {
+	var zones []ports.Zone
 	for _, e := range r.entries(n, "zones") {
 		if r.isID(e.key, e.at, "the zone") {
-			zones = append(zones, e.key)
+			zones = append(zones, ports.Zone{Name: e.key, At: e.at})
 		}
 		r.fields(e.value, "a zone", nil)
 	}

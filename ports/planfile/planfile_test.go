@@ -246,7 +246,7 @@ hosts:
 		t.Fatal(err)
 	}
 	want := ports.Inventory{
-		Name: "site", Zones: []string{"core", "dmz"}, Dials: []ports.Dial{{From: "core", To: "dmz"}},
+		Name: "site", Zones: []ports.Zone{{Name: "core"}, {Name: "dmz"}}, Dials: []ports.Dial{{From: "core", To: "dmz"}},
 		Hosts: []ports.Host{
 			{Name: "hq1", Roles: []string{"server"}, Zone: "core", Bind: []string{"10.1.0.5", "::1"}, Advertise: []string{"hq1.example.com", "hq1:8443", "[::1]:1"}},
 			{Name: "dmz1", Roles: []string{"agent"}, Zone: "dmz", Advertise: []string{"10.2.0.5"}},

@@ -1,0 +1,4 @@
+package render
+
+// documents are the targets that people read.
+func documents() []Target { return nil }

@@ -1,0 +1,4 @@
+package render
+
+// rules are the targets that firewalls and operating systems read.
+func rules() []Target { return nil }
