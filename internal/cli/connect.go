@@ -22,7 +22,6 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/server"
 	"github.com/reeve-scheduler/reeve/internal/socket"
 	"github.com/reeve-scheduler/reeve/ports"
-	"github.com/reeve-scheduler/reeve/ports/builtin"
 )
 
 // linkService is the plan's row that clients dial.
@@ -109,11 +108,12 @@ func httpsTransport() (*http.Transport, error) {
 
 // compilePlan loads and compiles a built-in plan or a file.
 func compilePlan(name string, instance int) (ports.Compiled, error) {
-	plan, err := builtin.Resolve(name, openFile)
+	source := planSource{plan: name, given: &instance, getenv: os.Getenv}
+	meant, err := source.read()
 	if err != nil {
-		return ports.Compiled{}, fault.Wrap(fault.Invalid, "reading the port plan "+name, err)
+		return ports.Compiled{}, err
 	}
-	compiled, diagnostics := ports.Compile(plan, ports.Inventory{}, instance)
+	compiled, diagnostics := ports.Compile(meant.plan, meant.inventory, meant.instance)
 	var bad []error
 	for _, d := range diagnostics {
 		if d.Severity == ports.Error {

@@ -1,9 +1,10 @@
 package cli
 
 import (
-	"encoding/csv"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,64 +12,54 @@ import (
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
+// portsCommand has one line a verb; each verb is a file of its own, ports_VERB.go.
 func (a *app) portsCommand() *cobra.Command {
 	c := &cobra.Command{Use: "ports", Short: "the port plan; needs neither a server nor a data folder"}
 	c.AddCommand(a.portsList())
+	c.AddCommand(a.portsCompile())
 	return c
 }
 
-func (a *app) portsList() *cobra.Command {
-	var plan string
-	var instance int
-	c := &cobra.Command{
-		Use: "list [--plan P] [--instance N] [-o csv]", Short: "the port table of a plan: every socket that Reeve opens or dials", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			compiled, err := compilePlan(plan, instance)
-			if err != nil {
-				return err
-			}
-			rows := compiled.Rows()
-			if a.output == "csv" {
-				w := csv.NewWriter(a.out)
-				for _, record := range append([][]string{ports.Columns()}, fields(rows)...) {
-					if err := w.Write(record); err != nil {
-						return err
-					}
-				}
-				w.Flush()
-				return w.Error()
-			}
-			return a.print(rows, func(w io.Writer) {
-				line(w, "PORT", "PROTOCOL", "SERVICE", "FROM", "TO", "PURPOSE", "STATUS")
-				for _, r := range rows {
-					line(w, r.Port, r.Protocol, r.Service, r.Source, r.Destination, r.Purpose, r.Status)
-				}
-				fmt.Fprintf(w, "\nplan %s, instance %d, hash %s\n", compiled.Plan, compiled.Instance, compiled.Hash)
-			})
-		},
-	}
-	c.Flags().StringVar(&plan, "plan", "default", "port plan: a built-in name or a file")
-	c.Flags().IntVar(&instance, "instance", 0, "instance of the plan")
+// outputs is the annotation of a command that prints in more forms than table, json and yaml: their names, with spaces.
+const outputs = "outputs"
+
+// prints lets a command print in these forms too.
+func prints(c *cobra.Command, forms ...string) *cobra.Command {
+	c.Annotations = map[string]string{outputs: strings.Join(forms, " ")}
 	return c
 }
 
-func fields(rows []ports.Row) [][]string {
-	out := make([][]string, len(rows))
-	for i, r := range rows {
-		out[i] = r.Fields()
-	}
-	return out
-}
-
-// formats are those that a command prints in.
+// checkOutput refuses a form that the command does not print in.
 func (a *app) checkOutput(c *cobra.Command) error {
-	switch a.output {
-	case "table", "json", "yaml":
+	forms := append([]string{"table", "json", "yaml"}, strings.Fields(c.Annotations[outputs])...)
+	if slices.Contains(forms, a.output) {
 		return nil
-	case "csv":
-		if c.Parent() != nil && c.Parent().Name() == "ports" {
-			return nil
+	}
+	last := len(forms) - 1
+	return fault.New(fault.Invalid, fmt.Sprintf("-o is %q", a.output), "it is "+strings.Join(forms[:last], ", ")+" or "+forms[last])
+}
+
+// findings prints the findings about a plan, each with the lines that it is about.
+func (f *planFlags) findings(w io.Writer, found []ports.Diagnostic) {
+	for _, d := range found {
+		fmt.Fprintln(w, printable(d.String()))
+		if excerpt := f.excerpt(d.Place); excerpt != "" {
+			fmt.Fprintln(w, excerpt)
 		}
 	}
-	return fault.New(fault.Invalid, fmt.Sprintf("-o is %q", a.output), "table, json or yaml; the port table also csv")
+}
+
+// verdict ends the program with 1 where a finding makes the plan unusable.
+func verdict(found []ports.Diagnostic) error {
+	if ports.HasErrors(found) {
+		return &exitError{1}
+	}
+	return nil
+}
+
+// usable prints the errors among the findings to standard error, and returns the verdict: for commands that answer
+// from what could be compiled.
+func (a *app) usable(f *planFlags, found []ports.Diagnostic) error {
+	f.findings(a.errs, slices.DeleteFunc(slices.Clone(found), func(d ports.Diagnostic) bool { return d.Severity != ports.Error }))
+	return verdict(found)
 }
