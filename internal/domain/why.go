@@ -168,6 +168,11 @@ func (x *explainer) active(j *run.Job) {
 		x.add(j.Name, run.ReasonNotLinked, last.Ordered, fmt.Sprintf("attempt %d was given to %s: %s", last.N, last.Agent, x.absence(last.AgentID, last.Agent)), "")
 		return
 	}
+	if j.Status == run.Dispatched && j.Reason != run.ReasonDelivery {
+		x.add(j.Name, j.Reason, last.Ordered, fmt.Sprintf("attempt %d is ordered, and agent %s cannot start it yet: %s", last.N, last.Agent, j.Detail),
+			map[run.Reason]string{run.ReasonPorts: "reeve ports leases, on the agent's host", run.ReasonDisk: "make room on the agent's disk"}[j.Reason])
+		return
+	}
 	if j.Status == run.Dispatched {
 		x.add(j.Name, run.ReasonDelivery, last.Ordered, fmt.Sprintf("attempt %d is ordered; agent %s has not yet said that it started", last.N, last.Agent), "")
 		return

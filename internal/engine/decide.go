@@ -125,6 +125,8 @@ func about(in run.Input) (string, int) {
 		return in.Job, in.N
 	case run.Unknown:
 		return in.Job, in.N
+	case run.Deferred:
+		return in.Job, in.N
 	}
 	return "", 0
 }

@@ -372,12 +372,16 @@ func TestRefusals(t *testing.T) {
 	if in, ok := told.Input.(run.NeverStarted); !ok || told.Run != "r1" || in.Job != "a" || in.N != 1 || in.Reason != run.ReasonRunAs {
 		t.Errorf("told: %+v", told)
 	}
-	a.refuse <- wire.Refusal{Attempt: wire.Attempt{Run: "r2", Job: "a", N: 1}, Reason: "disk"}
+	a.refuse <- wire.Refusal{Attempt: wire.Attempt{Run: "r2", Job: "a", N: 1}, Reason: "ports", Detail: "the pool is full"}
 	h.Send([]run.Command{command(known.ID, 2)})
 	for range 2 {
 		if got := a.next(); len(got.Orders) != 1 || got.Orders[0].Attempt.Run != "r2" {
 			t.Errorf("got %+v, want r2", got)
 		}
+	}
+	told = <-h.desk.told
+	if in, ok := told.Input.(run.Deferred); !ok || told.Run != "r2" || in.Reason != run.ReasonPorts || in.Detail != "the pool is full" {
+		t.Errorf("told: %+v", told)
 	}
 }
 

@@ -147,7 +147,7 @@ func (f *Fleet) flush(ctx context.Context, a *agent, l *link.Link) error {
 
 // refused books what the agent did not take: for good as never started, for now to be sent again.
 func (f *Fleet) refused(ctx context.Context, a *agent, l *link.Link, refused []wire.Refusal, sent map[wire.Attempt]run.Command) {
-	var final []run.Report
+	var final, deferred []run.Report
 	var again, fetching []run.Command
 	for _, r := range refused {
 		c, ok := sent[r.Attempt]
@@ -161,6 +161,11 @@ func (f *Fleet) refused(ctx context.Context, a *agent, l *link.Link, refused []w
 		f.cfg.Log.Warn("agent refuses a command", slog.Any("agent", l.Peer().Name), slog.Any("run", r.Attempt.Run), slog.Any("job", r.Attempt.Job), slog.Any("reason", r.Reason), slog.Any("detail", r.Detail))
 		if !r.Final {
 			again = append(again, c)
+			if reason, detail := listed(wire.NeverStarted, r.Reason, r.Detail); !c.Cancel && reason == r.Reason {
+				deferred = append(deferred, run.Report{Run: r.Attempt.Run, Input: run.Deferred{
+					Job: r.Attempt.Job, N: r.Attempt.N, Reason: run.Reason(reason), Detail: detail,
+				}})
+			}
 			continue
 		}
 		reason, detail := listed(wire.NeverStarted, r.Reason, r.Detail)
@@ -168,8 +173,8 @@ func (f *Fleet) refused(ctx context.Context, a *agent, l *link.Link, refused []w
 			Job: r.Attempt.Job, N: r.Attempt.N, At: f.cfg.Now(), Reason: run.Reason(reason), Detail: detail,
 		}})
 	}
-	if len(final) > 0 {
-		f.cfg.Desk().Report(ctx, l.Peer().ID, final)
+	if told := append(deferred, final...); len(told) > 0 {
+		f.cfg.Desk().Report(ctx, l.Peer().ID, told)
 	}
 	f.later(a, l, again, refusedPause)
 	f.later(a, l, fetching, fetchPause)

@@ -64,6 +64,9 @@ func order(c run.Command) wire.Order {
 		Isolation: string(j.Isolation), OnLost: string(j.OnLost), OnLeftover: string(j.OnLeftover),
 		Fence: fence(c),
 	}
+	for _, p := range j.Ports {
+		o.Ports = append(o.Ports, wire.PortWish{Name: p.Name, Pool: p.Pool, Sticky: p.Sticky, Pair: p.Pair, Socket: p.Socket})
+	}
 	for _, in := range c.Order.Inputs {
 		o.Inputs = append(o.Inputs, wire.Artifact{Job: in.Job, Name: in.Name, Size: in.Size, SHA256: in.SHA256})
 	}

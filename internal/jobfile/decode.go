@@ -304,7 +304,9 @@ func thing(path string) string {
 	switch {
 	case path == "":
 		return "a net"
-	case strings.HasSuffix(path, "]"): // only jobs are lists of mappings
+	case strings.HasSuffix(path, "]") && strings.Contains(path, ".ports["):
+		return "a port"
+	case strings.HasSuffix(path, "]"): // the other list of mappings is that of jobs
 		return "a job"
 	}
 	return last(path)

@@ -42,11 +42,20 @@ type job struct {
 	Env        map[string]string `field:"env" lines:"yes" names:"^[A-Za-z_][A-Za-z0-9_]*$" doc:"Environment of this job, beside the net's. Values may hold references."`
 	RunAs      string            `field:"run_as" doc:"The user on the agent's machine; only what the agent's own allow file permits."`
 	Limits     limits            `field:"limits" lone:"output" doc:"What an attempt may use."`
+	Ports      []portWish        `field:"ports" doc:"Ports that the job has for as long as it runs, leased from pools of the port plan. An attempt waits where a pool is full."`
 	Isolation  string            `field:"isolation" enum:"shared,own" default:"shared" doc:"Whether the attempt shares the agent's keeper or has one of its own."`
 	Rerunnable bool              `field:"rerunnable" default:"false" doc:"Executing the job twice does no harm."`
 	OnLost     string            `field:"on_lost" enum:"keep,stop" default:"keep" doc:"What the keeper does with an attempt whose server is out of reach for too long."`
 	OnUnknown  string            `field:"on_unknown" enum:"hold,fail,rerun" default:"hold" doc:"What happens when the end of an attempt cannot be known: a person decides, it is a failure, or it is tried again, which needs rerunnable: true."`
 	OnLeftover string            `field:"on_leftover" enum:"kill,wait,detach" default:"kill" doc:"What happens to processes that remain when the main process has ended."`
+}
+
+type portWish struct {
+	Name   string `field:"name" required:"yes" pattern:"^[a-z][a-z0-9-]*$" max:"63" doc:"The port's name: the job is told the number as REEVE_PORT_NAME, in capitals and with _ for -."`
+	Pool   string `field:"pool" required:"yes" pattern:"^[a-z0-9][a-z0-9-]*$" max:"63" doc:"The pool of the agent's port plan."`
+	Sticky bool   `field:"sticky" default:"false" doc:"The same number each time on one host, or an error that names who has it."`
+	Pair   string `field:"pair" pattern:"^[a-z][a-z0-9-]*$" max:"63" doc:"The name of a second port that goes with it, where the pool has pairs: both are had or neither."`
+	Socket bool   `field:"socket" default:"false" doc:"The job is given the listening socket itself, as LISTEN_FDS from descriptor 3 on."`
 }
 
 type agent struct {
@@ -87,7 +96,7 @@ func fromJob(j jobnet.Job) job {
 		Warn: j.Warn, Timeout: duration(j.Timeout), Grace: duration(j.Grace),
 		Retry:  retry{Max: j.Retry.Max, Delay: duration(j.Retry.Delay), Codes: j.Retry.Codes},
 		Stdout: j.Stdout, Artifacts: j.Artifacts, Env: j.Env, RunAs: j.RunAs, Limits: limits{Output: size(j.Limits.Output)},
-		Isolation: string(j.Isolation), Rerunnable: j.Rerunnable,
+		Ports: convertPorts[portWish](j.Ports), Isolation: string(j.Isolation), Rerunnable: j.Rerunnable,
 		OnLost: string(j.OnLost), OnUnknown: string(j.OnUnknown), OnLeftover: string(j.OnLeftover),
 	}
 }
@@ -106,7 +115,7 @@ func (j job) job() jobnet.Job {
 		When: jobnet.When(j.When), OK: j.OK, Warn: j.Warn, Timeout: time.Duration(j.Timeout), Grace: time.Duration(j.Grace),
 		Retry:  jobnet.Retry{Max: j.Retry.Max, Delay: time.Duration(j.Retry.Delay), Codes: j.Retry.Codes},
 		Stdout: j.Stdout, Artifacts: j.Artifacts, Env: j.Env, RunAs: j.RunAs, Limits: jobnet.Limits{Output: int64(j.Limits.Output)},
-		Isolation: jobnet.Isolation(j.Isolation), Rerunnable: j.Rerunnable,
+		Ports: convertPorts[jobnet.PortWish](j.Ports), Isolation: jobnet.Isolation(j.Isolation), Rerunnable: j.Rerunnable,
 		OnLost: jobnet.OnLost(j.OnLost), OnUnknown: jobnet.OnUnknown(j.OnUnknown), OnLeftover: jobnet.OnLeftover(j.OnLeftover),
 	}
 }
@@ -116,6 +125,15 @@ func convert[To, From ~string](list []From) []To {
 	var out []To
 	for _, s := range list {
 		out = append(out, To(s))
+	}
+	return out
+}
+
+// convertPorts turns a list of wishes of one form into the other; nil stays nil.
+func convertPorts[To, From portWish | jobnet.PortWish](list []From) []To {
+	var out []To
+	for _, p := range list {
+		out = append(out, To(p))
 	}
 	return out
 }

@@ -27,7 +27,41 @@ func (c *checker) job(i int) {
 	c.times(path, job)
 	c.files(path, job)
 	c.env(path+".env", job.Env)
+	c.ports(path, job)
 	c.policies(path, job)
+}
+
+// ports checks what a job asks the port plan for. Whether the pool is there, only the plan knows.
+func (c *checker) ports(path string, job *Job) {
+	if len(job.Ports) > MaxPorts {
+		c.add(path+".ports", "a job has at most %d ports, this one has %d", MaxPorts, len(job.Ports))
+		return
+	}
+	seen := map[string]bool{}
+	for k, p := range job.Ports {
+		at := fmt.Sprintf("%s.ports[%d]", path, k)
+		for _, f := range [2][2]string{{"name", p.Name}, {"pair", p.Pair}} {
+			field, name := f[0], f[1]
+			switch {
+			case field == "pair" && name == "":
+			case name == "":
+				c.add(at+".name", "a port needs a name")
+			case !isJobName(name):
+				c.add(at+"."+field, "%q is not a name for a port: small letters, digits and '-', beginning with a letter, at most %d", clip(name), MaxName)
+			case seen[name]:
+				c.add(at+"."+field, "there are two ports named %q", name)
+			}
+			if name != "" {
+				seen[name] = true
+			}
+		}
+		switch {
+		case p.Pool == "":
+			c.add(at+".pool", "a port needs the pool that it comes from")
+		case !isPoolID(p.Pool):
+			c.add(at+".pool", "%q is not the id of a pool: small letters, digits and '-', at most %d", clip(p.Pool), MaxName)
+		}
+	}
 }
 
 // after checks the names of the predecessors, and the condition on them.

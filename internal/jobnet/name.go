@@ -9,6 +9,7 @@ import (
 // The bounds of a definition. They stand far above what people write, and below what would hurt a server.
 const (
 	MaxJobs        = 10_000
+	MaxPorts       = 32       // ports of one job
 	MaxName        = 63       // bytes of a job's, parameter's, label's or agent's name
 	MaxNetName     = 200      // bytes, folders included
 	MaxEntries     = 256      // params, env variables, labels, artifacts or codes of one net or job
@@ -41,6 +42,7 @@ func form(s, first, rest string, most int) bool {
 }
 
 func isJobName(s string) bool   { return form(s, lower, lower+digits+"-", MaxName) }
+func isPoolID(s string) bool    { return form(s, lower+digits, lower+digits+"-", MaxName) }
 func isParamName(s string) bool { return form(s, lower, lower+digits+"_", MaxName) }
 
 // isOutputName reports whether s can be the name of an output: what the keeper takes from $REEVE_OUTPUT.

@@ -82,11 +82,22 @@ type Job struct {
 	Env        map[string]string `json:"env,omitempty"`
 	RunAs      string            `json:"run_as,omitempty"`
 	Limits     Limits            `json:"limits,omitzero"`
+	Ports      []PortWish        `json:"ports,omitempty"`
 	Isolation  Isolation         `json:"isolation"`
 	Rerunnable bool              `json:"rerunnable,omitempty"`
 	OnLost     OnLost            `json:"on_lost"`
 	OnUnknown  OnUnknown         `json:"on_unknown"`
 	OnLeftover OnLeftover        `json:"on_leftover"`
+}
+
+// PortWish is a port that a job wants for as long as it runs, from a pool of the agent's port plan. The job is told the
+// number as REEVE_PORT_NAME, and that of the pair as REEVE_PORT_PAIR, in capitals and with '_' for '-'.
+type PortWish struct {
+	Name   string `json:"name"`
+	Pool   string `json:"pool"`             // the pool's id in the plan
+	Sticky bool   `json:"sticky,omitempty"` // the same number each time, for this net, job and name on one host
+	Pair   string `json:"pair,omitempty"`   // the name of the port that goes with it; empty: none
+	Socket bool   `json:"socket,omitempty"` // the job is given the listening socket (LISTEN_FDS)
 }
 
 // Agent selects where a job runs: by name, or by labels that must all match, or anywhere (both empty).

@@ -58,6 +58,14 @@ type NeverStarted struct {
 	Detail string
 }
 
+// Deferred is the agent's word that it has an order and cannot carry it out yet. The order stays open and is tried again.
+type Deferred struct {
+	Job    string
+	N      int
+	Reason Reason
+	Detail string
+}
+
 // Unknown says that the end of an attempt cannot be known: reported by the agent (start, reboot, keeper_died) or
 // decided by the server (fenced, agent_gone).
 type Unknown struct {
@@ -94,6 +102,7 @@ func (Dispatch) input()     {}
 func (Started) input()      {}
 func (Ended) input()        {}
 func (NeverStarted) input() {}
+func (Deferred) input()     {}
 func (Unknown) input()      {}
 func (Cancel) input()       {}
 func (Hold) input()         {}

@@ -68,6 +68,9 @@ func drawInput(t *rapid.T, d *run.Definition, s run.State) run.Input {
 		return run.NeverStarted{Job: job.Name, N: n, At: at, Reason: reason}
 	case 10:
 		reasons := []run.Reason{run.ReasonStart, run.ReasonReboot, run.ReasonKeeperDied, run.ReasonFenced, run.ReasonRestored, run.ReasonAgentGone}
+		if rapid.IntRange(0, 3).Draw(t, "deferred") == 0 {
+			return run.Deferred{Job: job.Name, N: n, Reason: run.ReasonPorts, Detail: rapid.SampledFrom([]string{"full", "taken"}).Draw(t, "detail")}
+		}
 		return run.Unknown{Job: job.Name, N: n, At: at, Reason: rapid.SampledFrom(reasons).Draw(t, "reason")}
 	case 11:
 		if rapid.IntRange(0, 3).Draw(t, "cancel") == 0 {

@@ -183,6 +183,22 @@ func withdrawn(j *Job) int {
 	return count
 }
 
+// deferred notes why an ordered attempt has not started. Said again with the same words, it tells nothing new.
+func (m *machine) deferred(in Deferred) error {
+	i, a, err := m.attempt(in.Job, in.N)
+	if err != nil {
+		return err
+	}
+	j := &m.s.Jobs[i]
+	if a.Status != Dispatched || !m.current(i, in.N) || j.Reason == in.Reason && j.Detail == in.Detail {
+		return ErrKnown
+	}
+	since := j.Since
+	m.enter(i, Dispatched, in.Reason, in.Detail)
+	m.job(i).Since = since // it waits as long as it has been ordered
+	return nil
+}
+
 // impatient reports whether an unknown end is only the server's own: the agent may still tell, and its order stays open.
 func (r Reason) impatient() bool { return r == ReasonFenced || r == ReasonRestored }
 

@@ -83,6 +83,8 @@ func (m *machine) apply(in Input) error {
 		err = m.ended(in)
 	case NeverStarted:
 		err = m.neverStarted(in)
+	case Deferred:
+		err = m.deferred(in)
 	case Unknown:
 		err = m.unknown(in)
 	case Cancel:

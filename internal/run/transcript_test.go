@@ -116,6 +116,8 @@ func input(t *testing.T, words []string, now time.Time) run.Input {
 		return end(t, words, n, now)
 	case "never":
 		return run.NeverStarted{Job: arg(1), N: n, At: now, Reason: run.Reason(arg(3))}
+	case "deferred":
+		return run.Deferred{Job: arg(1), N: n, Reason: run.Reason(arg(3)), Detail: strings.Join(words[min(4, len(words)):], " ")}
 	case "unknown":
 		return run.Unknown{Job: arg(1), N: n, At: now, Reason: run.Reason(arg(3))}
 	case "cancel":

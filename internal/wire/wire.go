@@ -47,9 +47,22 @@ type Order struct {
 	RunAs      string        `json:"run_as,omitempty"`
 	MaxOutput  int64         `json:"max_output,omitempty"` // bytes of both streams together; 0: the agent's default
 	Isolation  string        `json:"isolation,omitempty"`
+	Ports      []PortWish    `json:"ports,omitempty"`
 	OnLost     string        `json:"on_lost,omitempty"`
 	OnLeftover string        `json:"on_leftover,omitempty"`
 	Fence      string        `json:"fence,omitempty"` // $REEVE_FENCE: epoch.sequence, grows with every start of an agent
+}
+
+// PortWish is a port that an attempt has for as long as it runs. The agent leases it and fills in the numbers.
+type PortWish struct {
+	Name   string `json:"name"`
+	Pool   string `json:"pool"`
+	Sticky bool   `json:"sticky,omitempty"`
+	Pair   string `json:"pair,omitempty"` // the name of the second port; empty: none
+	Socket bool   `json:"socket,omitempty"`
+	// Port and PairPort are 0 on the link; between agent and keeper they are what was leased.
+	Port     uint16 `json:"port,omitempty"`
+	PairPort uint16 `json:"pair_port,omitempty"`
 }
 
 // Artifact is a file that an attempt left for its successors.
