@@ -25,6 +25,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/store"
 	"github.com/reeve-scheduler/reeve/internal/store/sqlite"
 	"github.com/reeve-scheduler/reeve/internal/wire"
+	"github.com/reeve-scheduler/reeve/ports"
 )
 
 // site is a domain with a real store, engine and fleet; only the agents are played by the test.
@@ -113,6 +114,10 @@ func open(t *testing.T) *site {
 		Address: func(h string) string { return h }, Password: func(_ context.Context, p string) (string, error) { return "hash of " + p, nil },
 		Backup:       func(_ context.Context, w io.Writer) error { _, err := io.WriteString(w, "backup"); return err },
 		NodesChanged: s.nodesChanged, DropNode: func(string, string) {},
+		Plan: ports.Compiled{Plan: "test", Pools: []ports.ResolvedPool{
+			{ID: "containers", Status: ports.Works, Ranges: []ports.Range{{First: 1, Last: 2}}, Pair: ports.Pair{ID: "debug"}},
+			{ID: "plain", Status: ports.Works, Ranges: []ports.Range{{First: 3, Last: 4}}}, {ID: "site", Status: ports.Inactive},
+		}},
 		Name: "test", Version: "v", Started: time.Now(), Addresses: []string{"here:1"}, Fingerprint: authority.Fingerprint(), ServerID: "server-id",
 	})
 	running, stop := context.WithCancel(context.Background())

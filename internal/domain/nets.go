@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sort"
 
 	"github.com/reeve-scheduler/reeve/internal/access"
@@ -12,11 +13,12 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/jobfile"
 	"github.com/reeve-scheduler/reeve/internal/jobnet"
 	"github.com/reeve-scheduler/reeve/internal/store"
+	"github.com/reeve-scheduler/reeve/ports"
 )
 
 // ApplyNets implements api.Service. All nets of the text are stored in one commit, or none.
 func (s *Service) ApplyNets(ctx context.Context, name string, text []byte, dryRun bool) (api.ApplyResult, error) {
-	nets, err := jobfile.Parse(name, text)
+	nets, err := jobfile.Parse(name, text, s.planned)
 	if err != nil {
 		return api.ApplyResult{}, err
 	}
@@ -170,4 +172,31 @@ func (s *Service) Net(ctx context.Context, name string, version int) (api.Net, e
 		}
 	}
 	return out, nil
+}
+
+// planned finds the ports that jobs want from pools which this server's port plan does not have, or not so.
+func (s *Service) planned(n *jobnet.Net) (problems []jobnet.Problem) {
+	pools := map[string]ports.ResolvedPool{}
+	for _, p := range s.cfg.Plan.Pools {
+		pools[p.ID] = p
+	}
+	add := func(i, k int, field, format string, args ...any) {
+		problems = append(problems, jobnet.Problem{Path: fmt.Sprintf("jobs[%d].ports[%d].%s", i, k, field), Message: fmt.Sprintf(format, args...)})
+	}
+	for i := range n.Jobs {
+		for k, want := range n.Jobs[i].Ports {
+			pool, ok := pools[want.Pool]
+			switch {
+			case !ok && len(pools) == 0:
+				add(i, k, "pool", "the port plan %s has no pools: extend it with one, or start the server with another --plan", s.cfg.Plan.Plan)
+			case !ok:
+				add(i, k, "pool", "the port plan %s has no pool %q%s", s.cfg.Plan.Plan, want.Pool, jobnet.Suggest(want.Pool, maps.Keys(pools)))
+			case len(pool.Ranges) == 0 || pool.Status != ports.Works:
+				add(i, k, "pool", "the pool %s of the port plan %s has no numbers here (it is %s)", want.Pool, s.cfg.Plan.Plan, pool.Status)
+			case want.Pair != "" && pool.Pair.ID == "":
+				add(i, k, "pair", "the pool %s of the port plan %s gives single ports, without a pair", want.Pool, s.cfg.Plan.Plan)
+			}
+		}
+	}
+	return problems
 }

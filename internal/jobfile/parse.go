@@ -26,14 +26,17 @@ import (
 // MaxFile is how many bytes a file of definitions may have.
 const MaxFile = 4 << 20
 
+// Check returns what is wrong with a net, as jobnet.Check does.
+type Check func(*jobnet.Net) []jobnet.Problem
+
 // maxMistakes is how many mistakes of one file are told.
 const maxMistakes = 1000
 
 // Parse reads the nets of a file: YAML 1.2, and so JSON too, with one or several documents. name is what
 // mistakes call the file. The error is fault.Mistakes, with every mistake of the file in the order of its lines;
-// then no net is returned.
-func Parse(name string, text []byte) ([]jobnet.Net, error) {
-	r := &reader{file: name}
+// then no net is returned. checks are what a reader knows beside jobnet.Check: of its port plan, for one.
+func Parse(name string, text []byte, checks ...Check) ([]jobnet.Net, error) {
+	r := &reader{file: name, checks: append([]Check{jobnet.Check}, checks...)}
 	if len(text) > MaxFile {
 		r.mistake(place{1, 1}, "the file has %d bytes, at most %d (4 MiB)", len(text), MaxFile)
 		return nil, r.mistakes
@@ -123,6 +126,7 @@ func chunks(lines []string) []chunk {
 type reader struct {
 	file     string
 	lines    []string
+	checks   []Check
 	mistakes fault.Mistakes
 
 	// of the document that is being read
@@ -209,11 +213,13 @@ func (r *reader) document(body ast.Node, first int) (n jobnet.Net, at place, ok 
 	return n, at, true
 }
 
-// check adds what jobnet.Check finds, save what follows from a value that could not be read.
+// check adds what the checks find, save what follows from a value that could not be read.
 func (r *reader) check(n *jobnet.Net) {
-	for _, p := range jobnet.Check(n) {
-		if !r.hidden(p.Path) {
-			r.mistake(r.find(p.Path, p.Key), "%s", p.Message)
+	for _, check := range r.checks {
+		for _, p := range check(n) {
+			if !r.hidden(p.Path) {
+				r.mistake(r.find(p.Path, p.Key), "%s", p.Message)
+			}
 		}
 	}
 }
