@@ -26,7 +26,7 @@ const (
 	StateEstablished State = "established"
 	StateConnecting  State = "connecting"
 	StateClosing     State = "closing"
-	StateBound       State = "bound" // UDP: it can receive
+	StateBound       State = "bound" // UDP: it can receive; TCP: it has the port and does not listen on it
 )
 
 // Observed is a socket of a process, as the system shows it.
@@ -37,6 +37,7 @@ type Observed struct {
 	Remote   netip.AddrPort // zero if there is no other end
 	UID      uint32
 	Inode    uint64
+	Waiting  int // of a listener: connections that nobody has accepted yet
 }
 
 // String prints the socket for a person.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -70,25 +69,8 @@ func socketInode(target string) (uint64, bool) {
 	return inode, err == nil
 }
 
-// table reads the socket tables of one network namespace. A family that the kernel does not have is empty.
-func table(dir string) ([]Observed, error) {
-	var all []Observed
-	for _, name := range []string{"tcp", "tcp6", "udp", "udp6"} {
-		f, err := os.Open(filepath.Join(dir, name))
-		if errors.Is(err, fs.ErrNotExist) && strings.HasSuffix(name, "6") {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		some, err := parseTable(f, name[:3])
-		if err = errors.Join(err, f.Close()); err != nil {
-			return nil, fmt.Errorf("reading %s: %w", f.Name(), err)
-		}
-		all = append(all, some...)
-	}
-	return all, nil
-}
+// table reads the socket tables of one network namespace, by the name of its folder.
+func table(dir string) ([]Observed, error) { return tables(os.DirFS(dir)) }
 
 // parseTable reads the format of /proc/net/tcp and its sisters (proc_net_tcp.txt of the kernel): a heading, then one
 // socket a line. Sockets that no process has (inode 0) are left out.
@@ -115,6 +97,7 @@ const (
 	colLocal  = 1
 	colRemote = 2
 	colState  = 3
+	colQueues = 4
 	colUID    = 7
 	colInode  = 9
 )
@@ -135,6 +118,14 @@ func parseLine(line []byte, protocol string) (Observed, error) {
 	o := Observed{Protocol: protocol, Local: local, UID: uint32(uid), Inode: inode, State: stateOf(protocol, state)}
 	if remote.Port() != 0 {
 		o.Remote = remote
+	}
+	if o.State == StateListening {
+		_, waiting, _ := strings.Cut(string(f[colQueues]), ":")
+		n, err := strconv.ParseUint(waiting, 16, 32)
+		if err != nil {
+			return Observed{}, fmt.Errorf("socket line %q: %w", line, err)
+		}
+		o.Waiting = int(n)
 	}
 	return o, nil
 }
