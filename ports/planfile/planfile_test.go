@@ -214,7 +214,7 @@ func TestRoundTrip(t *testing.T) {
 		}
 		p.Description, p.Roles[2].Title, p.Conditions[0].Text = drawText(t, "a"), drawText(t, "b"), "x"+drawText(t, "c")
 		s := &p.Services[0]
-		s.Function, s.Name, s.Note, s.Origin, s.Was = drawText(t, "d"), drawText(t, "e"), drawText(t, "f"), drawText(t, "g"), drawText(t, "h")
+		s.Function, s.SRVName, s.Note, s.Origin, s.Was = drawText(t, "d"), drawText(t, "e"), drawText(t, "f"), drawText(t, "g"), drawText(t, "h")
 		s.Flows[1].Purpose, s.Flows[1].Note = drawText(t, "i"), drawText(t, "j")
 		s.Binds, s.TLS, s.ServicesFile = rapid.Bool().Draw(t, "binds"), rapid.Bool().Draw(t, "tls"), ports.ServicesFile{}
 		if rapid.Bool().Draw(t, "few") {
