@@ -2,87 +2,108 @@ package ports
 
 import (
 	"fmt"
-	"math"
 	"slices"
-	"strings"
 )
 
 // maxInstances bounds the work of checking every instance of a plan.
 const maxInstances = 1000
 
-// Compile resolves a plan for one instance. It never stops at the first finding: each bad entry is reported and left
-// out, and all others are compiled. Overlaps are looked for over all instances at once. The compiled plan is usable
-// only if no finding is an Error. The same input gives the same bytes.
+// Compile resolves a plan for one instance on a site. It never stops at the first finding: each bad entry is reported
+// and left out, and all others are compiled. Overlaps are looked for over all instances at once. The compiled plan is
+// usable only if no finding is an Error. The same input gives the same bytes.
+//
+// The instance goes before a value that the inventory has for the same variable.
 func Compile(p Plan, inv Inventory, instance int) (Compiled, []Diagnostic) {
-	c := newCompiler(p)
+	c := newCompiler(p, inv)
 	c.checkIDs()
-	vars := c.variables(instance)
-	c.checkServices()
-	c.checkInventory(inv)
-	c.checkOverlaps(inv)
-
-	out := Compiled{Plan: p.Name, Instance: instance, Local: slices.Clone(p.Local), Roles: map[string]string{}, Conditions: map[string]string{}}
-	for _, r := range p.Roles {
-		if r.Title != "" {
-			out.Roles[r.ID] = r.Title
-		}
-	}
-	for _, cond := range p.Conditions {
-		out.Conditions[cond.ID] = cond.Text
-	}
-	for _, s := range c.good {
-		claims := c.claims(s, vars)
-		out.Claims = append(out.Claims, claims...)
-		for _, cl := range claims {
-			for n, f := range s.Flows {
-				f.Carries = slices.Clone(f.Carries)
-				id := fmt.Sprintf("%s.%d/%s", s.ID, n+1, cl.Protocol)
-				out.Flows = append(out.Flows, ResolvedFlow{ID: id, Status: cl.Status, Service: s.ID, Protocol: cl.Protocol, Port: cl.Port, TLS: cl.TLS, Flow: f})
-			}
-		}
-	}
-	out.Hash = out.hash()
+	c.setValues()
+	c.checkInstance(instance)
+	c.readOverrides()
+	c.checkInventory()
+	c.checkRows(instance)
+	out := c.compiled(instance)
+	c.checkOverlaps()
+	c.checkHabits(out)
 	return out, sorted(c.found)
 }
 
-// compiler holds one compilation: the plan's tables, what was found so far, and the services worth compiling.
+// compiler holds one compilation: the plan's tables, what was found so far, and the rows worth compiling.
 type compiler struct {
-	plan  Plan
-	roles map[string]Role
-	conds map[string]bool
-	vars  map[string]bool
-	kinds map[RoleKind]bool    // the kinds that an inventory may name instead of a plan role
-	links map[[2]RoleKind]bool // the directions of the plan's link rows
-	good  []Service            // services without an error of their own
-	found []Diagnostic
+	plan     Plan
+	inv      Inventory
+	roles    map[string]Role
+	families map[string]Family
+	conds    map[string]Condition
+	values   values           // of variables and switches, the instance aside
+	given    map[string]Given // what overrides a row's number, by its id
+	zones    map[string]bool
+	steps    int   // of work that is left for formulas and ranges
+	rows     []row // without an error of their own
+	found    []Diagnostic
 }
 
-func newCompiler(p Plan) *compiler {
+// maxSteps bounds the formulas and offsets that one compilation computes: some seconds of work on the worst plan.
+const maxSteps = 5_000_000
+
+// row is a service or a pool of the plan.
+type row struct {
+	Service
+	pool    *Pool // nil for a service
+	numbers [][]span
+	varies  bool // the numbers are not those of every instance
+}
+
+// what names the row in a message.
+func (r *row) what() string {
+	if r.pool != nil {
+		return "pool " + r.ID
+	}
+	return "service " + r.ID
+}
+
+func newCompiler(p Plan, inv Inventory) *compiler {
 	c := &compiler{
-		plan: p, roles: map[string]Role{}, conds: map[string]bool{}, vars: map[string]bool{},
-		kinds: map[RoleKind]bool{Server: true, Agent: true, Desk: true, Client: true},
-		links: map[[2]RoleKind]bool{},
+		plan: p, inv: inv, roles: map[string]Role{}, families: map[string]Family{}, conds: map[string]Condition{},
+		values: values{}, given: map[string]Given{}, zones: map[string]bool{}, steps: maxSteps,
 	}
 	for _, r := range p.Roles {
 		c.roles[r.ID] = r
 	}
+	for _, f := range p.Families {
+		c.families[f.ID] = f
+	}
 	for _, cond := range p.Conditions {
-		c.conds[cond.ID] = true
+		c.conds[cond.ID] = cond
 	}
-	for _, v := range p.Vars {
-		c.vars[v.Name] = true
-	}
-	for _, s := range p.Services {
-		for _, f := range s.Flows {
-			if contains(f.Carries, "link") {
-				c.links[[2]RoleKind{c.roles[f.From].Is, c.roles[f.To].Is}] = true
-			}
-		}
+	for _, z := range inv.Zones {
+		c.zones[z.Name] = true
 	}
 	return c
 }
 
-// checkIDs reports ids that stand twice in one list.
+// planRows returns the plan's services and then its pools.
+func (p Plan) planRows() []row {
+	rows := make([]row, 0, len(p.Services)+len(p.Pools))
+	for _, s := range p.Services {
+		rows = append(rows, row{Service: s})
+	}
+	for i := range p.Pools {
+		pool := p.Pools[i]
+		rows = append(rows, row{Service: pool.Service, pool: &pool})
+	}
+	for i := range rows {
+		// The zero values are those of the written form.
+		if rows[i].Status == "" {
+			rows[i].Status = Works
+		}
+		if rows[i].Scope == "" {
+			rows[i].Scope = External
+		}
+	}
+	return rows
+}
+
+// checkIDs reports ids that stand twice in one list. Services and pools share one.
 func (c *compiler) checkIDs() {
 	seen := map[string]bool{}
 	once := func(what, id string, at Place) {
@@ -100,8 +121,14 @@ func (c *compiler) checkIDs() {
 	for _, cond := range c.plan.Conditions {
 		once("condition", cond.ID, cond.At)
 	}
-	for _, s := range c.plan.Services {
-		once("service", s.ID, s.At)
+	for _, f := range c.plan.Families {
+		once("family", f.ID, f.At)
+	}
+	for _, r := range c.plan.planRows() {
+		once("service", r.ID, r.At)
+		if r.pool != nil && r.pool.Pair.ID != "" {
+			once("service", pairID(*r.pool), r.At)
+		}
 	}
 	for _, l := range c.plan.Local {
 		once("local socket", l.ID, l.At)
@@ -109,180 +136,74 @@ func (c *compiler) checkIDs() {
 			c.unknownRole("local socket "+l.ID, l.RunsOn, l.At)
 		}
 	}
-}
-
-// variables returns the value of each variable for one instance.
-func (c *compiler) variables(instance int) map[string]int {
-	vars := map[string]int{}
-	declared := false
-	for _, v := range c.plan.Vars {
-		vars[v.Name] = v.Default
-		if v.Name != c.plan.Instance {
-			continue
-		}
-		declared = true
-		vars[v.Name] = instance
-		if !v.bounded() {
-			c.report(BadInstance, Error, v.At, fmt.Sprintf("the range %d to %d has no instance, or more than %d", v.Min, v.Max, maxInstances),
-				"give min and max that make a smaller range")
-			continue
-		}
-		if instance < v.Min || instance > v.Max {
-			c.report(BadInstance, Error, v.At, fmt.Sprintf("instance %d is outside %d to %d", instance, v.Min, v.Max),
-				"choose an instance of the plan "+quote(c.plan.Name)+" within its range")
-		}
+	for _, h := range c.inv.Hosts {
+		once("host", h.Name, h.At)
 	}
-	if !declared && instance != 0 {
-		c.report(BadInstance, Error, c.plan.At, fmt.Sprintf("the plan %s has no instances, but instance %d was asked for", quote(c.plan.Name), instance),
-			"leave the instance away")
-	}
-	return vars
-}
-
-// bounded reports whether the variable has a range that can be walked through.
-func (v Var) bounded() bool {
-	return v.Min >= -maxValue && v.Max <= maxValue && v.Min <= v.Max && v.Max-v.Min < maxInstances
-}
-
-// instanceValues returns all values of the instance variable, nothing if its range is bad; a plan without one has the
-// single instance 0.
-func (c *compiler) instanceValues() []int {
-	for _, v := range c.plan.Vars {
-		if v.Name != c.plan.Instance {
-			continue
-		}
-		if !v.bounded() {
-			return nil
-		}
-		all := make([]int, 0, v.Max-v.Min+1)
-		for i := v.Min; i <= v.Max; i++ {
-			all = append(all, i)
-		}
-		return all
-	}
-	return []int{0}
-}
-
-// checkServices sorts out the services that cannot be compiled, and names what is odd about the others.
-func (c *compiler) checkServices() {
-	lower := map[string]string{}
-	instances := c.instanceValues()
-	for _, s := range c.plan.Services {
-		bad := len(c.found)
-		c.checkReferences(s)
-		if len(s.Protocols) == 0 {
-			c.report(NoProtocol, Error, s.At, "service "+s.ID+" has no protocol", "give it protocol: [tcp], or [tcp, udp]")
-		}
-		c.checkPort(s, instances)
-		if !slices.ContainsFunc(c.found[bad:], func(d Diagnostic) bool { return d.Severity == Error }) {
-			c.good = append(c.good, s)
-		}
-		c.checkName(s, lower)
+	for _, z := range c.inv.Zones {
+		once("zone", z.Name, z.At)
 	}
 }
 
-func (c *compiler) checkName(s Service, lower map[string]string) {
-	if s.Name == "" {
-		return
+// compiled builds the answer from the good rows.
+func (c *compiler) compiled(instance int) Compiled {
+	out := Compiled{
+		Plan: c.plan.Name, Instance: instance, Local: slices.Clone(c.plan.Local),
+		Roles: map[string]string{}, Kinds: map[string]RoleKind{}, Conditions: map[string]string{},
 	}
-	if !validName(s.Name) {
-		c.report(BadServiceName, Warning, s.At, "the service name "+quote(s.Name)+" is not one of RFC 6335",
-			"DNS SRV records need 1 to 15 letters, digits and single hyphens, with a letter")
+	for _, r := range c.plan.Roles {
+		if r.Title != "" {
+			out.Roles[r.ID] = r.Title
+		}
+		out.Kinds[r.ID] = r.Is
 	}
-	key := strings.ToLower(s.Name)
-	if other, ok := lower[key]; ok && other != s.Name {
-		c.report(SameServiceName, Warning, s.At, "the service names "+quote(other)+" and "+quote(s.Name)+" differ in case only",
-			"service names are compared without case (RFC 6335): rename one")
+	for _, cond := range c.plan.Conditions {
+		out.Conditions[cond.ID] = cond.Text
 	}
-	lower[key] = s.Name
-}
-
-func (c *compiler) checkReferences(s Service) {
-	for _, r := range s.RunsOn {
-		if _, ok := c.roles[r]; !ok {
-			c.unknownRole("service "+s.ID, r, s.At)
+	vars := c.at(instance)
+	for i := range c.rows {
+		r := &c.rows[i]
+		spans, bad := c.resolve(r, vars)
+		if bad != nil {
+			continue // of an instance outside the plan's range, which is reported
+		}
+		out.add(r, spans, c.inactive(r, vars))
+		if r.pool != nil {
+			out.Pools = append(out.Pools, r.pool.resolved(spans))
 		}
 	}
-	for _, f := range s.Flows {
-		for _, r := range []string{f.From, f.To} {
-			if _, ok := c.roles[r]; !ok {
-				c.unknownRole("a flow of service "+s.ID, r, f.At)
+	out.Hash = out.hash()
+	return out
+}
+
+// inactive tells for each flow of a row whether its own condition does not hold.
+func (c *compiler) inactive(r *row, vars values) []bool {
+	off := make([]bool, len(r.Flows))
+	for i, f := range r.Flows {
+		off[i] = !c.applies(f.When, vars)
+	}
+	return off
+}
+
+// add puts the claims and flows of one row into the plan.
+func (c *Compiled) add(r *row, spans []span, inactive []bool) {
+	for _, s := range spans {
+		for _, proto := range r.Protocols {
+			cl := r.claim(s, proto)
+			c.Claims = append(c.Claims, cl)
+			if s.pair && !r.pool.Pair.Open {
+				continue
+			}
+			for n, f := range r.Flows {
+				status := cl.Status
+				if inactive[n] && status != Foreign {
+					status = Inactive
+				}
+				f.Carries = slices.Clone(f.Carries)
+				c.Flows = append(c.Flows, ResolvedFlow{
+					ID: fmt.Sprintf("%s.%d/%s", cl.Service, n+1, proto), Service: cl.Service, Status: status,
+					Protocol: proto, Port: cl.Port, Last: cl.Last, Parity: cl.Parity, TLS: cl.TLS, Flow: f,
+				})
 			}
 		}
-		if f.When != "" && !c.conds[f.When] {
-			c.report(UnknownCondition, Error, f.At, "a flow of service "+s.ID+" names the condition "+quote(f.When)+", which the plan does not have",
-				"declare it under conditions")
-		}
 	}
-	if s.When != "" && !c.conds[s.When] {
-		c.report(UnknownCondition, Error, s.At, "service "+s.ID+" names the condition "+quote(s.When)+", which the plan does not have",
-			"declare it under conditions")
-	}
-}
-
-func (c *compiler) unknownRole(what, role string, at Place) {
-	c.report(UnknownRole, Error, at, what+" names the role "+quote(role)+", which the plan does not have", "use one of "+c.roleNames())
-}
-
-func (c *compiler) roleNames() string {
-	names := make([]string, 0, len(c.plan.Roles))
-	for _, r := range c.plan.Roles {
-		names = append(names, r.ID)
-	}
-	return strings.Join(names, ", ")
-}
-
-// checkPort computes the port for every instance, so that a plan that is good today is not bad for the next one.
-func (c *compiler) checkPort(s Service, instances []int) {
-	if !s.Port.Assigned() {
-		return
-	}
-	if err := s.Port.Check(func(name string) bool { return c.vars[name] }); err != nil {
-		c.report(BadFormula, Error, s.At, "service "+s.ID+": port "+quote(string(s.Port))+": "+err.Error(),
-			"write a number, or a sum over the plan's variables")
-		return
-	}
-	vars := c.defaults()
-	for _, i := range instances {
-		vars[c.plan.Instance] = i
-		n, err := s.Port.Eval(vars)
-		if err != nil || n < 1 || n > math.MaxUint16 {
-			c.report(BadPort, Error, s.At, fmt.Sprintf("service %s: port %d in instance %d is outside 1 to %d", s.ID, n, i, math.MaxUint16),
-				"choose a number in this range")
-			return
-		}
-	}
-}
-
-func (c *compiler) defaults() map[string]int {
-	vars := map[string]int{}
-	for _, v := range c.plan.Vars {
-		vars[v.Name] = v.Default
-	}
-	return vars
-}
-
-// claims returns what a good service claims for given variables, one claim a transport.
-func (c *compiler) claims(s Service, vars map[string]int) []Claim {
-	var port Port
-	if s.Port.Assigned() {
-		if n, err := s.Port.Eval(vars); err == nil && n >= 1 && n <= math.MaxUint16 {
-			port = Port(n)
-		}
-	}
-	listeners := slices.Clone(s.RunsOn)
-	for _, f := range s.Flows {
-		if !contains(listeners, f.To) {
-			listeners = append(listeners, f.To)
-		}
-	}
-	claims := make([]Claim, 0, len(s.Protocols))
-	for _, proto := range s.Protocols {
-		claims = append(claims, Claim{
-			Service: s.ID, Function: s.Function, Name: s.Name, Protocol: proto, Port: port, TLS: s.TLS,
-			Doors: slices.Clone(s.Doors), Listeners: slices.Clone(listeners), Binds: s.Binds, Scope: s.Scope, Status: s.Status,
-			ServicesFile: s.ServicesFile, When: s.When, Origin: s.Origin, Was: s.Was, Note: s.Note, Place: s.At,
-		})
-	}
-	return claims
 }

@@ -52,7 +52,7 @@ func TestCompile(t *testing.T) {
 		"main||main|1002|tcp|external|agent|server|link|Y|N|if power control is used|api link|works|||",
 		"wake||wake|1952|tcp|external|not stated|agent||||||works|||",
 		"wake||wake|1952|udp|external|not stated|agent||||||works|||", // F07: one number, two transports
-		"late||||udp|same-host|server|server||||||works|||",
+		"late||||udp|same-host|server|server||||||inactive|||",
 	}
 	if diff := cmp.Diff(want, table); diff != "" {
 		t.Error(diff)

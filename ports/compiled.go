@@ -19,8 +19,9 @@ type Compiled struct {
 	Local    []LocalSocket  `json:"local,omitempty"`
 
 	// What the rows print instead of ids.
-	Roles      map[string]string `json:"roles,omitempty"`      // a role's title
-	Conditions map[string]string `json:"conditions,omitempty"` // a condition's text
+	Roles      map[string]string   `json:"roles,omitempty"`      // a role's title
+	Kinds      map[string]RoleKind `json:"kinds,omitempty"`      // what each role of the plan is
+	Conditions map[string]string   `json:"conditions,omitempty"` // a condition's text
 }
 
 // Claim is one port that a service needs.
@@ -33,6 +34,8 @@ type Claim struct {
 	Last         Port         `json:"last,omitempty"` // the end of an interval that begins with Port; 0: one port
 	Parity       Parity       `json:"parity,omitempty"`
 	Pool         bool         `json:"pool,omitempty"` // the interval is leased from; Service is the pool's id
+	Down         bool         `json:"down,omitempty"` // of a pool: allocation begins at Last
+	Pair         string       `json:"pair,omitempty"` // of second numbers: the pool; Service is POOL.PAIR
 	TLS          bool         `json:"tls,omitempty"`
 	Doors        []string     `json:"doors,omitempty"`
 	Listeners    []string     `json:"listeners,omitempty"` // the roles on which something listens
@@ -70,38 +73,53 @@ type ResolvedFlow struct {
 	Flow
 }
 
-// Service returns the first claim of a service: its TCP claim where it has several transports and TCP stands first.
+// Range returns the claim's numbers, both ends included; those that the parity leaves out are in it. It is the zero
+// Range where no number is assigned.
+func (cl Claim) Range() Range { return Range{cl.Port, max(cl.Port, cl.Last)} }
+
+// Service returns the claim of a service that is in use: its TCP claim where it has several transports and TCP stands
+// first. Where all are inactive it is the first of them.
 func (c Compiled) Service(id string) (Claim, bool) {
+	found, ok := Claim{}, false
 	for _, claim := range c.Claims {
-		if claim.Service == id {
+		if claim.Service != id {
+			continue
+		}
+		if claim.Status != Inactive {
 			return claim, true
 		}
+		if !ok {
+			found, ok = claim, true
+		}
 	}
-	return Claim{}, false
+	return found, ok
 }
 
-// Door returns the claims that open a door, in the plan's order.
+// Door returns the claims that open a door, in the plan's order. Inactive ones open none.
 func (c Compiled) Door(door string) []Claim {
 	var found []Claim
 	for _, claim := range c.Claims {
-		if contains(claim.Doors, door) {
+		if claim.Status != Inactive && contains(claim.Doors, door) {
 			found = append(found, claim)
 		}
 	}
 	return found
 }
 
-// Carrying returns the flows that carry a conversation ("link", "enrol" …), in the plan's order: the order in which
-// they are dialled.
+// Carrying returns the flows in use that carry a conversation ("link", "enrol" …), in the plan's order: the order in
+// which they are dialled.
 func (c Compiled) Carrying(conversation string) []ResolvedFlow {
 	var found []ResolvedFlow
 	for _, f := range c.Flows {
-		if contains(f.Carries, conversation) {
+		if f.works() && contains(f.Carries, conversation) {
 			found = append(found, f)
 		}
 	}
 	return found
 }
+
+// works reports whether the flow is in use; a flow that says nothing of its status is.
+func (f ResolvedFlow) works() bool { return f.Status == Works || f.Status == "" }
 
 // MayListen reports whether the plan lets a role listen for a service.
 func (c Compiled) MayListen(role, service string) bool {
@@ -110,11 +128,11 @@ func (c Compiled) MayListen(role, service string) bool {
 	})
 }
 
-// MayDial reports whether the plan has a flow from a role to a service. A role may always reach a service on its
-// own host.
+// MayDial reports whether the plan has a flow in use from a role to a service. A role may always reach a service on
+// its own host.
 func (c Compiled) MayDial(role, service string) bool {
 	return c.MayListen(role, service) || slices.ContainsFunc(c.Flows, func(f ResolvedFlow) bool {
-		return f.Service == service && f.From == role
+		return f.Service == service && f.From == role && f.works()
 	})
 }
 

@@ -26,6 +26,15 @@ const (
 	NoSuchDial       Code = "PP129" // a dial direction for which the plan has no link row
 	NoAdvertise      Code = "PP130" // a dialled host without an advertised address
 	NoProtocol       Code = "PP131" // a service without a transport
+	BadGuard         Code = "PP132" // a guard that cannot be read
+	UnknownVariable  Code = "PP133" // a variable or switch that nobody declared
+	BadValue         Code = "PP134" // a variable's value outside its range
+	UnknownFamily    Code = "PP135" // a family that nobody declared
+	OutsideWindow    Code = "PP136" // a number outside the window that the page reserves
+	BadRange         Code = "PP137" // a range that is empty, reversed, or too small for its pairs
+	NotOverridable   Code = "PP138" // a number from where the row does not take it
+	UnknownService   Code = "PP139" // a row that the plan does not have
+	TooLarge         Code = "PP140" // more than can be computed or compared
 )
 
 // Severity is how bad a finding is.

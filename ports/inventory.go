@@ -1,9 +1,6 @@
 package ports
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Inventory says which host plays which role, in which zone and under which addresses. One plan serves many
 // inventories; nothing of its hosts, zones and addresses enters the plan's hash, its switches and values do.
@@ -76,15 +73,16 @@ type HostService struct {
 }
 
 // checkInventory names what the inventory says that the plan does not know.
-func (c *compiler) checkInventory(inv Inventory) {
+func (c *compiler) checkInventory() {
+	inv := c.inv
 	for _, h := range inv.Hosts {
 		for _, r := range h.Roles {
-			if _, ok := c.roles[r]; !ok && !c.kinds[RoleKind(r)] {
+			if _, ok := c.roles[r]; !ok && !isKind(r) {
 				c.report(UnknownRole, Error, h.At, "host "+h.Name+" has the role "+quote(r)+", which the plan does not have",
 					"use one of "+c.roleNames())
 			}
 		}
-		if h.Zone != "" && !inv.hasZone(h.Zone) {
+		if h.Zone != "" && !c.zones[h.Zone] {
 			c.report(UnknownZone, Error, h.At, "host "+h.Name+" is in zone "+quote(h.Zone)+", which the inventory does not declare",
 				"add it under zones")
 		}
@@ -97,14 +95,14 @@ func (c *compiler) checkInventory(inv Inventory) {
 // checkDial looks whether the plan has a link row in the direction that the site asks for.
 func (c *compiler) checkDial(inv Inventory, d Dial) {
 	for _, z := range []string{d.From, d.To} {
-		if !inv.hasZone(z) {
+		if !c.zones[z] {
 			c.report(UnknownZone, Error, d.At, "dials names the zone "+quote(z)+", which the inventory does not declare",
 				"add it under zones")
 		}
 	}
 	from, to := c.kindsIn(inv, d.From), c.kindsIn(inv, d.To)
 	for _, pair := range [][2]RoleKind{{Server, Agent}, {Agent, Server}} {
-		if from[pair[0]] && to[pair[1]] && !from[pair[1]] && !c.links[pair] {
+		if from[pair[0]] && to[pair[1]] && !from[pair[1]] && !c.links()[pair] {
 			c.report(NoSuchDial, Error, d.At,
 				"zone "+quote(d.From)+" shall dial zone "+quote(d.To)+", but the plan has no link row from "+string(pair[0])+" to "+string(pair[1]),
 				"turn the direction round, or add such a flow with carries: [link] to the plan")
@@ -116,6 +114,19 @@ func (c *compiler) checkDial(inv Inventory, d Dial) {
 				"give it advertise: [HOST]")
 		}
 	}
+}
+
+// links returns the directions of the plan's link rows.
+func (c *compiler) links() map[[2]RoleKind]bool {
+	links := map[[2]RoleKind]bool{}
+	for _, r := range c.plan.planRows() {
+		for _, f := range r.Flows {
+			if contains(f.Carries, "link") {
+				links[[2]RoleKind{c.roles[f.From].Is, c.roles[f.To].Is}] = true
+			}
+		}
+	}
+	return links
 }
 
 // kindsIn returns which kinds of roles the hosts of a zone play.
@@ -136,6 +147,7 @@ func (c *compiler) kindsIn(inv Inventory, zone string) map[RoleKind]bool {
 	return kinds
 }
 
-func (inv Inventory) hasZone(name string) bool {
-	return slices.ContainsFunc(inv.Zones, func(z Zone) bool { return z.Name == name })
+// isKind reports whether an inventory may name the kind instead of a plan role: it then stands for all roles of it.
+func isKind(role string) bool {
+	return contains([]string{string(Server), string(Agent), string(Desk), string(Client)}, role)
 }

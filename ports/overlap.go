@@ -28,24 +28,24 @@ type overlaps struct {
 
 // checkOverlaps reports claims that meet on one host: within any instance as errors, between two instances, which
 // may run on one host too, as a warning. One pair of services is reported once of each.
-func (c *compiler) checkOverlaps(inv Inventory) {
-	o := &overlaps{c: c, together: rolesTogether(inv), held: map[socketKey][]heldClaim{}, reported: map[string]bool{}}
-	instances := c.instanceValues()
+func (c *compiler) checkOverlaps() {
+	o := &overlaps{c: c, together: rolesTogether(c.inv), held: map[socketKey][]heldClaim{}, reported: map[string]bool{}}
+	instances := c.plan.Instances()
 	if len(instances) == 0 {
 		return
 	}
-	vars := c.defaults()
-	vars[c.plan.Instance] = instances[0]
-	for _, s := range c.good {
-		if !s.Port.Uses(c.plan.Instance) {
-			o.add(c.claims(s, vars), instances[0], true)
-		}
-	}
-	for _, i := range instances {
-		vars[c.plan.Instance] = i
-		for _, s := range c.good {
-			if s.Port.Uses(c.plan.Instance) {
-				o.add(c.claims(s, vars), i, false)
+	for _, varies := range []bool{false, true} {
+		for i := range c.rows {
+			r := &c.rows[i]
+			if r.varies != varies {
+				continue
+			}
+			for n, spans := range r.numbers {
+				for _, s := range spans {
+					for _, proto := range r.Protocols {
+						o.add([]Claim{r.claim(s, proto)}, instances[n], !varies)
+					}
+				}
 			}
 		}
 	}

@@ -176,8 +176,8 @@ const (
 
 // ServicesFile says for each family of systems how a service gets into the services file.
 type ServicesFile struct {
-	Windows Addition
-	Unix    Addition
+	Windows Addition `json:"windows,omitempty"`
+	Unix    Addition `json:"unix,omitempty"`
 }
 
 // Service is a named function of the plan with its port.
@@ -253,12 +253,12 @@ type Override struct {
 
 // RPC describes a row whose number a port mapper gives.
 type RPC struct {
-	Kind      string   // "oncrpc" or "msrpc"; empty: none
-	Role      string   // "portmapper" for the mapper itself
-	Program   uint32   // the ONC RPC program number of a registrant
-	Version   uint32   // its version
-	Registers []string // services that register with this mapper
-	Dynamic   string   // where the numbers come from: a range, or "os:dynamicport"
+	Kind      string   `json:"kind,omitempty"`      // "oncrpc" or "msrpc"; empty: none
+	Role      string   `json:"role,omitempty"`      // "portmapper" for the mapper itself
+	Program   uint32   `json:"program,omitempty"`   // the ONC RPC program number of a registrant
+	Version   uint32   `json:"version,omitempty"`   // its version
+	Registers []string `json:"registers,omitempty"` // services that register with this mapper
+	Dynamic   string   `json:"dynamic,omitempty"`   // where the numbers come from: a range, or "os:dynamicport"
 }
 
 // Flow is who connects to whom, and for what. Its direction is the direction of the connect.

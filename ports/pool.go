@@ -40,21 +40,21 @@ type Pool struct {
 
 // Pair is a second number that belongs to each lease that asks for it: a debugger's. Both are granted or neither.
 type Pair struct {
-	ID       string // empty: the pool has no pairs
-	Delta    int    // second = first + Delta
-	Parity   Parity
-	Optional bool   // only leases that ask for it have one
-	Open     bool   // other hosts may reach it
-	Hint     string // the protocol on it: jdwp
-	Origin   string
-	Note     string
+	ID       string `json:"id"`    // empty: the pool has no pairs
+	Delta    int    `json:"delta"` // second = first + Delta
+	Parity   Parity `json:"parity,omitempty"`
+	Optional bool   `json:"optional,omitempty"` // only leases that ask for it have one
+	Open     bool   `json:"open,omitempty"`     // other hosts may reach it
+	Hint     string `json:"hint,omitempty"`     // the protocol on it: jdwp
+	Origin   string `json:"origin,omitempty"`
+	Note     string `json:"note,omitempty"`
 }
 
 // Sticky keeps a name's number: same name, same number, or an error that names the holder.
 type Sticky struct {
-	Key        string // what names the lease: "{instance}/{name}@{host}"; empty: not sticky
-	OnBusy     string // "fail" (the default) or "next"
-	HostChange string // "deny" (the default) or "allow"
+	Key        string `json:"key"`                   // what names the lease: "{instance}/{name}@{host}"; empty: not sticky
+	OnBusy     string `json:"on_busy,omitempty"`     // "fail" (the default) or "next"
+	HostChange string `json:"host_change,omitempty"` // "deny" (the default) or "allow"
 }
 
 // Hold keeps a released number away from the next lease, for named reasons.
@@ -89,15 +89,15 @@ type ResolvedPool struct {
 	Ranges   []Range    `json:"ranges"` // empty: the site must give them
 	Down     bool       `json:"down,omitempty"`
 	Parity   Parity     `json:"parity,omitempty"`
-	Pair     Pair       `json:"pair"`
+	Pair     Pair       `json:"pair,omitzero"`
 	Pick     Pick       `json:"pick"`
-	Sticky   Sticky     `json:"sticky"`
-	Hold     Hold       `json:"hold"`
-	Lease    LeaseRule  `json:"lease"`
-	Capacity Capacity   `json:"capacity"`
+	Sticky   Sticky     `json:"sticky,omitzero"`
+	Hold     Hold       `json:"hold,omitzero"`
+	Lease    LeaseRule  `json:"lease,omitzero"`
+	Capacity Capacity   `json:"capacity,omitzero"`
 	Fallback string     `json:"fallback,omitempty"`
 	Status   Status     `json:"status"`
 	RunsOn   []string   `json:"runs_on,omitempty"` // the roles that lease from it
 	Loopback bool       `json:"loopback,omitempty"`
-	Size     int        `json:"size"` // usable numbers, parity and pairs considered
+	Size     int        `json:"size"` // usable first numbers, parity considered
 }

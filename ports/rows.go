@@ -46,22 +46,38 @@ func (r Row) Fields() []string {
 
 const notStated = "not stated" // what stands where a page names no end
 
+// numbers tells the claims of one service and transport apart: its alternates and ranges.
+type numbers struct {
+	service     string
+	protocol    Protocol
+	first, last Port
+	tls         bool
+}
+
 // Rows returns the port table in the plan's order.
 func (c Compiled) Rows() []Row {
-	var rows []Row
+	claims, flows := map[numbers]int{}, map[numbers][]ResolvedFlow{}
 	for _, cl := range c.Claims {
-		row := c.row(cl)
-		flows := 0
-		for _, f := range c.Flows {
-			if f.Service != cl.Service || f.Protocol != cl.Protocol {
-				continue
-			}
-			flows++
+		claims[numbers{cl.Service, cl.Protocol, cl.Port, cl.Last, cl.TLS}]++
+	}
+	for _, f := range c.Flows {
+		n := numbers{f.Service, f.Protocol, f.Port, f.Last, f.TLS}
+		flows[n] = append(flows[n], f)
+	}
+	rows := make([]Row, 0, max(len(c.Claims), len(c.Flows)))
+	for _, cl := range c.Claims {
+		row, n := c.row(cl), numbers{cl.Service, cl.Protocol, cl.Port, cl.Last, cl.TLS}
+		if len(flows[n]) == 0 {
+			rows = append(rows, row)
+			continue
+		}
+		// Claims that nothing tells apart have their flows one after the other, each as many as the others.
+		each := len(flows[n]) / claims[n]
+		for _, f := range flows[n][:each] {
 			rows = append(rows, c.flowRow(row, f))
 		}
-		if flows == 0 {
-			rows = append(rows, row)
-		}
+		flows[n] = flows[n][each:]
+		claims[n]--
 	}
 	return rows
 }
@@ -69,25 +85,40 @@ func (c Compiled) Rows() []Row {
 // row is what all rows of a claim have in common.
 func (c Compiled) row(cl Claim) Row {
 	row := Row{
-		ID: cl.Service, Function: cl.Function, Service: cl.Name, Protocol: string(cl.Protocol), Scope: string(cl.Scope),
+		ID: cl.Service, Function: cl.Function, Service: cl.Name, Port: cl.cell(), Protocol: string(cl.Protocol), Scope: string(cl.Scope),
 		Source: notStated, Destination: notStated,
 		ServicesWindows: cl.ServicesFile.Windows.letter(), ServicesUnix: cl.ServicesFile.Unix.letter(),
 		Condition: c.Conditions[cl.When], Door: strings.Join(cl.Doors, " "), Status: string(cl.Status),
 		Origin: cl.Origin, Was: cl.Was, Note: cl.Note,
 	}
-	if cl.Port != 0 {
-		row.Port = strconv.Itoa(int(cl.Port))
+	if cl.Parity != "" && cl.Port != 0 {
+		row.Note = join(string(cl.Parity)+" numbers", row.Note)
 	}
-	if cl.Scope == SameHost && len(cl.Listeners) > 0 {
+	if cl.Down && cl.Port != 0 {
+		row.Note = join(row.Note, "from "+strconv.Itoa(int(cl.Last))+" downwards")
+	}
+	if len(cl.Listeners) > 0 {
 		row.Destination = c.titles(cl.Listeners)
-		row.Source = row.Destination
-	} else if len(cl.Listeners) > 0 {
-		row.Destination = c.titles(cl.Listeners)
+		if cl.Scope == SameHost {
+			row.Source = row.Destination
+		}
 	}
 	return row
 }
 
+// cell writes what the claim holds: "7373", "20000-20100", "app:NAME", or nothing.
+func (cl Claim) cell() string {
+	switch {
+	case cl.Port != 0:
+		return cl.Range().String()
+	case cl.Application != "":
+		return "app:" + cl.Application
+	}
+	return ""
+}
+
 func (c Compiled) flowRow(row Row, f ResolvedFlow) Row {
+	row.Status = string(f.Status)
 	row.Source, row.Destination, row.Purpose = c.titles([]string{f.From}), c.titles([]string{f.To}), f.Purpose
 	if f.When != "" {
 		row.Condition = join(row.Condition, c.Conditions[f.When])

@@ -1,0 +1,184 @@
+package ports
+
+import (
+	"slices"
+	"strings"
+)
+
+// checkRows sorts out the rows that cannot be compiled. The others are resolved for every instance, so that a plan
+// that is good today is not bad for the next one.
+func (c *compiler) checkRows(instance int) {
+	instances := c.plan.Instances()
+	if len(instances) == 0 {
+		instances = []int{instance} // the range of instances is bad, and reported
+	}
+	all := make([]values, len(instances))
+	for i, n := range instances {
+		all[i] = c.at(n)
+	}
+	lower := map[string]string{}
+	for _, r := range c.plan.planRows() {
+		before := len(c.found)
+		c.checkReferences(&r)
+		if len(r.Protocols) == 0 {
+			c.report(NoProtocol, Error, r.At, r.what()+" has no protocol", "give it protocol: [tcp], or [tcp, udp]")
+		}
+		if r.pool != nil {
+			c.checkPool(&r)
+		}
+		if !HasErrors(c.found[before:]) && c.resolveAll(&r, all) {
+			c.rows = append(c.rows, r)
+		}
+		c.checkName(&r, lower)
+	}
+}
+
+// resolveAll computes the row's numbers in every instance; it is false where one of them has none.
+func (c *compiler) resolveAll(r *row, all []values) bool {
+	for i, v := range all {
+		if i > 0 && !c.depends(r) {
+			break
+		}
+		spans, bad := c.resolve(r, v)
+		if c.steps < 0 && bad == nil {
+			bad = &problem{TooLarge, r.At, r.what() + ": the plan has more formulas and instances than can be computed", "take fewer"}
+		}
+		if bad != nil {
+			c.report(bad.code, Error, bad.at, bad.message, bad.fix)
+			return false
+		}
+		r.numbers = append(r.numbers, spans)
+		r.varies = r.varies || !slices.Equal(spans, r.numbers[0])
+	}
+	if !r.varies {
+		r.numbers = r.numbers[:1]
+	}
+	return true
+}
+
+// depends reports whether the row names the instance variable anywhere.
+func (c *compiler) depends(r *row) bool {
+	i := c.plan.Instance
+	if i == "" {
+		return false
+	}
+	uses := func(g Guard) bool { return contains(g.Names(), i) }
+	fam := func(id string) bool { return id != "" && c.families[id].Formula.Uses(i) }
+	if r.Port.Uses(i) || fam(r.Family) || uses(c.conds[r.When].When) || strings.Contains(r.Name, "{"+i+"}") {
+		return true
+	}
+	if r.pool != nil && fam(r.pool.Span.Family) {
+		return true
+	}
+	return slices.ContainsFunc(r.Cases, func(k Case) bool {
+		return uses(k.When) || k.Port.Uses(i) || fam(k.Span.Family) || strings.Contains(k.Name, "{"+i+"}")
+	}) || slices.ContainsFunc(r.Alternates, func(a Alternate) bool {
+		return uses(a.When) || a.Port.Uses(i) || fam(a.Span.Family)
+	})
+}
+
+// checkReferences reports what the row names and the plan does not have.
+func (c *compiler) checkReferences(r *row) {
+	for _, id := range r.RunsOn {
+		if _, ok := c.roles[id]; !ok {
+			c.unknownRole(r.what(), id, r.At)
+		}
+	}
+	for _, f := range r.Flows {
+		for _, id := range []string{f.From, f.To} {
+			if _, ok := c.roles[id]; !ok {
+				c.unknownRole("a flow of "+r.what(), id, f.At)
+			}
+		}
+		c.checkCondition("a flow of "+r.what(), f.When, f.At)
+	}
+	c.checkCondition(r.what(), r.When, r.At)
+	spans := []Span{}
+	if r.pool != nil {
+		spans = append(spans, r.pool.Span)
+	}
+	for _, k := range r.Cases {
+		c.checkGuard(r.what(), k.When, k.At)
+		c.checkFormula(r, k.Port, k.At)
+		spans = append(spans, k.Span)
+	}
+	for _, a := range r.Alternates {
+		c.checkGuard(r.what(), a.When, a.At)
+		c.checkFormula(r, a.Port, a.At)
+		spans = append(spans, a.Span)
+	}
+	c.checkFormula(r, r.Port, r.At)
+	c.checkFamily(r, r.Family)
+	for _, s := range spans {
+		c.checkFamily(r, s.Family)
+	}
+}
+
+func (c *compiler) checkCondition(what, id string, at Place) {
+	if _, ok := c.conds[id]; id != "" && !ok {
+		c.report(UnknownCondition, Error, at, what+" names the condition "+quote(id)+", which the plan does not have", "declare it under conditions")
+	}
+}
+
+func (c *compiler) checkGuard(what string, g Guard, at Place) {
+	err := g.Check(func(name string) bool { _, ok := c.values[name]; return ok })
+	if err != nil {
+		c.report(BadGuard, Error, at, what+": when "+quote(string(g))+": "+err.Error(), guardHelp)
+	}
+}
+
+func (c *compiler) checkFormula(r *row, f Formula, at Place) {
+	err := f.Check(func(name string) bool { _, ok := c.values[name]; return ok && !strings.HasPrefix(name, switchPrefix) })
+	if err != nil {
+		c.report(BadFormula, Error, at, r.what()+": port "+quote(string(f))+": "+err.Error(), "write a number, or a sum over the plan's variables")
+	}
+}
+
+func (c *compiler) checkFamily(r *row, id string) {
+	if _, ok := c.families[id]; id != "" && !ok {
+		c.report(UnknownFamily, Error, r.At, r.what()+" names the family "+quote(id)+", which the plan does not have", "declare it under families")
+	}
+}
+
+func (c *compiler) unknownRole(what, role string, at Place) {
+	c.report(UnknownRole, Error, at, what+" names the role "+quote(role)+", which the plan does not have", "use one of "+c.roleNames())
+}
+
+func (c *compiler) roleNames() string {
+	names := make([]string, 0, len(c.plan.Roles))
+	for _, r := range c.plan.Roles {
+		names = append(names, r.ID)
+	}
+	return list(names)
+}
+
+// checkPool reports rules of a pool that no lease can keep.
+func (c *compiler) checkPool(r *row) {
+	p := r.pool.Pair
+	if p.ID == "" {
+		return
+	}
+	if p.Delta == 0 {
+		c.report(BadRange, Error, r.At, r.what()+": both ports of a pair are the same", "give the pair a delta, such as 1")
+	}
+	if r.pool.Parity != "" && p.Parity != "" && p.first() != r.pool.Parity {
+		c.report(BadRange, Error, r.At, r.what()+": a pair "+quote(p.ID)+" with the numbers "+string(p.Parity)+" does not go with first numbers that are "+string(r.pool.Parity),
+			"change the delta, or one of the parities")
+	}
+}
+
+func (c *compiler) checkName(r *row, lower map[string]string) {
+	if r.Name == "" {
+		return
+	}
+	if !validName(r.Name) {
+		c.report(BadServiceName, Warning, r.At, "the service name "+quote(r.Name)+" is not one of RFC 6335",
+			"DNS SRV records need 1 to 15 letters, digits and single hyphens, with a letter")
+	}
+	key := strings.ToLower(r.Name)
+	if other, ok := lower[key]; ok && other != r.Name {
+		c.report(SameServiceName, Warning, r.At, "the service names "+quote(other)+" and "+quote(r.Name)+" differ in case only",
+			"service names are compared without case (RFC 6335): rename one")
+	}
+	lower[key] = r.Name
+}
