@@ -202,6 +202,24 @@ func Ceiling(n int, duration, hold time.Duration) float64 {
 // ceil rounds up, and forgives the error of a floating point product.
 func ceil(x float64) float64 { return math.Ceil(x - rounding*max(1, math.Abs(x))) }
 
+// Fit is where a pool would lie if it had so many numbers: down from its highest one or up from its lowest. It returns
+// false for a pool that has no numbers, or several ranges, or not so much room.
+func (p ResolvedPool) Fit(width int) (Range, bool) {
+	if len(p.Ranges) != 1 || width < 1 || width > maxPool {
+		return Range{}, false
+	}
+	first, last := int(p.Ranges[0].First), int(p.Ranges[0].Last)
+	if p.Down {
+		first = last - width + 1
+	} else {
+		last = first + width - 1
+	}
+	if first < 1 || last > maxPool {
+		return Range{}, false
+	}
+	return Range{Port(first), Port(last)}, true
+}
+
 // seconds prints a length of time as the formulas have it.
 func seconds(s float64) string { return figure(s) + "s" }
 

@@ -26,6 +26,11 @@ type Version struct {
 	Hash     string `json:"hash"`
 }
 
+// String names the version for people.
+func (v Version) String() string {
+	return fmt.Sprintf("plan %s, instance %d, hash %s", v.Plan, v.Instance, v.Hash)
+}
+
 // Change is one row, flow, pool or text that was added, removed or changed.
 type Change struct {
 	What   string        `json:"what"` // added, removed or changed

@@ -21,6 +21,7 @@ import (
 // planFlags say which plan is meant, on which site and with which values. They go with all of `reeve ports`.
 type planFlags struct {
 	command *cobra.Command
+	named   string // goes before the plan of the flag, where a command takes plans as arguments
 	planSource
 	instance int
 }
@@ -58,6 +59,9 @@ func (f *planFlags) read() (meantPlan, error) {
 	}
 	if f.command.Flags().Changed("instance") {
 		f.given = &f.instance
+	}
+	if f.named != "" {
+		f.plan = f.named
 	}
 	return f.planSource.read()
 }
