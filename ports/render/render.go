@@ -11,10 +11,12 @@ type Input struct {
 	Site     ports.Site
 	Host     string          // one host of the inventory; empty: the whole site, or a role
 	Role     string          // one role of the plan, where there is no inventory
+	Service  string          // of tables, drawings and change requests: one service of the plan; empty: all
 	Undo     bool            // what takes back what the same input without Undo adds, and nothing else
 	All      bool            // services file: also what the plan adds on request only
 	Locale   string          // of tables: en (or empty), de, ja
-	Previous *ports.Compiled // of a change request: what was asked for last
+	Previous *ports.Compiled // of a change request: the plan for which was asked last
+	Asked    []Rule          // of a change request: the last request itself, as ReadRequest returns it; before Previous
 	Owner    string          // of a change request; empty: the plan's
 	Expiry   string          // of a change request: a date, as it is printed
 }
@@ -23,7 +25,7 @@ type Input struct {
 type Target struct {
 	Name   string // as the command line takes it: "nftables"
 	Title  string
-	Kind   string // "table", "rules", "system" or "request"
+	Kind   string // "table", "drawing", "rules", "system" or "request"
 	Undo   bool   // it can be taken back
 	Render func(Input) ([]byte, error)
 }
