@@ -1,9 +1,11 @@
 package ports
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 )
@@ -106,8 +108,8 @@ func (c Compiled) Door(door string) []Claim {
 	return found
 }
 
-// Carrying returns the flows in use that carry a conversation ("link", "enrol" …), in the plan's order: the order in
-// which they are dialled.
+// Carrying returns the flows in use that carry a conversation ("link", "enrol" …), in the order in which they are
+// dialled: by their ranks, and else in the plan's order.
 func (c Compiled) Carrying(conversation string) []ResolvedFlow {
 	var found []ResolvedFlow
 	for _, f := range c.Flows {
@@ -115,7 +117,16 @@ func (c Compiled) Carrying(conversation string) []ResolvedFlow {
 			found = append(found, f)
 		}
 	}
+	slices.SortStableFunc(found, func(a, b ResolvedFlow) int { return cmp.Compare(a.turn(), b.turn()) })
 	return found
+}
+
+// turn is the flow's place among those that carry the same.
+func (f Flow) turn() int {
+	if f.Rank == 0 {
+		return math.MaxInt
+	}
+	return f.Rank
 }
 
 // works reports whether the flow is in use; a flow that says nothing of its status is.
@@ -154,7 +165,7 @@ func (c Compiled) hash() string {
 		write(append([]string{cl.Service, string(cl.Protocol), strconv.FormatBool(cl.TLS), strconv.FormatBool(cl.Binds)}, cl.Listeners...)...)
 	}
 	for _, f := range c.Flows {
-		write(append([]string{f.Service, string(f.Protocol), f.From, f.To}, f.Carries...)...)
+		write(append([]string{f.Service, string(f.Protocol), f.From, f.To, strconv.Itoa(f.Rank)}, f.Carries...)...)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

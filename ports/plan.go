@@ -227,11 +227,12 @@ type Case struct {
 
 // Alternate is one of several ways to offer a service, of which the guard chooses one.
 type Alternate struct {
-	When Guard
-	Port Formula
-	Span Span // of a pool
-	TLS  bool
-	At   Place
+	When   Guard
+	Port   Formula
+	Span   Span // of a pool
+	TLS    bool
+	Origin string // of its rows; empty: the row's
+	At     Place
 }
 
 // OverrideBy names what may give a row another number.
@@ -267,6 +268,7 @@ type Flow struct {
 	To      string   `json:"to"`
 	Purpose string   `json:"purpose"`
 	Carries []string `json:"carries,omitempty"` // which of the system's own conversations go over it
+	Rank    int      `json:"rank,omitempty"`    // its turn among the flows that carry the same, from 1; 0: behind those that have one, in the plan's order
 	When    string   `json:"when,omitempty"`    // a condition's id
 	Origin  string   `json:"origin,omitempty"`
 	Mirror  bool     `json:"mirror,omitempty"` // both ends must name the same number

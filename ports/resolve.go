@@ -16,8 +16,9 @@ type span struct {
 	status Status
 	by     OverrideBy
 	key    string
-	pair   bool  // the second numbers of a pool's pairs
-	base   Range // of a pair: the range of the first numbers
+	origin string // empty: the row's
+	pair   bool   // the second numbers of a pool's pairs
+	base   Range  // of a pair: the range of the first numbers
 }
 
 // problem is why a row has no numbers.
@@ -92,7 +93,7 @@ func (c *compiler) alternates(r *row, one span, v values) ([]span, *problem) {
 			return nil, &problem{BadGuard, a.At, r.what() + ": when " + quote(string(a.When)) + ": " + err.Error(), guardHelp}
 		}
 		s := one
-		s.tls = a.TLS
+		s.tls, s.origin = a.TLS, a.Origin
 		if (chosen || !holds) && s.status != Foreign {
 			s.status = Inactive
 		}
@@ -202,6 +203,9 @@ func (r *row) claim(s span, proto Protocol) Claim {
 		SRVName: r.SRVName, Application: r.Application, RPC: r.RPC, Family: r.Family, By: s.by, Key: s.key, Modes: slices.Clone(r.Modes),
 		Unproven: r.Unproven, Deprecated: r.Deprecated, PerHost: r.PerHost,
 		ServicesFile: r.ServicesFile, When: r.When, Origin: r.Origin, Was: r.Was, Note: r.Note, Place: r.At,
+	}
+	if s.origin != "" {
+		cl.Origin = s.origin
 	}
 	cl.RPC.Registers = slices.Clone(r.RPC.Registers)
 	if r.pool == nil {

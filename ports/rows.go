@@ -46,6 +46,8 @@ func (r Row) Fields() []string {
 
 const notStated = "not stated" // what stands where a page names no end
 
+const ours = "ours" // the origin of what no page states
+
 // numbers tells the claims of one service and transport apart: its alternates and ranges.
 type numbers struct {
 	service     string
@@ -73,6 +75,9 @@ func (c Compiled) Rows() []Row {
 		}
 		// Claims that nothing tells apart have their flows one after the other, each as many as the others.
 		each := len(flows[n]) / claims[n]
+		if cl.statedAlone(flows[n][:each]) {
+			rows = append(rows, row)
+		}
 		for _, f := range flows[n][:each] {
 			rows = append(rows, c.flowRow(row, f))
 		}
@@ -81,6 +86,15 @@ func (c Compiled) Rows() []Row {
 	}
 	return rows
 }
+
+// statedAlone reports whether a page has the claim and none of its flows: then the claim has a row of its own, which
+// names no ends, before the rows of the flows that are ours.
+func (cl Claim) statedAlone(flows []ResolvedFlow) bool {
+	return cl.ofPage() && !slices.ContainsFunc(flows, func(f ResolvedFlow) bool { return f.Origin != ours })
+}
+
+// ofPage reports whether a vendor's page states the claim.
+func (cl Claim) ofPage() bool { return cl.Origin != "" && cl.Origin != ours }
 
 // row is what all rows of a claim have in common.
 func (c Compiled) row(cl Claim) Row {
@@ -97,7 +111,7 @@ func (c Compiled) row(cl Claim) Row {
 	if cl.Down && cl.Port != 0 {
 		row.Note = join(row.Note, "from "+strconv.Itoa(int(cl.Last))+" downwards")
 	}
-	if len(cl.Listeners) > 0 {
+	if len(cl.Listeners) > 0 && !cl.ofPage() { // a page's row has the ends that its flows state, and no others
 		row.Destination = c.titles(cl.Listeners)
 		if cl.Scope == SameHost {
 			row.Source = row.Destination

@@ -122,6 +122,7 @@ func poolAlternateTable() *table[ports.Alternate] {
 			is("when", guard(), func(a *row) *ports.Guard { return &a.When }, "the test that chooses it").must(),
 			spanOf("range", func(a *row) *ports.Span { return &a.Span }, true, "its numbers").must(),
 			is("tls", flag(false), func(a *row) *bool { return &a.TLS }, "whether it speaks TLS").or("false"),
+			is("origin", text[string](), func(a *row) *string { return &a.Origin }, "where its rows come from").or("the row's"),
 		},
 	}
 }

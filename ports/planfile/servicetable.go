@@ -107,6 +107,7 @@ func alternateTable() *table[ports.Alternate] {
 			is("when", guard(), func(a *row) *ports.Guard { return &a.When }, "the test that chooses it").must(),
 			is("port", formula(), func(a *row) *ports.Formula { return &a.Port }, "its number").must(),
 			is("tls", flag(false), func(a *row) *bool { return &a.TLS }, "whether it speaks TLS").or("false"),
+			is("origin", text[string](), func(a *row) *string { return &a.Origin }, "where its rows come from").or("the row's"),
 		},
 	}
 }
@@ -159,6 +160,7 @@ func flowTable() *table[ports.Flow] {
 			is("to", id[string](), func(f *flow) *string { return &f.To }, "the role that is connected to").must(),
 			is("purpose", text[string](), func(f *flow) *string { return &f.Purpose }, "what for"),
 			is("carries", listOf(word(ports.Carriers()...)), func(f *flow) *[]string { return &f.Carries }, "the system's own conversations that go over it"),
+			is("rank", number[int](0, anyNumber), func(f *flow) *int { return &f.Rank }, "its turn among the flows that carry the same, from 1").or("behind those that have one"),
 			is("when", id[string](), func(f *flow) *string { return &f.When }, "a condition's id"),
 			is("origin", text[string](), func(f *flow) *string { return &f.Origin }, "where the flow comes from").or("the row's"),
 			is("mirror", mark("both-ends", "none"), func(f *flow) *bool { return &f.Mirror }, "both-ends: both ends must name the same number").or("none"),
