@@ -149,6 +149,7 @@ func (c *compiler) compiled(instance int) Compiled {
 	out := Compiled{
 		Plan: c.plan.Name, Instance: instance, Local: slices.Clone(c.plan.Local),
 		Roles: map[string]string{}, Kinds: map[string]RoleKind{}, Conditions: map[string]string{},
+		Owner: c.plan.Owner, Notes: slices.Clone(c.plan.Notes),
 	}
 	for _, r := range c.plan.Roles {
 		if r.Title != "" {

@@ -24,6 +24,10 @@ type Compiled struct {
 	Roles      map[string]string   `json:"roles,omitempty"`      // a role's title
 	Kinds      map[string]RoleKind `json:"kinds,omitempty"`      // what each role of the plan is
 	Conditions map[string]string   `json:"conditions,omitempty"` // a condition's text
+
+	// What documents say beside the rows.
+	Owner string      `json:"owner,omitempty"` // who answers for the openings
+	Notes []Statement `json:"notes,omitempty"` // of the plan's page, in its order
 }
 
 // Claim is one port that a service needs.
@@ -48,7 +52,8 @@ type Claim struct {
 	Application  string       `json:"application,omitempty"`
 	RPC          RPC          `json:"rpc,omitzero"`
 	Family       string       `json:"family,omitempty"`
-	By           OverrideBy   `json:"by,omitempty"` // what gave the number; empty: the plan
+	Offset       int          `json:"offset,omitempty"` // within the family
+	By           OverrideBy   `json:"by,omitempty"`     // what gave the number; empty: the plan
 	Key          string       `json:"key,omitempty"`
 	Modes        []string     `json:"modes,omitempty"`
 	Unproven     bool         `json:"unproven,omitempty"`

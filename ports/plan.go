@@ -104,10 +104,10 @@ type Var struct {
 
 // Statement is something that the plan's page says and that is no row: a rule, a remark, a step of a sequence.
 type Statement struct {
-	Origin  string // the statement's number, "JS-7"
-	Text    string
-	Reading string // how the plan takes it, where the page can be taken in two ways
-	At      Place
+	Origin  string `json:"origin"` // the statement's number, "JS-7"
+	Text    string `json:"text"`
+	Reading string `json:"reading,omitempty"` // how the plan takes it, where the page can be taken in two ways
+	At      Place  `json:"-"`
 }
 
 // RoleKind is the part of the system that a role of a plan stands for.

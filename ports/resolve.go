@@ -200,7 +200,7 @@ func (r *row) claim(s span, proto Protocol) Claim {
 	cl := Claim{
 		Service: r.ID, Function: r.Function, Name: s.name, Protocol: proto, Port: s.First, Parity: s.parity, Pool: r.pool != nil, TLS: s.tls,
 		Doors: slices.Clone(r.Doors), Listeners: r.listeners(), Binds: r.Binds, Scope: r.Scope, Status: s.status,
-		SRVName: r.SRVName, Application: r.Application, RPC: r.RPC, Family: r.Family, By: s.by, Key: s.key, Modes: slices.Clone(r.Modes),
+		SRVName: r.SRVName, Application: r.Application, RPC: r.RPC, Family: r.Family, Offset: r.Offset, By: s.by, Key: s.key, Modes: slices.Clone(r.Modes),
 		Unproven: r.Unproven, Deprecated: r.Deprecated, PerHost: r.PerHost,
 		ServicesFile: r.ServicesFile, When: r.When, Origin: r.Origin, Was: r.Was, Note: r.Note, Place: r.At,
 	}
