@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -183,7 +182,7 @@ func claimItems(c Compiled) []item {
 		delete(fields, "service")
 		delete(fields, "protocol")
 		delete(fields, "last")
-		fields["port"] = interval(cl.Port, cl.Last)
+		fields["port"] = cl.Range().String()
 		items[i] = item{id: cl.Service + "/" + string(cl.Protocol), fields: fields}
 	}
 	return items
@@ -269,17 +268,6 @@ func plain(raw json.RawMessage) string {
 	return string(raw)
 }
 
-// interval prints numbers as the port table does.
-func interval(first, last Port) string {
-	switch {
-	case first == 0:
-		return ""
-	case last <= first:
-		return strconv.Itoa(int(first))
-	}
-	return fmt.Sprintf("%d-%d", first, last)
-}
-
 // held is where a number is claimed.
 type held struct {
 	role     string
@@ -291,14 +279,14 @@ func newlyHeld(before, after Compiled, breaking bool) []Claimed {
 	was := map[held][]Range{}
 	for _, cl := range before.Claims {
 		for _, h := range cl.holds() {
-			was[h] = append(was[h], cl.numbers())
+			was[h] = append(was[h], cl.Range())
 		}
 	}
 	out := []Claimed{}
 	for _, cl := range after.Claims {
 		for _, h := range cl.holds() {
-			for _, r := range minus(cl.numbers(), was[h]) {
-				one := Claimed{Ports: interval(r.First, r.Last), Protocol: cl.Protocol, Role: h.role, Service: cl.Service, Breaking: breaking}
+			for _, r := range minus(cl.Range(), was[h]) {
+				one := Claimed{Ports: r.String(), Protocol: cl.Protocol, Role: h.role, Service: cl.Service, Breaking: breaking}
 				if !slices.Contains(out, one) {
 					out = append(out, one)
 				}
@@ -322,8 +310,6 @@ func (cl Claim) holds() []held {
 	}
 	return out
 }
-
-func (cl Claim) numbers() Range { return Range{cl.Port, max(cl.Port, cl.Last)} }
 
 // minus returns what is left of r without the others.
 func minus(r Range, others []Range) []Range {

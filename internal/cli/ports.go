@@ -16,9 +16,11 @@ import (
 func (a *app) portsCommand() *cobra.Command {
 	c := &cobra.Command{Use: "ports", Short: "the port plan; needs neither a server nor a data folder"}
 	c.AddCommand(a.portsList())
+	c.AddCommand(a.portsCheck())
 	c.AddCommand(a.portsCompile())
 	c.AddCommand(a.portsDiff())
 	c.AddCommand(a.portsSize())
+	c.AddCommand(a.portsWhy())
 	return c
 }
 
