@@ -1,0 +1,340 @@
+package render
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/reeve-scheduler/reeve/ports"
+)
+
+// maxMistakes bounds how many mistakes of one kind an error names.
+const maxMistakes = 20
+
+// gate is what a firewall must know of one host, or of one role where there is no inventory.
+type gate struct {
+	in       Input
+	what     string          // "host hq1"
+	name     string          // of tables, chains and groups: letters, digits and underscores; see identifier
+	ins      []ports.Opening // what may come in; every one has a number and addresses
+	outs     []ports.Opening // what it may connect to
+	closed   []ports.Claim   // what other hosts must not reach
+	held     []ports.Claim   // what it listens on, or holds so that nothing else does
+	numbered []ports.Opening // without a number yet: nothing listens, and nothing is opened
+	omitted  Omitted
+	hosts    map[string]ports.Host
+}
+
+// Omitted is the error beside a rendered text that leaves something out: what the target has no words for. The text is
+// right as far as it goes, and names what is missing in comments.
+type Omitted struct {
+	Target string
+	Flows  []string // each with its reason
+}
+
+func (o *Omitted) Error() string {
+	return fmt.Sprintf("%s has no words for %s", o.Target, strings.Join(o.Flows, "; "))
+}
+
+// err returns nothing where nothing is missing.
+func (o *Omitted) err(target string) error {
+	if len(o.Flows) == 0 {
+		return nil
+	}
+	o.Target = target
+	return o
+}
+
+// newGate collects what concerns the input's host or role.
+func newGate(in Input) (gate, error) {
+	c := in.Site.Compiled
+	g := gate{in: in, name: identifier(c)}
+	if in.Host == "" && in.Role == "" {
+		return g, errors.New("rules are made for one host of the inventory, or for one role: name it")
+	}
+	if in.Host != "" && in.Role != "" {
+		return g, errors.New("a host and a role are both named: rules are made for one of them")
+	}
+	if err := in.known(); err != nil {
+		return g, err
+	}
+	ins, outs := in.Site.Openings(in.Host)
+	plays := in.Site.Roles(in.Host)
+	g.what = "host " + oneLine(in.Host)
+	if in.Role != "" {
+		ins, outs = in.Site.RoleOpenings(in.Role)
+		plays = []string{in.Role}
+		g.what, g.name = "role "+oneLine(in.Role), g.name+"_"+word(in.Role)
+	}
+	g.closed, g.held = in.closed(), in.held()
+	g.ins, g.outs = g.usable(ins), g.usable(outs)
+	g.numbered = in.withoutNumber(plays)
+	return g, nil
+}
+
+// known refuses a host that the inventory does not have, and a role that the plan does not have.
+func (in Input) known() error {
+	if _, ok := in.Site.Host(in.Host); in.Host != "" && !ok {
+		return fmt.Errorf("host %q: %w in the inventory", in.Host, ErrUnknown)
+	}
+	for id, kind := range in.Site.Compiled.Kinds {
+		if in.Role == "" || in.Role == id || in.Role == string(kind) {
+			return nil
+		}
+	}
+	if in.Role == "" {
+		return nil
+	}
+	return fmt.Errorf("role %q: %w in the plan %s", in.Role, ErrUnknown, in.Site.Compiled.Plan)
+}
+
+func (in Input) closed() []ports.Claim { return in.ofRole(in.Site.Closed(in.Host)) }
+func (in Input) held() []ports.Claim   { return in.ofRole(in.Site.Held(in.Host)) }
+
+// ofRole keeps the claims of the input's role; a kind stands for all roles of it.
+func (in Input) ofRole(claims []ports.Claim) []ports.Claim {
+	if in.Role == "" {
+		return claims
+	}
+	return slices.DeleteFunc(slices.Clone(claims), func(cl ports.Claim) bool {
+		return len(cl.Listeners) > 0 && !slices.ContainsFunc(cl.Listeners, in.plays)
+	})
+}
+
+func (in Input) plays(role string) bool {
+	return role == in.Role || in.Role != "" && string(in.Site.Compiled.Kinds[role]) == in.Role
+}
+
+// withoutNumber returns the flows to roles for which the site must still give a number.
+func (in Input) withoutNumber(plays []string) []ports.Opening {
+	var out []ports.Opening
+	c := in.Site.Compiled
+	for _, f := range c.Flows {
+		if f.Port != 0 || f.Status != ports.Works || !slices.Contains(plays, f.To) && !in.plays(f.To) {
+			continue
+		}
+		if cl, ok := c.Service(f.Service); ok && cl.Application == "" {
+			out = append(out, ports.Opening{Flow: f.ID, Service: f.Service, Protocol: f.Protocol, From: f.From, To: f.To, Purpose: f.Purpose})
+		}
+	}
+	return out
+}
+
+// usable sets aside what has no number, and keeps the rest, with addresses instead of names where the inventory has
+// them.
+func (g *gate) usable(list []ports.Opening) []ports.Opening {
+	var out []ports.Opening
+	known := map[endList][]ports.Endpoint{}
+	g.index()
+	for _, o := range list {
+		switch {
+		case o.First != 0:
+			o.Last = max(o.First, o.Last)
+			o.Sources, o.Destinations = g.concrete(o.Sources, known), g.concrete(o.Destinations, known)
+			out = append(out, o)
+		case o.Application != "":
+			g.omitted.Flows = append(g.omitted.Flows, fmt.Sprintf("%s: the application %q", o.Flow, o.Application))
+		}
+	}
+	return out
+}
+
+func (g *gate) index() {
+	g.hosts = map[string]ports.Host{}
+	for _, h := range g.in.Site.Inventory.Hosts {
+		g.hosts[h.Name] = h
+	}
+}
+
+// concrete replaces a name by which a host is known by the addresses that the host binds, or its networks. What has
+// none stays a name.
+func (g *gate) concrete(ends []ports.Endpoint, known map[endList][]ports.Endpoint) []ports.Endpoint {
+	if len(ends) == 0 {
+		return nil
+	}
+	key := endList{&ends[0], len(ends)}
+	if out, ok := known[key]; ok {
+		return out
+	}
+	var out []ports.Endpoint
+	for _, e := range ends {
+		found := false
+		if _, err := network(e.Address); err != nil {
+			h := g.hosts[e.Host]
+			for _, a := range append(slices.Clone(h.Bind), h.Networks...) {
+				if p, err := network(a); err == nil && p.Bits() > 0 && !p.Addr().IsUnspecified() && !p.Addr().IsLoopback() {
+					out, found = append(out, ports.Endpoint{Host: e.Host, Zone: e.Zone, Address: p.String()}), true
+				}
+			}
+		}
+		if !found {
+			out = append(out, e)
+		}
+	}
+	known[key] = out
+	return out
+}
+
+// addresses refuses ends that are names. All are told at once.
+func addresses(target string, list []ports.Opening, ends side) error {
+	var bad []error
+	seen := map[ports.Endpoint]bool{}
+	for _, o := range list {
+		for _, e := range ends(o) {
+			if seen[e] {
+				continue
+			}
+			seen[e] = true
+			if _, err := network(e.Address); err != nil && len(bad) < maxMistakes {
+				bad = append(bad, fmt.Errorf("host %q: %s, and %s takes no names: give the host an address under bind or networks in the inventory", e.Host, err, target))
+			}
+		}
+	}
+	return errors.Join(bad...)
+}
+
+// restricted reports whether the plan's policy closes outgoing connections too.
+func (g gate) restricted() bool { return g.in.Site.Compiled.Egress == "restricted" }
+
+// outgoing returns the openings for which outgoing rules are made.
+func (g gate) outgoing() []ports.Opening {
+	if g.restricted() {
+		return g.outs
+	}
+	return nil
+}
+
+func (g gate) owner() string { return cmp.Or(g.in.Owner, g.in.Site.Compiled.Owner) }
+
+// brand names the source within what is loaded, where few bytes are left for it.
+func (g gate) brand() string {
+	c := g.in.Site.Compiled
+	text := fmt.Sprintf("plan %s %d hash %s", c.Plan, c.Instance, cut(c.Hash, 16))
+	if owner := g.owner(); owner != "" {
+		text += " owner " + owner
+	}
+	if g.in.Expiry != "" {
+		text += " expires " + g.in.Expiry
+	}
+	return ascii(oneLine(text))
+}
+
+// notice says what a whole firewall does to what the plan does not have.
+func (g gate) notice(mark string) string {
+	return mark + "\n" +
+		mark + " Everything else that comes in is dropped, SSH too: what must stay open needs a row in the plan.\n" +
+		mark + " Several plans and instances may be loaded together: what one of them opens is open.\n"
+}
+
+// stamp says in comments where a text comes from: plan, hash, owner, expiry, and every flow with its purpose.
+func (g gate) stamp(mark string) string {
+	var b strings.Builder
+	say := func(format string, args ...any) {
+		b.WriteString(mark + " " + oneLine(fmt.Sprintf(format, args...)) + "\n")
+	}
+	c := g.in.Site.Compiled
+	say("Made from the port plan %s, instance %d, for %s. Change the plan, not this text.", c.Plan, c.Instance, g.what)
+	say("hash %s", c.Hash)
+	if owner := g.owner(); owner != "" {
+		say("owner %s", owner)
+	}
+	if g.in.Expiry != "" {
+		say("expires %s", g.in.Expiry)
+	}
+	return b.String()
+}
+
+// list names flows in comments, a line each.
+func list(mark, heading string, flows []ports.Opening) string {
+	var b strings.Builder
+	for i, o := range flows {
+		if i == 0 {
+			fmt.Fprintf(&b, "%s\n%s %s\n", mark, mark, heading)
+		}
+		fmt.Fprintf(&b, "%s   %s\n", mark, oneLine(why(o)))
+	}
+	return b.String()
+}
+
+// gaps names in comments what the text leaves out.
+func (g gate) gaps(mark string) string {
+	text := list(mark, "Not opened, because the site has given no number:", g.numbered)
+	for i, f := range g.omitted.Flows {
+		if i == 0 {
+			text += mark + "\n" + mark + " NOT RENDERED, because this form has no words for it:\n"
+		}
+		text += mark + "   " + oneLine(f) + "\n"
+	}
+	return text
+}
+
+// why is what a rule is for: flow, ends and purpose.
+func why(o ports.Opening) string {
+	text := fmt.Sprintf("%s %s to %s: %s", o.Flow, o.From, o.To, o.Purpose)
+	if o.Condition != "" {
+		text += " (" + o.Condition + ")"
+	}
+	return text
+}
+
+// brief names flows within a number of bytes: all of what one is for, or the ids of several and how many more there are.
+func brief(flows []ports.Opening, most int) string {
+	if len(flows) == 1 {
+		return cut(ascii(why(flows[0])), most)
+	}
+	text := ""
+	for i, o := range flows {
+		next := ascii(o.Flow)
+		if i > 0 {
+			next = text + " " + next
+		}
+		more := fmt.Sprintf(" and %d more", len(flows)-i)
+		if len(next) > most-len(more) {
+			return cut(text, most-len(more)) + more
+		}
+		text = next
+	}
+	return text
+}
+
+// ascii keeps what every target takes inside quotes: printing ASCII without quotes, backslashes and dollars.
+func ascii(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '"' || r == '\'' || r == '`':
+			return -1
+		case r == '\\' || r == '$' || r < ' ' || r == 0x7f:
+			return ' '
+		case r > 0x7f:
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+func cut(s string, most int) string { return s[:min(len(s), max(0, most))] }
+
+// identifier names what the plan's instance adds to a host, so that it can be found and taken back, and so that several
+// plans and instances go together on one host.
+func identifier(c ports.Compiled) string {
+	name := "reeve_" + word(c.Plan)
+	if c.Instance != 0 {
+		name += fmt.Sprintf("_%d", c.Instance)
+	}
+	return name
+}
+
+// word makes a name of small letters, digits and underscores.
+func word(s string) string {
+	return cut(strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r - 'A' + 'a'
+		}
+		return '_'
+	}, s), 40)
+}
