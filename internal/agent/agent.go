@@ -124,7 +124,7 @@ func (a *agent) build(cached *cache) {
 	a.minder.reports, a.minder.sizes, a.minder.safe = a.reporter.in, a.output.grown, a.output.safe
 	a.fetcher = newFetcher(a.up, cached, log)
 	a.fetcher.keeper, a.fetcher.inputs = a.minder.starter, a.minder.inputs
-	a.commander = &commander{keeper: a.minder.starter, mark: a.minder.mark, fetch: a.fetcher, begun: a.minder.begun, disk: a.disk, log: log}
+	a.commander = &commander{keeper: a.minder.starter, mark: a.minder.mark, fetch: a.fetcher, begun: a.minder.begun, disk: a.disk, pool: a.cfg.Pool, log: log}
 	a.output.open, a.output.forget = a.minder.spool, a.minder.forget
 	uploads := &uploader{folder: a.minder.artifacts, log: log}
 	a.reporter.ack, a.reporter.amend, a.reporter.upload = a.minder.ack, a.fetcher.explain, uploads.upload

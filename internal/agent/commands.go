@@ -33,6 +33,7 @@ type commander struct {
 	fetch  *fetcher
 	begun  func(a wire.Attempt) bool // its folder shows that it was started: its inputs must not be touched again
 	disk   func() string             // why nothing can be started for want of room; empty: there is room
+	pool   func(string) (json.RawMessage, error)
 	log    *slog.Logger
 }
 
@@ -61,6 +62,7 @@ func (c *commander) carryOut(ctx context.Context, cmd wire.Commands) (wire.Comma
 		}
 		return reply, nil
 	}
+	reply.Refused = append(reply.Refused, c.wish(&cmd)...)
 	now, later := c.split(cmd.Orders)
 	// What needs files begins to fetch them before the others are started, and nobody waits for it.
 	fetching := c.fetch.begin(later)
@@ -73,6 +75,26 @@ func (c *commander) carryOut(ctx context.Context, cmd wire.Commands) (wire.Comma
 	}
 	reply.Refused = append(reply.Refused, c.fetch.await(ctx, fetching)...)
 	return reply, nil
+}
+
+// wish writes the pools of this agent's plan to the orders that want ports. What the plan does not have is refused for
+// good: asking again would not help.
+func (c *commander) wish(cmd *wire.Commands) (refused []wire.Refusal) {
+	cmd.Orders = slices.DeleteFunc(cmd.Orders, func(o wire.Order) bool {
+		for i := range o.Ports {
+			request, err := json.RawMessage(nil), errNoPools
+			if c.pool != nil {
+				request, err = c.pool(o.Ports[i].Pool)
+			}
+			if err != nil {
+				refused = append(refused, wire.Refusal{Attempt: o.Attempt, Final: true, Reason: "ports", Detail: err.Error()})
+				return true
+			}
+			o.Ports[i].Request, o.Ports[i].Port, o.Ports[i].PairPort = request, 0, 0
+		}
+		return false
+	})
+	return refused
 }
 
 // split parts orders that can be started as they are from those that need artifacts first.
@@ -149,6 +171,9 @@ func sift(cmd *wire.Commands) (refused []wire.Refusal) {
 	cmd.Cancels = slices.DeleteFunc(cmd.Cancels, func(one wire.Cancel) bool { return plausibleAttempt(one.Attempt) != nil })
 	return refused
 }
+
+// errNoPools says that the agent was started without a port plan that has pools.
+var errNoPools = errors.New("the port plan of this agent has no pools")
 
 // errNoKeeper says that no keeper answers at the moment.
 var errNoKeeper = fault.New(fault.Unreachable, "no keeper answers", "the agent starts one; ask again")

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -25,9 +26,11 @@ type Config struct {
 	// Dial opens a connection to a server: internal/socket does it, by the link's flow of the plan.
 	Dial     func(ctx context.Context, address string) (net.Conn, error)
 	PlanHash string // of the compiled plan
-	Slots    int    // attempts at once
-	Cache    int64  // bytes of artifacts kept for the next attempt that needs them
-	Reserve  int64  // bytes of the disk below which nothing new is started
+	// Pool writes a pool of the compiled plan for the keeper's leaser, or says why the plan has none. nil: it has no pools.
+	Pool    func(pool string) (json.RawMessage, error)
+	Slots   int   // attempts at once
+	Cache   int64 // bytes of artifacts kept for the next attempt that needs them
+	Reserve int64 // bytes of the disk below which nothing new is started
 
 	Keeper  Keeper
 	Timing  link.Timing

@@ -19,7 +19,17 @@ func plausible(o wire.Order) error {
 			return err
 		}
 	}
+	for _, p := range o.Ports {
+		if !portName(p.Name) || p.Pair != "" && !portName(p.Pair) {
+			return fmt.Errorf("%q (pair %q) names no port", p.Name, p.Pair)
+		}
+	}
 	return nil
+}
+
+// portName reports whether s is the name of a job's port: it becomes part of a variable's.
+func portName(s string) bool {
+	return s != "" && len(s) <= 63 && s[0] >= 'a' && s[0] <= 'z' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
 // plausibleAttempt checks the name of an attempt.

@@ -3,6 +3,7 @@ package executor
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -12,6 +13,12 @@ const DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 // Facts are the values of the REEVE_ variables.
 type Facts struct {
 	Net, Run, Job, Attempt, Fence, In, Output string
+	Ports                                     []string // REEVE_PORT_NAME=NUMBER, as PortVariable writes it
+}
+
+// PortVariable returns the entry of the environment that tells a job the number of one of its ports.
+func PortVariable(name string, port uint16) string {
+	return "REEVE_PORT_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")) + "=" + strconv.Itoa(int(port))
 }
 
 // Environment returns the whole environment of an attempt: the fixed part, then extra (name=value). Nothing is
@@ -22,6 +29,7 @@ func Environment(u User, f Facts, extra []string) ([]string, error) {
 		"PATH="+DefaultPath, "HOME="+u.Home, "USER="+u.Name, "LOGNAME="+u.Name, "SHELL="+u.Shell, "LANG=C.UTF-8",
 		"REEVE_NET="+f.Net, "REEVE_RUN="+f.Run, "REEVE_JOB="+f.Job, "REEVE_ATTEMPT="+f.Attempt,
 		"REEVE_FENCE="+f.Fence, "REEVE_IN="+f.In, "REEVE_OUTPUT="+f.Output)
+	env = append(env, f.Ports...)
 	fixed := len(env)
 	seen := make(map[string]int, len(extra))
 	for _, e := range extra {

@@ -160,10 +160,14 @@ func (x *Executor) Start(s Spec) (*Process, error) {
 	if s.User.Switch {
 		sys.Credential = &syscall.Credential{Uid: s.User.UID, Gid: s.User.GID, Groups: s.User.Groups}
 	}
-	err = x.fork(p, program, argv, &syscall.ProcAttr{
+	attr := &syscall.ProcAttr{
 		Dir: s.Work, Env: s.Env, Sys: sys,
 		Files: []uintptr{x.null.Fd(), uintptr(s.Stdout), uintptr(s.Stderr)},
-	})
+	}
+	if len(s.Listen) > 0 {
+		program, argv = s.handSockets(attr, program, argv)
+	}
+	err = x.fork(p, program, argv, attr)
 	if err != nil {
 		tree.Release()
 		return nil, startError(s, program, err)

@@ -19,9 +19,20 @@ type Spec struct {
 	User       User     // whom to run as
 	Stdout     int      // write ends; the caller closes them
 	Stderr     int
+	// Listen are sockets that the attempt is given from descriptor 3 on, with their names, as systemd does (sd_listen_fds):
+	// LISTEN_FDS, LISTEN_FDNAMES and LISTEN_PID. The caller closes its own. Launcher is the program, with its first
+	// arguments, that sets LISTEN_PID and executes the rest: its number is not known before.
+	Listen   []Listener
+	Launcher []string
 	// Marker is an entry of Env that no other tree of this host has: it tells the members of a tree that left
 	// their session.
 	Marker string
+}
+
+// Listener is a socket for an attempt.
+type Listener struct {
+	Name string
+	FD   int
 }
 
 // Exit is how a process ended.

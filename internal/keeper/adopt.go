@@ -101,6 +101,9 @@ func (a *attempt) runAdopted(from inheritance, ending *record) {
 	}
 	adopted := a.k.exec.Adopt(id, from.pid)
 	defer adopted.Release()
+	if id.Ticks != 0 {
+		a.ownPorts(id.PID)
+	}
 	if a.entry.identity == nil && from.pid < 0 {
 		report.Reason, report.Detail = "start", "the keeper ended while it was being executed; the time of the end is known, the exit code is not"
 	}

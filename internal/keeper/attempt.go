@@ -25,9 +25,10 @@ type attempt struct {
 	out   *stream // nil: nobody holds the pipe any more
 	err   *stream
 
-	pipes  [4]int    // until they are given on: read and write end of stdout, of stderr
-	failed error     // they could not be made
-	came   time.Time // among the newcomers
+	pipes   [4]int    // until they are given on: read and write end of stdout, of stderr
+	failed  error     // they could not be made
+	sockets []Socket  // of its ports, until it is executed
+	came    time.Time // among the newcomers
 
 	mu      sync.Mutex
 	process *executor.Process // nil: not executed, ended, or taken over
@@ -63,12 +64,15 @@ func (a *attempt) run() {
 	report := wire.Report{Kind: wire.Ended}
 	p, err := a.start()
 	closeAll(a.pipes[:])
+	closeSockets(a.sockets) // it has its own now, and nobody else may keep the port open (F55)
+	a.sockets = nil
 	if err != nil {
 		a.fillError(&report, err)
 		a.tell(report)
 		return
 	}
 	a.k.news.add(a)
+	a.ownPorts(p.PID)
 	<-p.Done()
 	exit := p.Exit()
 	a.fillExit(&report, p, exit)
@@ -292,9 +296,11 @@ func (a *attempt) fillError(r *wire.Report, err error) {
 	}
 }
 
-// tell writes the end to the journal; it is reported once it is on the disk.
+// tell writes the end to the journal; it is reported once it is on the disk. Its ports are given back before: who hears of
+// the end may want them.
 func (a *attempt) tell(r wire.Report) {
 	k := a.k
+	a.releasePorts()
 	r.Attempt, r.Position = a.order.Attempt, a.entry.position
 	k.reg.mu.Lock()
 	r.ID = k.reg.nextID()

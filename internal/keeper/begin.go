@@ -35,7 +35,7 @@ func (a *attempt) start() (*executor.Process, error) {
 	}
 	env, err := executor.Environment(user, executor.Facts{
 		Net: o.Net, Run: o.Attempt.Run, Job: o.Attempt.Job, Attempt: strconv.Itoa(o.Attempt.N),
-		Fence: o.Fence, In: a.place.input(), Output: a.place.output(),
+		Fence: o.Fence, In: a.place.input(), Output: a.place.output(), Ports: a.portVariables(),
 	}, o.Env)
 	if err != nil {
 		return nil, &executor.StartError{Reason: "exec", Detail: err.Error()}
@@ -47,7 +47,7 @@ func (a *attempt) start() (*executor.Process, error) {
 	}
 	p, err := k.exec.Start(executor.Spec{
 		Argv: o.Command, Script: o.Script, ScriptFile: a.place.script(), Work: a.place.work(), Env: env, User: user,
-		Stdout: a.pipes[1], Stderr: a.pipes[3], Marker: a.marker(),
+		Stdout: a.pipes[1], Stderr: a.pipes[3], Marker: a.marker(), Listen: a.openPorts(), Launcher: k.cfg.Launcher,
 	})
 	if err != nil {
 		return nil, err

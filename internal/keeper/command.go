@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -80,6 +81,10 @@ func checkOrder(o wire.Order) error {
 func (k *keeper) intend(o wire.Order) (*group, *attempt) {
 	kept := o
 	kept.Command, kept.Script, kept.Env, kept.Inputs = nil, "", nil, nil
+	kept.Ports = slices.Clone(o.Ports)
+	for i := range kept.Ports {
+		kept.Ports[i].Request = nil
+	}
 	g := k.note(record{Kind: recordIntent, Attempt: &kept.Attempt, Position: &kept.Position, Order: &kept, Boot: k.boot}, true)
 	e := k.reg.entries[o.Attempt]
 	e.script = o.Script != ""

@@ -40,6 +40,7 @@ type keeper struct {
 	remove    chan removal
 	damaged   string
 	adopted   sync.Once
+	leasing   sync.Mutex         // from the look at an order that wants ports until it is taken
 	greeting  sync.Mutex         // from an agent's hello until it is the one
 	live      sync.WaitGroup     // attempts that are watched
 	ctx       context.Context    //nolint:containedctx // of the keeper's life: an attempt outlives the call that started it

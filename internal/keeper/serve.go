@@ -228,14 +228,19 @@ func (a *attempt) passTo(c *wireConn) {
 func (k *keeper) handle(ctx context.Context, c *wireConn, f frame) {
 	switch f.Kind {
 	case frameStart:
-		groups, refused, runs := k.take(f.Orders)
-		go func() {
+		begin := func(groups []*group, refused []wire.Refusal, runs []*attempt) {
 			err := waitAll(ctx, groups)
 			answer(c, f.ID, refused, err)
 			if err == nil {
 				k.execute(runs)
 			}
-		}()
+		}
+		if wantPorts(f.Orders) {
+			go func() { begin(k.takeWithPorts(ctx, f.Orders)) }()
+			return
+		}
+		groups, refused, runs := k.take(f.Orders)
+		go begin(groups, refused, runs)
 	case frameCancel:
 		groups := k.cancel(f.Cancels)
 		go func() { answer(c, f.ID, nil, waitAll(ctx, groups)) }()

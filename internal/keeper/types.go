@@ -1,7 +1,9 @@
 package keeper
 
 import (
+	"context"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/wire"
@@ -16,6 +18,11 @@ type Config struct {
 	Allow string
 	// MaxOutput is the limit of one attempt's output in bytes, where the order gives none. 0: 64 MiB.
 	MaxOutput int64
+	// Ports leases ports for the orders that want some. nil: such orders are refused.
+	Ports Leaser
+	// Launcher is the command of this program that ends in executor.Launch; it begins with the program. Without it no
+	// socket can be handed to an attempt.
+	Launcher []string
 	// MinFree is how many bytes must be free for a new start. 0: 4 MiB.
 	MinFree int64
 }
@@ -59,3 +66,20 @@ func After(old *Client) Option { return func(o *options) { o.after = old } }
 
 // Wait lets Connect go on trying for so long where no keeper answers yet. Default: one try.
 func Wait(d time.Duration) Option { return func(o *options) { o.wait = d } }
+
+// Leaser gives attempts the ports that they want for as long as they run. Its methods may be called at once.
+type Leaser interface {
+	// Lease takes all ports of an order, or none: it fills in their numbers and returns their sockets, bound, which are
+	// the caller's. What is not to be had is a refusal; one that is not final may be tried again.
+	Lease(ctx context.Context, o *wire.Order) ([]Socket, *wire.Refusal)
+	// Own says which process has an attempt's ports from now on.
+	Own(a wire.Attempt, pid int)
+	// Release gives an attempt's ports back. Of an attempt without any it does nothing.
+	Release(a wire.Attempt)
+}
+
+// Socket is one bound socket of a lease.
+type Socket struct {
+	Name string // of the port, or of its pair
+	File *os.File
+}

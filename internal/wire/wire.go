@@ -5,7 +5,10 @@
 // newer one); sizes are bounded by the receiver before it allocates.
 package wire
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Bounds that a receiver enforces.
 const (
@@ -60,7 +63,9 @@ type PortWish struct {
 	Sticky bool   `json:"sticky,omitempty"`
 	Pair   string `json:"pair,omitempty"` // the name of the second port; empty: none
 	Socket bool   `json:"socket,omitempty"`
-	// Port and PairPort are 0 on the link; between agent and keeper they are what was leased.
+	// Request is added by the agent, for its keeper alone: the pool of the agent's plan, as who leases the port reads it.
+	Request json.RawMessage `json:"request,omitempty"`
+	// Port and PairPort are what was leased; 0: nothing yet.
 	Port     uint16 `json:"port,omitempty"`
 	PairPort uint16 `json:"pair_port,omitempty"`
 }
