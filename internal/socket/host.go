@@ -2,12 +2,13 @@ package socket
 
 // Owner is a process that has a socket open.
 type Owner struct {
-	PID     int
-	Parent  int
-	Program string   // its name
-	Path    string   // of its program; empty if it cannot be seen
-	Command []string // its arguments, the first few of them; empty if they cannot be seen
-	Job     string   // NET/JOB of RUN, for a process that a run started; empty for others, or if it cannot be seen
+	PID           int
+	Parent        int
+	ParentProgram string   // its parent's name; empty if it cannot be seen
+	Program       string   // its name
+	Path          string   // of its program; empty if it cannot be seen
+	Command       []string // its arguments, the first few of them; empty if they cannot be seen
+	Job           string   // NET/JOB of RUN, for a process that a run started; empty for others, or if it cannot be seen
 }
 
 // Owned is a socket of this host with the processes that have it open.

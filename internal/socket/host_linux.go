@@ -108,18 +108,13 @@ func inodesIn(fsys fs.FS, dir string) []uint64 {
 // ownerOf describes a process as far as it can be seen.
 func ownerOf(fsys fs.FS, pid int) Owner {
 	dir := path.Join("proc", strconv.Itoa(pid))
-	o := Owner{PID: pid, Program: "unknown program"}
-	if comm, err := fs.ReadFile(fsys, path.Join(dir, "comm")); err == nil {
-		o.Program = strings.TrimSpace(string(comm))
-	}
-	if exe, err := fs.ReadLink(fsys, path.Join(dir, "exe")); err == nil {
-		o.Path = strings.TrimSuffix(exe, " (deleted)")
-		o.Program = path.Base(o.Path)
-	}
+	o := Owner{PID: pid}
+	o.Program, o.Path = programIn(fsys, pid)
 	if stat, err := fs.ReadFile(fsys, path.Join(dir, "stat")); err == nil {
 		// The name in brackets may hold anything, also brackets: the fields begin after the last one.
 		if fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])); len(fields) > 1 {
 			o.Parent, _ = strconv.Atoi(fields[1])
+			o.ParentProgram, _ = programIn(fsys, o.Parent)
 		}
 	}
 	if line, err := fs.ReadFile(fsys, path.Join(dir, "cmdline")); err == nil {
@@ -132,6 +127,20 @@ func ownerOf(fsys fs.FS, pid int) Owner {
 		o.Job = jobOf(env[:min(len(env), maxEnviron)])
 	}
 	return o
+}
+
+// programIn returns the name and the path of a process's program; both are empty if there is no such process.
+func programIn(fsys fs.FS, pid int) (name, file string) {
+	dir := path.Join("proc", strconv.Itoa(pid))
+	if exe, err := fs.ReadLink(fsys, path.Join(dir, "exe")); err == nil {
+		file = strings.TrimSuffix(exe, " (deleted)")
+		return path.Base(file), file
+	}
+	comm, err := fs.ReadFile(fsys, path.Join(dir, "comm"))
+	if err != nil {
+		return "", ""
+	}
+	return strings.TrimSpace(string(comm)), ""
 }
 
 // jobOf reads from an environment for which job of which run a process was started.

@@ -2,6 +2,7 @@ package socket
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"strconv"
@@ -9,31 +10,39 @@ import (
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
-// Try takes a port of this host as a listener would, on one address or on all of both families if addr is the zero
-// address, and lets it go at once. It binds and listens, because some conflicts show only there (F24), and never
-// shares a UDP port (F25). The errors are those of Net.Listen. The answer is about this moment: whoever needs the port
-// takes it with Net.Listen or a lease, and keeps it.
-func Try(ctx context.Context, service string, protocol ports.Protocol, addr netip.Addr, port ports.Port) error {
+// Try takes a port as Bind does, and lets it go at once. The answer is about this moment: whoever needs the port takes
+// it with Net.Listen, Bind or a lease, and keeps it. The error is a *BindError.
+func Try(ctx context.Context, protocol ports.Protocol, addr netip.Addr, port ports.Port) error {
+	f, err := Bind(protocol, addr, port)
+	if errors.Is(err, ErrNoBind) {
+		return tryListen(ctx, protocol, addr, port)
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// tryListen is Try where a bound socket cannot be made a file.
+func tryListen(ctx context.Context, protocol ports.Protocol, addr netip.Addr, port ports.Port) error {
 	host := ""
 	if addr.IsValid() {
 		host = addr.String()
 	}
 	host = net.JoinHostPort(host, strconv.Itoa(int(port)))
-	lc := net.ListenConfig{}
-	var err error
+	var lc net.ListenConfig
+	err := error(nil)
 	if protocol == ports.UDP {
 		var c net.PacketConn
 		if c, err = lc.ListenPacket(ctx, "udp", host); err == nil {
-			err = c.Close()
+			return c.Close()
 		}
 	} else {
 		var l net.Listener
 		if l, err = lc.Listen(ctx, "tcp", host); err == nil {
-			err = l.Close()
+			return l.Close()
 		}
 	}
-	if err != nil {
-		return listenError(service, addr, port, err)
-	}
-	return nil
+	kinds := map[cause]error{inUse: ErrInUse, denied: ErrDenied, notLocal: ErrNotLocal}
+	return &BindError{Protocol: protocol, Address: addr, Port: port, Kind: kinds[classify(err)], Err: err}
 }

@@ -1,0 +1,85 @@
+package probe
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/reeve-scheduler/reeve/ports"
+)
+
+// moveOther is the first remedy of SW-1: the other product gives way.
+func (c *check) moveOther(row Row, port ports.Port, h *Holder) string {
+	who := "the other program"
+	if h.Program != nil {
+		who = *h.Program
+	}
+	return fmt.Sprintf("give %s another port than %d/%s, and start it again", who, port, row.Protocol)
+}
+
+// another is the second remedy of SW-1: Reeve gives way, and how that is written.
+func (c *check) another(row Row) string {
+	if row.Pool {
+		return fmt.Sprintf("give Reeve's pool other numbers, in a plan of your own: {plan: site, extends: %s, pools: [{id: %s, range: FIRST-LAST}]}", c.site.Compiled.Plan, row.Service)
+	}
+	p := c.unused(row)
+	if p == 0 {
+		return fmt.Sprintf("give Reeve's row another number: --set %s=PORT", row.Service)
+	}
+	return fmt.Sprintf("give Reeve's row another number, such as --set %s=%d, or in a plan of your own: {plan: site, extends: %s, services: [{id: %s, port: %d}]}",
+		row.Service, p, c.site.Compiled.Plan, row.Service, p)
+}
+
+// around is the second remedy for one number of a pool: the pool goes without it.
+func (c *check) around(row Row, port ports.Port) string {
+	rest := without([]ports.Range{row.Range()}, []ports.Range{{First: port, Last: port}})
+	parts := make([]string, len(rest))
+	for i, r := range rest {
+		parts[i] = `"` + formatRange(r) + `"`
+	}
+	return fmt.Sprintf("let Reeve's pool go without it, in a plan of your own: {plan: site, extends: %s, pools: [{id: %s, range: [%s]}]}",
+		c.site.Compiled.Plan, row.Service, strings.Join(parts, ", "))
+}
+
+// unused proposes a number that nobody has: the row's own and ten thousand, as people do it, or the next below the
+// ephemeral range.
+func (c *check) unused(row Row) ports.Port {
+	const step = 10000
+	good := func(p int) bool {
+		if p < 1024 || p > 65535 || inside(ports.Port(p), c.ephemeral) {
+			return false
+		}
+		for _, r := range c.rows {
+			if first := r.Range(); first.First <= ports.Port(p) && ports.Port(p) <= first.Last {
+				return false
+			}
+		}
+		for _, protocol := range []ports.Protocol{ports.TCP, ports.UDP} {
+			if _, named := c.obs.Services.Name(ports.Port(p), protocol); named || len(c.on(protocol, ports.Port(p))) > 0 {
+				return false
+			}
+		}
+		return true
+	}
+	for p := int(row.Port) + step; p < int(row.Port)+step+100; p++ {
+		if good(p) {
+			return ports.Port(p)
+		}
+	}
+	for p := 32767; p > 1024; p-- {
+		if good(p) {
+			return ports.Port(p)
+		}
+	}
+	return 0
+}
+
+// reeveName reports whether a program has the name of Reeve's own.
+func (c *check) reeveName(name string) bool {
+	for _, p := range c.ask.Own.Programs {
+		if name != "" && path.Base(p) == name {
+			return true
+		}
+	}
+	return false
+}
