@@ -47,7 +47,7 @@ var mayImport = map[string][]string{
 	"ports/dialect":              {"ports"},
 	"ports/render":               {"ports"},
 	"ports/ledger":               {"ports", "internal/socket"}, // it grants sockets that are bound, and one package binds
-	"ports/probe":                {"ports", "internal/socket"},
+	"ports/probe":                {"ports", "ports/dialect", "internal/socket"}, // a services file is read by one reader
 	"internal/fault":             {},
 	"internal/jobnet":            {"internal/fault"},
 	"internal/run":               {"internal/jobnet", "internal/fault"},
@@ -78,8 +78,9 @@ var mayImport = map[string][]string{
 		"internal/jobfile", "internal/jobnet", "internal/link", "internal/socket", "internal/store", "internal/store/sqlite", "internal/wire",
 		"internal/fault", "ports",
 	},
+	"internal/jobports": {"internal/fault", "internal/keeper", "internal/wire", "ports", "ports/ledger"}, // attempts' ports: the keeper declares what it needs
 	"internal/cli": {
-		"internal/agent", "internal/api", "internal/identity", "internal/jobfile", "internal/keeper", "internal/server", "internal/socket",
+		"internal/executor", "internal/jobports", "internal/agent", "internal/api", "internal/identity", "internal/jobfile", "internal/keeper", "internal/server", "internal/socket",
 		"internal/fault", "ports", "ports/builtin", "ports/dialect", "ports/ledger", "ports/planfile", "ports/probe", "ports/render",
 	},
 	"internal/docs": {}, // tests only
