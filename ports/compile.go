@@ -22,7 +22,7 @@ func Compile(p Plan, inv Inventory, instance int) (Compiled, []Diagnostic) {
 	c.checkInventory()
 	c.checkRows(instance)
 	out := c.compiled(instance)
-	c.checkOverlaps()
+	c.checkOverlaps(out)
 	c.checkHabits(out)
 	return out, sorted(c.found)
 }
@@ -149,7 +149,7 @@ func (c *compiler) compiled(instance int) Compiled {
 	out := Compiled{
 		Plan: c.plan.Name, Instance: instance, Local: slices.Clone(c.plan.Local),
 		Roles: map[string]string{}, Kinds: map[string]RoleKind{}, Conditions: map[string]string{},
-		Owner: c.plan.Owner, Notes: slices.Clone(c.plan.Notes),
+		Owner: c.plan.Owner, Notes: slices.Clone(c.plan.Notes), Egress: c.plan.Policies.Egress,
 	}
 	for _, r := range c.plan.Roles {
 		if r.Title != "" {

@@ -160,13 +160,12 @@ func zones(inv *ports.Inventory, from, to string) {
 	}
 }
 
-// No overlap where none is: roles on different hosts, a target that is not bound, a neighbour's row (F62).
+// No overlap where none is: roles on different hosts, a target that is not bound.
 func TestNoOverlap(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*ports.Service){
 		"other role": func(*ports.Service) {},
 		"target":     func(s *ports.Service) { s.RunsOn, s.Binds = []string{"server"}, false },
-		"neighbour":  func(s *ports.Service) { s.RunsOn, s.Status = []string{"server"}, ports.Foreign },
 	} {
 		p := site()
 		p.Services[1].Port = "1000"

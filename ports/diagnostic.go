@@ -35,6 +35,8 @@ const (
 	NotOverridable   Code = "PP138" // a number from where the row does not take it
 	UnknownService   Code = "PP139" // a row that the plan does not have
 	TooLarge         Code = "PP140" // more than can be computed or compared
+	NeighbourMeets   Code = "PP141" // a claim of a neighbour's number
+	FormerNumber     Code = "PP142" // a row's old number that belongs to another row now
 )
 
 // Severity is how bad a finding is.

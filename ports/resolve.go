@@ -17,6 +17,7 @@ type span struct {
 	by     OverrideBy
 	key    string
 	origin string // empty: the row's
+	off    bool   // a condition switches the row off
 	pair   bool   // the second numbers of a pool's pairs
 	base   Range  // of a pair: the range of the first numbers
 }
@@ -32,7 +33,7 @@ type problem struct {
 func (c *compiler) resolve(r *row, v values) ([]span, *problem) {
 	one := span{name: r.Name, tls: r.TLS, status: r.Status}
 	if (one.status == Works || one.status == Reserved) && !c.applies(r.When, v) {
-		one.status = Inactive
+		one.status, one.off = Inactive, true
 	}
 	port, sp := r.Port, Span{}
 	if r.pool != nil {
