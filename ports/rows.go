@@ -77,6 +77,8 @@ func (c Compiled) Rows() []Row {
 		each := len(flows[n]) / claims[n]
 		if cl.statedAlone(flows[n][:each]) {
 			rows = append(rows, row)
+			cl.Note, cl.Was = "", "" // said once
+			row = c.row(cl)
 		}
 		for _, f := range flows[n][:each] {
 			rows = append(rows, c.flowRow(row, f))

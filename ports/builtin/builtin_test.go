@@ -1,61 +1,17 @@
 package builtin_test
 
 import (
-	"bytes"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/reeve-scheduler/reeve/ports"
 	"github.com/reeve-scheduler/reeve/ports/builtin"
 	"github.com/reeve-scheduler/reeve/ports/planfile"
 )
-
-// Each built-in plan compiles without a finding in every instance, and its table is the one that stands in testdata.
-// UPDATE=1 writes it anew.
-func TestTables(t *testing.T) {
-	t.Parallel()
-	for _, name := range builtin.Names() {
-		p, err := builtin.Load(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if p.Name != name {
-			t.Errorf("the plan %s calls itself %s", name, p.Name)
-		}
-		var b bytes.Buffer
-		w := csv.NewWriter(&b)
-		rows := [][]string{ports.Columns()}
-		c, found := ports.Compile(p, ports.Inventory{}, 0)
-		for _, d := range found {
-			t.Error(d)
-		}
-		for _, r := range c.Rows() {
-			rows = append(rows, r.Fields())
-		}
-		if err := w.WriteAll(rows); err != nil {
-			t.Fatal(err)
-		}
-		golden := filepath.Join("testdata", name+".csv")
-		if os.Getenv("UPDATE") != "" {
-			if err := os.WriteFile(golden, b.Bytes(), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, _ := os.ReadFile(golden)
-		if diff := cmp.Diff(string(want), b.String()); diff != "" {
-			t.Errorf("%s: %s", name, diff)
-		}
-	}
-}
 
 // The promises of the default plan: one port that carries every door but discovery, one number an instance, agents
 // that dial out first.
@@ -116,7 +72,7 @@ func TestResolve(t *testing.T) {
 	if err != nil || p.Name != "site" || p.Extends != builtin.Default || len(p.Services) == 0 {
 		t.Errorf("got %+v, %v", p, err)
 	}
-	if _, err := builtin.Resolve("defalt", missing); err == nil || !strings.Contains(err.Error(), "neither built in (default) nor a file") {
+	if _, err := builtin.Resolve("defalt", missing); err == nil || !strings.Contains(err.Error(), "neither built in (acs, arcserve, default, jobscheduler, systemwalker) nor a file") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := builtin.Resolve("x", func(string) (io.ReadCloser, error) { return nil, fs.ErrPermission }); !errors.Is(err, fs.ErrPermission) {
@@ -132,4 +88,28 @@ func TestResolve(t *testing.T) {
 	if _, err := builtin.Load("nobody"); !errors.Is(err, builtin.ErrUnknown) {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestSource(t *testing.T) {
+	t.Parallel()
+	for _, name := range builtin.Names() {
+		if text, ok := builtin.Source(name + ".yaml"); !ok || !strings.Contains(string(text), "plan: "+name+"\n") {
+			t.Errorf("%s: got %q, %v", name, text, ok)
+		}
+	}
+	for _, name := range []string{"", "default", "nobody.yaml", ".yaml", "../builtin.go"} {
+		if text, ok := builtin.Source(name); ok {
+			t.Errorf("%s: got %q", name, text)
+		}
+	}
+}
+
+// extended is a site's plan over a built-in one.
+func extended(t *testing.T, text string) ports.Plan {
+	t.Helper()
+	p, err := planfile.Parse("site.yaml", []byte(text), builtin.Load)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
