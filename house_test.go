@@ -46,7 +46,7 @@ var mayImport = map[string][]string{
 	"ports/builtin":              {"ports", "ports/planfile"},
 	"ports/dialect":              {"ports"},
 	"ports/render":               {"ports"},
-	"ports/ledger":               {"ports", "internal/socket"}, // it grants sockets that are bound, and one package binds
+	"ports/ledger":               {"ports", "internal/socket"},                  // it grants sockets that are bound, and one package binds
 	"ports/probe":                {"ports", "ports/dialect", "internal/socket"}, // a services file is read by one reader
 	"internal/fault":             {},
 	"internal/jobnet":            {"internal/fault"},
