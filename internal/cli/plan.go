@@ -22,6 +22,7 @@ import (
 type planFlags struct {
 	command *cobra.Command
 	named   string // goes before the plan of the flag, where a command takes plans as arguments
+	alone   bool   // neither flags nor environment are about this plan, only its name is
 	planSource
 	instance int
 }
@@ -52,6 +53,10 @@ func (f *planFlags) load() (ports.Site, []ports.Diagnostic, error) {
 
 // read returns the plan as written, for what is asked of the plan itself.
 func (f *planFlags) read() (meantPlan, error) {
+	if f.alone {
+		f.plan = f.named
+		return f.planSource.read()
+	}
 	for flag, variable := range map[string]string{"plan": "REEVE_PLAN", "inventory": "REEVE_INVENTORY", "instance": "REEVE_INSTANCE"} {
 		if err := env(f.command, flag, variable); err != nil {
 			return meantPlan{}, err

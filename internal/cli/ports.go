@@ -21,6 +21,7 @@ func (a *app) portsCommand() *cobra.Command {
 	c.AddCommand(a.portsDiff())
 	c.AddCommand(a.portsSize())
 	c.AddCommand(a.portsWhy())
+	c.AddCommand(a.portsMatrix())
 	return c
 }
 
