@@ -75,7 +75,7 @@ func newView(s Site) *view {
 	}
 	for _, f := range s.Compiled.Flows {
 		cl := v.claims[flowKey{f.Service, f.Protocol, f.Port, f.Last}]
-		if f.works() && cl.Status == Works && cl.Scope != SameHost && (f.Port != 0 || cl.Application != "") {
+		if f.opens(cl) {
 			v.flows = append(v.flows, f)
 		}
 	}
@@ -88,6 +88,15 @@ func newView(s Site) *view {
 		}
 	}
 	return v
+}
+
+// opens reports whether a firewall must let the flow to a claim through. A neighbour's flow is its own business, but
+// where a page names an application instead of a port, the rule would be lost without us.
+func (f ResolvedFlow) opens(cl Claim) bool {
+	if f.Status == Foreign {
+		return f.Port == 0 && cl.Application != ""
+	}
+	return f.works() && cl.Status == Works && cl.Scope != SameHost && (f.Port != 0 || cl.Application != "")
 }
 
 // opening is the flow's opening without addresses.

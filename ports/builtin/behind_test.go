@@ -222,3 +222,16 @@ func TestSiteGivesNumbers(t *testing.T) {
 		t.Errorf("got %+v", cl)
 	}
 }
+
+// TestApplicationRule sees that the row without a number keeps its rule, although Reeve does not use it.
+func TestApplicationRule(t *testing.T) {
+	t.Parallel()
+	c, _ := variant{plan: "systemwalker"}.compile(t)
+	in, out := ports.Site{Compiled: c}.Openings("")
+	for _, all := range [][]ports.Opening{in, out} {
+		i := slices.IndexFunc(all, func(o ports.Opening) bool { return o.Service == "remote-event-log" })
+		if i < 0 || all[i].Application != "remote event log management" || all[i].First != 0 {
+			t.Errorf("the application has no opening: %+v", all)
+		}
+	}
+}
