@@ -8,6 +8,7 @@ func documents() []Target {
 		{Name: "csv", Title: "port table, comma separated", Kind: "table", Render: renderCSV},
 		{Name: "json", Title: "port table, JSON", Kind: "table", Render: renderJSON},
 		{Name: "man", Title: "port table, manual page (roff)", Kind: "table", Render: renderMan},
+		{Name: "vendor", Title: "port table in the form of the plan's own page", Kind: "table", Render: renderVendor},
 		{Name: "sequence", Title: "who connects to whom, in order (SVG)", Kind: "drawing", Render: renderSequence},
 		{Name: "zones", Title: "zones, and who dials whom (SVG)", Kind: "drawing", Render: renderZones},
 		{Name: "change-request", Title: "firewall change request, Markdown", Kind: "request", Undo: true, Render: renderRequest},

@@ -39,6 +39,8 @@ func (in Input) head(w words) [][2]string {
 	return append(meta, [2]string{w.hash, c.Hash})
 }
 
+func (in Input) title(w words) string { return fmt.Sprintf(w.portsOf, in.Site.Compiled.Plan) }
+
 // scopes are the parts of the port table, in the order of the pages.
 func scopes() []ports.Scope { return []ports.Scope{ports.External, ports.SameHost, ports.Remote} }
 

@@ -37,15 +37,10 @@ func Rules(in Input) ([]Rule, error) {
 	if _, _, err := in.open(); err != nil {
 		return nil, err
 	}
-	now, err := in.rules(in.Site)
-	if err != nil {
-		return nil, err
-	}
+	now := in.rules(in.Site)
 	last := in.Asked
 	if last == nil && in.Previous != nil {
-		if last, err = in.rules(ports.Site{Compiled: *in.Previous, Inventory: in.Site.Inventory}); err != nil {
-			return nil, err
-		}
+		last = in.rules(ports.Site{Compiled: *in.Previous, Inventory: in.Site.Inventory})
 	}
 	known, kept := map[string]bool{}, map[string]bool{}
 	for _, r := range last {
@@ -83,17 +78,13 @@ func undone(rules []Rule) []Rule {
 }
 
 // rules are the lines for a site's openings, each split by pairs of zones.
-func (in Input) rules(site ports.Site) ([]Rule, error) {
-	openings, err := in.openings(site)
-	if err != nil {
-		return nil, err
-	}
+func (in Input) rules(site ports.Site) []Rule {
 	owner := in.Owner
 	if owner == "" {
-		owner = ""
+		owner = site.Compiled.Owner
 	}
 	var rules []Rule
-	for _, o := range openings {
+	for _, o := range in.openings(site) {
 		for _, from := range byZone(o.Sources) {
 			for _, to := range byZone(o.Destinations) {
 				r := Rule{
@@ -105,7 +96,7 @@ func (in Input) rules(site ports.Site) ([]Rule, error) {
 			}
 		}
 	}
-	return rules, nil
+	return rules
 }
 
 // zoned are the ends of one zone.

@@ -54,7 +54,7 @@ func (w words) ruleCells(r Rule, c ports.Compiled) []string {
 	return []string{
 		w.change(r.Change), roleTitle(c, r.From) + ": " + or(ends(r.Sources), w.request.anywhere), roleTitle(c, r.To) + ": " + or(ends(r.Destinations), w.request.unknown),
 		numbers, string(r.Protocol), r.Purpose, r.Condition, or(r.Owner, w.request.nobody), or(r.Expires, w.request.unlimited),
-		r.Plan + " " + short(r.Hash), r.Flow,
+		r.Plan + " " + shortHash(r.Hash), r.Flow,
 	}
 }
 
@@ -70,8 +70,8 @@ func or(s, other string) string {
 	return s
 }
 
-// short is the part of a hash by which people know it.
-func short(hash string) string { return hash[:min(12, len(hash))] }
+// shortHash is the part of a hash by which people know it.
+func shortHash(hash string) string { return hash[:min(12, len(hash))] }
 
 func (w words) change(c Change) string {
 	switch c {

@@ -22,72 +22,53 @@ func (in Input) open() (words, ports.Compiled, error) {
 		return w, ports.Compiled{}, err
 	}
 	c := in.Site.Compiled
-	if in.Service != "" && !slices.ContainsFunc(c.Claims, func(cl ports.Claim) bool { return cl.Service == in.Service }) {
-		return w, c, fmt.Errorf("service %q: %w in the plan %s", in.Service, ErrUnknown, c.Plan)
+	if in.Host != "" && in.Role != "" {
+		return w, c, errors.New("a host and a role are both named: choose one of them")
 	}
-	roles, err := in.roles()
-	if err != nil {
+	if err := in.known(); err != nil {
 		return w, c, err
 	}
-	return w, restricted(c, roles, in.Service), nil
+	ids := in.services()
+	if in.Service != "" && len(ids) == 0 {
+		return w, c, fmt.Errorf("service %q: %w in the plan %s", in.Service, ErrUnknown, c.Plan)
+	}
+	return w, restricted(c, in.roles(), ids), nil
+}
+
+// services are the ids of the service that the input names, with those of its second numbers; nil means all.
+func (in Input) services() []string {
+	var ids []string
+	for _, cl := range in.Site.Compiled.Claims {
+		if in.Service != "" && (cl.Service == in.Service || cl.Pair == in.Service) && !slices.Contains(ids, cl.Service) {
+			ids = append(ids, cl.Service)
+		}
+	}
+	return ids
 }
 
 // roles are those of the host or role that the input names; nil means all.
-func (in Input) roles() ([]string, error) {
-	c := in.Site.Compiled
-	if in.Role != "" {
-		if !slices.Contains(planRoles(c), in.Role) {
-			return nil, fmt.Errorf("role %q: %w in the plan %s", in.Role, ErrUnknown, c.Plan)
-		}
-		return []string{in.Role}, nil
+func (in Input) roles() []string {
+	if in.Host != "" {
+		return append([]string{}, in.Site.Roles(in.Host)...)
 	}
-	if in.Host == "" {
-		return nil, nil
+	if in.Role == "" {
+		return nil
 	}
-	for _, h := range in.Site.Inventory.Hosts {
-		if h.Name == in.Host {
-			return hostRoles(c, h), nil
-		}
-	}
-	return nil, fmt.Errorf("host %q: %w in the inventory", in.Host, ErrUnknown)
-}
-
-// hostRoles are the plan's roles that a host plays. An inventory may name a role's kind instead: server, agent, desk or
-// client.
-func hostRoles(c ports.Compiled, h ports.Host) []string {
-	roles := slices.Clone(h.Roles)
-	for _, role := range planRoles(c) {
-		if kind := c.Kinds[role]; kind != ports.Unmanaged && slices.Contains(h.Roles, string(kind)) && !slices.Contains(roles, role) {
-			roles = append(roles, role)
+	roles := []string{in.Role}
+	for id, kind := range in.Site.Compiled.Kinds {
+		if string(kind) == in.Role {
+			roles = append(roles, id)
 		}
 	}
 	return roles
 }
 
-// planRoles are the roles that stand in the rows of a plan.
-func planRoles(c ports.Compiled) []string {
-	var roles []string
-	add := func(ids ...string) {
-		for _, id := range ids {
-			if !slices.Contains(roles, id) {
-				roles = append(roles, id)
-			}
-		}
-	}
-	for _, f := range c.Flows {
-		add(f.From, f.To)
-	}
-	for _, cl := range c.Claims {
-		add(cl.Listeners...)
-	}
-	return roles
-}
-
-// restricted is the plan with the rows that have to do with roles (nil: all) and with a service (empty: all).
-func restricted(c ports.Compiled, roles []string, service string) ports.Compiled {
-	if roles == nil && service == "" {
+// restricted is the plan with the rows that have to do with roles (nil: all) and with services (nil: all).
+func restricted(c ports.Compiled, roles, services []string) ports.Compiled {
+	if roles == nil && services == nil {
 		return c
 	}
+	meant := func(id string) bool { return services == nil || slices.Contains(services, id) }
 	among := func(ids ...string) bool {
 		return roles == nil || slices.ContainsFunc(ids, func(id string) bool { return slices.Contains(roles, id) })
 	}
@@ -95,40 +76,52 @@ func restricted(c ports.Compiled, roles []string, service string) ports.Compiled
 	out.Claims, out.Flows, out.Pools, out.Local = nil, nil, nil, nil
 	dialled := map[string]bool{}
 	for _, f := range c.Flows {
-		if (service == "" || f.Service == service) && among(f.From, f.To) {
+		if meant(f.Service) && among(f.From, f.To) {
 			out.Flows = append(out.Flows, f)
 			dialled[f.Service] = true
 		}
 	}
 	for _, cl := range c.Claims {
-		if (service == "" || cl.Service == service) && (dialled[cl.Service] || among(cl.Listeners...)) {
+		if meant(cl.Service) && (dialled[cl.Service] || among(cl.Listeners...)) {
 			out.Claims = append(out.Claims, cl)
 		}
 	}
 	for _, p := range c.Pools {
-		if (service == "" || p.ID == service) && (dialled[p.ID] || among(p.RunsOn...)) {
+		if meant(p.ID) && (dialled[p.ID] || among(p.RunsOn...)) {
 			out.Pools = append(out.Pools, p)
 		}
 	}
 	for _, l := range c.Local {
-		if service == "" && among(l.RunsOn) {
+		if services == nil && among(l.RunsOn) {
 			out.Local = append(out.Local, l)
 		}
 	}
 	return out
 }
 
-// openings are what a site needs to be let through, restricted like the plan.
-func (in Input) openings(site ports.Site) ([]ports.Opening, error) {
-	roles, err := in.roles()
-	if err != nil {
-		return nil, err
+// openings are what a site needs to be let through, for the host, role and service that the input names. Numbers and
+// addresses are those that a connection is made to.
+func (in Input) openings(site ports.Site) []ports.Opening {
+	var all []ports.Opening
+	switch {
+	case in.Host != "":
+		ins, outs := site.Openings(in.Host)
+		all = append(ins, outs...)
+	case in.Role != "":
+		ins, outs := site.RoleOpenings(in.Role)
+		all = append(ins, outs...)
+	default:
+		_, all = site.Openings("")
 	}
+	ids := in.services()
 	var out []ports.Opening
-	for _, f := range restricted(site.Compiled, roles, in.Service).Flows {
-		if f.Status == ports.Works || f.Status == "" {
-			out = append(out, ports.Opening{Flow: f.ID, Service: f.Service, Protocol: f.Protocol, First: f.Port, Last: f.Last, From: f.From, To: f.To, Purpose: f.Purpose})
+	for _, o := range all {
+		twice := slices.ContainsFunc(out, func(p ports.Opening) bool {
+			return p.Flow == o.Flow && p.First == o.First && p.Last == o.Last && slices.Equal(p.Sources, o.Sources) && slices.Equal(p.Destinations, o.Destinations)
+		})
+		if !twice && (ids == nil || slices.Contains(ids, o.Service)) {
+			out = append(out, o)
 		}
 	}
-	return out, nil
+	return out
 }

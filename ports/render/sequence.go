@@ -40,7 +40,7 @@ func (in Input) subtitle(w words) string {
 	var parts []string
 	for _, m := range in.head(w) {
 		if m[0] == w.hash {
-			m[1] = short(m[1])
+			m[1] = shortHash(m[1])
 		}
 		parts = append(parts, m[0]+" "+m[1])
 	}
@@ -106,7 +106,7 @@ const mostPlayers = 4
 func (in Input) players(c ports.Compiled, role string) []string {
 	var names []string
 	for _, h := range in.Site.Inventory.Hosts {
-		if slices.Contains(hostRoles(c, h), role) {
+		if slices.Contains(in.Site.Roles(h.Name), role) {
 			names = append(names, h.Name)
 		}
 	}

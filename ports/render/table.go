@@ -17,14 +17,9 @@ func portTable(in Input) (paper, words, error) {
 	if err != nil {
 		return paper{}, w, err
 	}
-	p := paper{title: fmt.Sprintf(w.portsOf, c.Plan), meta: in.head(w)}
+	p := paper{title: in.title(w), meta: in.head(w)}
 	conditions, notes := &footnotes{}, &footnotes{letters: true}
 	rows := c.Rows()
-	names := tableColumns()
-	heads := make([]string, len(names))
-	for i, name := range names {
-		heads[i] = w.columns[name]
-	}
 	for _, scope := range scopes() {
 		var cells [][]string
 		for _, r := range rows {
@@ -33,17 +28,14 @@ func portTable(in Input) (paper, words, error) {
 			}
 		}
 		if len(cells) > 0 {
-			p.table(w.section(scope), nil, heads, cells)
+			p.table(w.section(scope), nil, w.heads(), cells)
 		}
 	}
-	if s, ok := conditions.sheet(w.conditions); ok {
-		p.sheets = append(p.sheets, s)
-	}
-	if s, ok := notes.sheet(w.notes); ok {
-		p.sheets = append(p.sheets, s)
-	}
+	p.list(w.conditions, conditions)
+	p.list(w.notes, notes)
 	p.pools(w, c)
 	p.locals(w, c)
+	p.statements(w, c)
 	return p, w, nil
 }
 
@@ -64,6 +56,16 @@ func tableColumns() []string {
 		"function", "service", "port", "protocol", "source", "destination", "purpose", "services_windows", "services_unix",
 		"condition", "door", "status", "origin", "was", "note", "id",
 	}
+}
+
+// heads are the headings of tableColumns.
+func (w words) heads() []string {
+	names := tableColumns()
+	heads := make([]string, len(names))
+	for i, name := range names {
+		heads[i] = w.columns[name]
+	}
+	return heads
 }
 
 // cells are a row's, in the order of tableColumns and in the words of a language.
@@ -123,6 +125,21 @@ func (p *paper) pools(w words, c ports.Compiled) {
 	}
 	if len(rows) > 0 {
 		p.table(w.pool.title, nil, []string{w.pool.pool, w.pool.numbers, w.pool.parity, w.pool.size, w.pool.order, w.pool.pair, w.pool.hold, w.pool.sticky, w.columns["status"]}, rows)
+	}
+}
+
+// statements lists what the plan's page says and what is no row.
+func (p *paper) statements(w words, c ports.Compiled) {
+	s := sheet{title: w.statements}
+	for _, n := range c.Notes {
+		text := n.Text
+		if n.Reading != "" {
+			text += " " + w.reading + " " + n.Reading
+		}
+		s.list = append(s.list, entry{n.Origin + ":", text})
+	}
+	if len(s.list) > 0 {
+		p.sheets = append(p.sheets, s)
 	}
 }
 

@@ -17,15 +17,11 @@ func renderZones(in Input) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	openings, err := in.openings(in.Site)
-	if err != nil {
-		return nil, err
-	}
 	m := &zoneMap{in: in, c: c, w: w, at: map[string]int{}}
 	for _, z := range in.Site.Inventory.Zones {
 		m.zone(z)
 	}
-	for _, o := range openings {
+	for _, o := range in.openings(in.Site) {
 		m.opening(o)
 	}
 	foot := []string{w.drawing.legend}
