@@ -33,13 +33,22 @@ func renderRequest(in Input) ([]byte, error) {
 	if len(rules) == 0 {
 		p.sheets = append(p.sheets, sheet{lead: []string{w.request.nothing}})
 	}
-	for _, r := range rules {
-		if r.numbers() == unassigned {
-			p.sheets = append(p.sheets, sheet{lead: []string{w.request.without}})
-			break
-		}
+	if open := unnumbered(c); len(open) > 0 {
+		p.sheets = append(p.sheets, sheet{title: w.request.withoutTitle, lead: []string{w.request.without}, list: open})
 	}
 	return p.markdown(), nil
+}
+
+// unnumbered lists the flows for which nothing can be asked yet, because no number of theirs is known.
+func unnumbered(c ports.Compiled) []entry {
+	var list []entry
+	for _, f := range c.Flows {
+		cl, _ := c.Service(f.Service)
+		if f.Port == 0 && f.Status == ports.Works && cl.Application == "" && cl.Scope != ports.SameHost {
+			list = append(list, entry{f.ID + ":", fmt.Sprintf("%s → %s: %s", roleTitle(c, f.From), roleTitle(c, f.To), remark(f.Purpose, cl.Note, f.Note))})
+		}
+	}
+	return list
 }
 
 // ruleCells are a line's, in the words of a language.
@@ -117,13 +126,19 @@ func grouped(rules []Rule, zoned bool) []ruleGroup {
 }
 
 func (g ruleGroup) title(w words) string {
+	zone := func(name string) string {
+		if name == "" {
+			return w.request.noZone
+		}
+		return fmt.Sprintf(w.request.zone, name)
+	}
 	switch {
 	case !g.zoned:
 		return w.request.noZones
 	case g.from == g.to && g.from != "":
-		return fmt.Sprintf(w.request.within, g.from)
+		return fmt.Sprintf(w.request.within, zone(g.from))
 	}
-	title := fmt.Sprintf(w.request.between, or(g.from, w.request.noZone), or(g.to, w.request.noZone))
+	title := fmt.Sprintf(w.request.between, zone(g.from), zone(g.to))
 	if g.firewalls != "" {
 		title = w.request.firewall + " " + g.firewalls + ": " + title
 	}

@@ -134,7 +134,7 @@ func (p *paper) statements(w words, c ports.Compiled) {
 	for _, n := range c.Notes {
 		text := n.Text
 		if n.Reading != "" {
-			text += " " + w.reading + " " + n.Reading
+			text += " (" + w.reading + " " + n.Reading + ")"
 		}
 		s.list = append(s.list, entry{n.Origin + ":", text})
 	}

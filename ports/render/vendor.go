@@ -115,7 +115,10 @@ func (v *vendor) port(r ports.Row) string {
 	if name, ok := strings.CutPrefix(r.Port, appPrefix); ok {
 		return v.w.vendor.application + ": " + name
 	}
-	return or(r.Port, v.w.notAssigned) + "/" + r.Protocol
+	if r.Port == "" {
+		return v.w.notAssigned
+	}
+	return r.Port + "/" + r.Protocol
 }
 
 // state names a row's status where it is not in use.

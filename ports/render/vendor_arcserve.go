@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,12 +16,36 @@ func (v *vendor) arcserve() {
 	var cells [][]string
 	for _, r := range v.take(func(ports.Row) bool { return true }) {
 		n := v.readNote(r.Note)
-		cells = append(cells, []string{r.Origin, r.Function, v.port(r), n.does, n.gui, n.backup, n.set, v.state(r)})
+		row := []string{r.Origin, r.Function, v.port(r), n.does, n.gui, n.backup, n.set, v.state(r)}
+		if !slices.ContainsFunc(cells, func(other []string) bool { return slices.Equal(row, other) }) { // one line for both transports
+			cells = append(cells, row)
+		}
 	}
+	v.c.Notes = slices.DeleteFunc(slices.Clone(v.c.Notes), func(n ports.Statement) bool {
+		row, ok := v.program(n)
+		if ok && !slices.ContainsFunc(v.rows, func(r ports.Row) bool { return r.Origin == n.Origin }) {
+			cells = append(cells, row)
+			return n.Reading == ""
+		}
+		return false
+	})
+	slices.SortStableFunc(cells, func(a, b []string) int { return cmp.Or(cmp.Compare(len(a[0]), len(b[0])), cmp.Compare(a[0], b[0])) })
 	v.table(w.programs, nil, []string{w.number, w.program, w.port, w.does, w.gui, w.backup, w.set, v.w.columns["status"]}, cells)
 	if len(managed) > 0 {
 		v.managementTable(managed)
 	}
+}
+
+// program makes a line of a statement about one of the page's programs that has no row of the page's: no number is
+// stated for it.
+func (v *vendor) program(n ports.Statement) (line []string, ok bool) {
+	for _, cl := range v.c.Claims {
+		if _, text, found := strings.Cut(n.Text, cl.Function); found && cl.Function != "" {
+			f := v.readNote(strings.TrimLeft(text, ": "))
+			return []string{n.Origin, cl.Function, v.w.notStated, f.does, f.gui, f.backup, f.set, ""}, true
+		}
+	}
+	return nil, false
 }
 
 // noteFacts is what a row's note says about a program, in the columns of the page.
@@ -38,9 +63,11 @@ func (v *vendor) readNote(note string) noteFacts {
 			f.gui, f.backup = w.needed, w.needed
 		case "needed neither for GUI nor for backup server communication":
 			f.gui, f.backup = w.notNeeded, w.notNeeded
-		case "set only by command line":
-			f.set = part
 		default:
+			if strings.HasPrefix(part, "set ") {
+				f.set = part
+				continue
+			}
 			rest = append(rest, part)
 		}
 	}

@@ -24,6 +24,9 @@ func (v *vendor) systemwalker() {
 		}
 		cells := make([][]string, len(rows))
 		for i, r := range rows {
+			if i > 0 && rows[i-1].ID == r.ID && (of(rows[i-1].Scope) == scope) {
+				r.Note = strings.TrimPrefix(r.Note, rows[i-1].Note) // said once
+			}
 			cells[i] = v.systemwalkerRow(r, scope, notes)
 		}
 		repeat(cells, rows)

@@ -39,9 +39,9 @@ type poolWords struct {
 type requestWords struct {
 	title, summary, change, source, destination, reason, owner, expires, flow string
 	added, removed, unchanged                                                 string
-	between, within                                                           string // with zones
+	between, within, zone                                                     string // with zones
 	noZone, noZones, firewall                                                 string
-	anywhere, unknown, nobody, unlimited, nothing, without                    string
+	anywhere, unknown, nobody, unlimited, nothing, withoutTitle, without      string
 }
 
 // drawingWords are those of the drawings.

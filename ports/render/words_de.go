@@ -9,7 +9,7 @@ func german() words {
 		external:   "Externe Kommunikation",
 		sameHost:   "Interne Kommunikation (Quelle und Ziel sind derselbe Rechner; für andere geschlossen)",
 		remote:     "Entfernter Rechner (Ports, die Zugriffe eines externen Servers annehmen)",
-		conditions: "Bedingungen", notes: "Anmerkungen", statements: "Aussagen der Seite", reading: "Unsere Lesart:", sockets: "Unix-Sockets",
+		conditions: "Bedingungen", notes: "Anmerkungen", statements: "Aussagen der Seite", reading: "unsere Lesart:", sockets: "Unix-Sockets",
 		yes: "J", no: "N", notStated: "nicht angegeben", notAssigned: "nicht vergeben",
 		columns: map[string]string{
 			"id": "Kennung", "function": "Funktion", "service": "Dienstname", "port": "Portnummer", "protocol": "Protokoll", "scope": "Reichweite",
@@ -27,10 +27,10 @@ func german() words {
 		request: requestWords{
 			title: "Firewall-Änderungsantrag", summary: "Regeln", change: "Änderung", source: "Quelle", destination: "Ziel", reason: "Begründung",
 			owner: "Verantwortlich", expires: "gültig bis", flow: "Verbindungs-ID", added: "hinzufügen", removed: "entfernen", unchanged: "unverändert",
-			between: "von Zone %s nach Zone %s", within: "innerhalb der Zone %s", noZone: "keine", noZones: "Regeln", firewall: "Firewall",
+			between: "von %s nach %s", within: "innerhalb von %s", zone: "Zone %s", noZone: "Adressen ohne Zone", noZones: "Regeln", firewall: "Firewall",
 			anywhere: "beliebige Adresse", unknown: "Adresse noch unbekannt", nobody: "nicht benannt", unlimited: "unbefristet",
-			nothing: "Der Plan braucht hier keine Freischaltung.",
-			without: "Eine Zeile ohne Nummer schaltet nichts frei: Der Standort muss die Nummer erst vergeben, oder die genannte Anwendung wird zugelassen.",
+			nothing:      "Der Plan braucht hier keine Freischaltung.",
+			withoutTitle: "Noch nicht beantragt", without: "Diese Verbindungen haben noch keine Nummer: Einstellungen, Definitionen, ein Portmapper oder der Standort geben sie vor.",
 		},
 		drawing: drawingWords{
 			sequence: "Verbindungen des Plans %s", zones: "Zonen von %s",

@@ -9,7 +9,7 @@ func english() words {
 		external:   "For external communication",
 		sameHost:   "For internal communication (source and destination are the same host; closed to others)",
 		remote:     "Remote machine (ports that accept access from an external server)",
-		conditions: "Conditions", notes: "Notes", statements: "Statements of the page", reading: "Our reading:", sockets: "Unix sockets",
+		conditions: "Conditions", notes: "Notes", statements: "Statements of the page", reading: "our reading:", sockets: "Unix sockets",
 		yes: "Y", no: "N", notStated: "not stated", notAssigned: "not assigned",
 		columns: map[string]string{
 			"id": "id", "function": "function", "service": "service name", "port": "port number", "protocol": "protocol", "scope": "scope",
@@ -27,10 +27,10 @@ func english() words {
 		request: requestWords{
 			title: "Firewall change request", summary: "rules", change: "change", source: "source", destination: "destination", reason: "reason",
 			owner: "owner", expires: "expires", flow: "flow id", added: "add", removed: "remove", unchanged: "keep",
-			between: "from zone %s to zone %s", within: "within zone %s", noZone: "none", noZones: "Rules", firewall: "Firewall",
+			between: "from %s to %s", within: "within %s", zone: "zone %s", noZone: "addresses in no zone", noZones: "Rules", firewall: "Firewall",
 			anywhere: "any address", unknown: "address not known yet", nobody: "not named", unlimited: "no date",
-			nothing: "The plan needs no opening here.",
-			without: "A line without a number opens nothing: the site must first give the number, or let the named application through.",
+			nothing:      "The plan needs no opening here.",
+			withoutTitle: "Not asked for yet", without: "These connections have no number yet: settings, definitions, a port mapper or the site give it.",
 		},
 		drawing: drawingWords{
 			sequence: "Connections of the plan %s", zones: "Zones of %s",

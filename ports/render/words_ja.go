@@ -27,10 +27,10 @@ func japanese() words {
 		request: requestWords{
 			title: "ファイアウォール設定変更申請書", summary: "ルール数", change: "変更区分", source: "送信元", destination: "宛先", reason: "申請理由",
 			owner: "管理責任者", expires: "有効期限", flow: "通信ID", added: "追加", removed: "削除", unchanged: "変更なし",
-			between: "ゾーン %s からゾーン %s", within: "ゾーン %s 内", noZone: "なし", noZones: "ルール一覧", firewall: "ファイアウォール",
+			between: "%s から %s へ", within: "%s 内", zone: "ゾーン %s", noZone: "ゾーン外のアドレス", noZones: "ルール一覧", firewall: "ファイアウォール",
 			anywhere: "任意のアドレス", unknown: "アドレス未定", nobody: "未指定", unlimited: "期限なし",
-			nothing: "この計画では許可すべき通信はありません。",
-			without: "番号のない行は何も許可しません。先に番号を決めるか、記載されたアプリケーションを許可してください。",
+			nothing:      "この計画では許可すべき通信はありません。",
+			withoutTitle: "未申請の通信", without: "次の通信はポート番号が未定です。番号は設定、定義、ポートマッパー、またはサイトが決めます。",
 		},
 		drawing: drawingWords{
 			sequence: "ポート計画 %s の接続シーケンス", zones: "%s のゾーン構成",
