@@ -79,11 +79,12 @@ func (c Capacity) size(hold time.Duration, p Parity, pairs bool) (Sizing, error)
 		return int(min(n, maxPool+1))
 	}
 	if c.Parallel > 0 && (c.Duration > 0 || hold == 0) {
-		n := parallel
+		n, formula := parallel, fmt.Sprintf("%d at one time, and nothing is held", c.Parallel)
 		if hold > 0 {
 			n = ceil(parallel * (1 + h/d))
+			formula = fmt.Sprintf("ceil(%d × (1 + %s/%s)) = %.0f", c.Parallel, seconds(h), seconds(d), n)
 		}
-		s.Guaranteed = take(n, fmt.Sprintf("ceil(%d × (1 + %s/%s)) = %.0f", c.Parallel, seconds(h), seconds(d), n))
+		s.Guaranteed = take(n, formula)
 	}
 	if c.Rate > 0 && c.Duration > 0 {
 		rate := c.Rate

@@ -87,9 +87,9 @@ func TestSize(t *testing.T) {
 			ports.Sizing{Guaranteed: 2500, ErlangB: 2603, Burst: 2500, ParallelRate: 2500, Ports: 2603, Width: 2603}, "Erlang B: 2500 erlang (20/s × (5s + 120s)), 0.001 blocked: 2603"},
 		{"only the cap and the duration", ports.Capacity{Parallel: 100, Duration: 10 * minute}, 2 * minute, "", false,
 			ports.Sizing{Guaranteed: 120, Burst: 200, Ports: 120, Width: 120}, "ceil(100 × (1 + 120s/600s)) = 120"},
-		{"no hold", ports.Capacity{Parallel: 12}, 0, "", false, ports.Sizing{Guaranteed: 12, ParallelRate: 12, Ports: 12, Width: 12}, "= 12"},
-		{"even numbers only", ports.Capacity{Parallel: 12}, 0, ports.Even, false, ports.Sizing{Guaranteed: 12, ParallelRate: 12, Ports: 12, Width: 24}, "= 12"},
-		{"even numbers, with the odd ones as pairs", ports.Capacity{Parallel: 12}, 0, ports.Even, true, ports.Sizing{Guaranteed: 12, ParallelRate: 12, Ports: 12, Width: 24}, "= 12"},
+		{"no hold", ports.Capacity{Parallel: 12}, 0, "", false, ports.Sizing{Guaranteed: 12, ParallelRate: 12, Ports: 12, Width: 12}, "12 at one time, and nothing is held"},
+		{"even numbers only", ports.Capacity{Parallel: 12}, 0, ports.Even, false, ports.Sizing{Guaranteed: 12, ParallelRate: 12, Ports: 12, Width: 24}, "12 at one time"},
+		{"even numbers, with the odd ones as pairs", ports.Capacity{Parallel: 12}, 0, ports.Even, true, ports.Sizing{Guaranteed: 12, ParallelRate: 12, Ports: 12, Width: 24}, "12 at one time"},
 		{"products that are not what they look like", ports.Capacity{Parallel: 1, Rate: 0.1}, 30 * time.Second, "", false, ports.Sizing{ParallelRate: 4, Ports: 4, Width: 4}, "= 4"},
 	} {
 		got := ports.Size(tt.c, tt.hold, tt.parity, tt.pairs)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/ports"
+	"github.com/reeve-scheduler/reeve/ports/dialect"
+	"github.com/reeve-scheduler/reeve/ports/planfile"
 )
 
 // values lays the values of variables over those of the inventory: flag, environment, inventory, default. What a flag
@@ -42,21 +44,8 @@ func (s *planSource) values(m *meantPlan) error {
 		}
 		m.inventory.Vars[v.Name] = n
 	}
-	m.instance = instanceOf(*m)
+	m.instance = ports.DefaultInstance(m.plan, m.inventory)
 	return nil
-}
-
-// instanceOf returns the value of the plan's instance variable.
-func instanceOf(m meantPlan) int {
-	if n, ok := m.inventory.Vars[m.plan.Instance]; ok {
-		return n
-	}
-	for _, v := range m.plan.Vars {
-		if v.Name == m.plan.Instance {
-			return v.Default
-		}
-	}
-	return 0
 }
 
 func (s *planSource) varFlags(p ports.Plan) (map[string]string, error) {
@@ -101,7 +90,10 @@ func varValue(v ports.Var, text string) (int, error) {
 		return 0, errors.New("it is true or false")
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < v.Min || n > v.Max {
+	switch ranged := v.Min != 0 || v.Max != 0; {
+	case err != nil && !ranged:
+		return 0, errors.New("it is a number")
+	case ranged && (err != nil || n < v.Min || n > v.Max):
 		return 0, fmt.Errorf("it is a number from %d to %d", v.Min, v.Max)
 	}
 	return n, nil
@@ -124,10 +116,10 @@ func (s *planSource) overrides(p ports.Plan) ([]ports.Given, error) {
 		}
 		given = append(given, ports.Given{Service: id, Port: ports.Port(port), By: ports.ByFlag, Key: "--set"})
 	}
-	var lines *servicesLines
+	var file *servicesFile
 	if s.services != "" { // a file that was named must be there, also where no row asks for it
 		var err error
-		if lines, err = s.servicesFile(); err != nil {
+		if file, err = s.servicesFile(); err != nil {
 			return nil, err
 		}
 	}
@@ -144,15 +136,17 @@ func (s *planSource) overrides(p ports.Plan) ([]ports.Given, error) {
 			}
 			given = append(given, ports.Given{Service: row.ID, Port: ports.Port(port), By: ports.ByEnvironment, Key: row.Override.Key})
 		case ports.ByServicesFile:
-			if lines == nil {
+			if file == nil {
 				var err error
-				if lines, err = s.servicesFile(); err != nil {
+				if file, err = s.servicesFile(); err != nil {
 					return nil, err
 				}
 			}
-			if g, ok := lines.find(row); ok {
-				given = append(given, g)
+			g, err := file.find(row)
+			if err != nil {
+				return nil, err
 			}
+			given = append(given, g...)
 		}
 	}
 	return given, nil
@@ -162,43 +156,51 @@ func hasRow(p ports.Plan, id string) bool {
 	return slices.ContainsFunc(p.Services, func(s ports.Service) bool { return s.ID == id })
 }
 
-// servicesLines are the entries of a services file, in its order.
-type servicesLines struct {
-	file  string
-	lines []string
+// servicesFile is a services file with what is wrong with it.
+type servicesFile struct {
+	path string
+	text []byte
+	dialect.ServicesFile
+	found []ports.Diagnostic
 }
 
 // servicesFile reads the file that was named, which must be there, or this host's, which need not.
-func (s *planSource) servicesFile() (*servicesLines, error) {
+func (s *planSource) servicesFile() (*servicesFile, error) {
 	path, named := s.services, s.services != ""
 	if !named {
 		path = servicesPath()
 	}
 	text, err := s.text(path)
 	if !named && errors.Is(err, fs.ErrNotExist) {
-		return &servicesLines{}, nil
+		return &servicesFile{}, nil
 	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, "reading the services file", err)
 	}
-	return &servicesLines{file: path, lines: strings.Split(string(text), "\n")}, nil
+	f := &servicesFile{path: path, text: text}
+	f.ServicesFile, f.found = dialect.ParseServices(path, text)
+	return f, nil
 }
 
-// find returns the first line that names the row's key over one of its transports, as the system's own look-up does.
-func (l *servicesLines) find(row ports.Service) (ports.Given, bool) {
-	for i, text := range l.lines {
-		text, _, _ = strings.Cut(text, "#")
-		fields := strings.Fields(text)
-		if len(fields) < 2 || fields[0] != row.Override.Key && !slices.Contains(fields[2:], row.Override.Key) {
-			continue
+// find returns the number that the file has under the row's key, as the system's own look-up finds it: the first one.
+// A line with that name that cannot be read is an error, because the row would silently keep the plan's number.
+func (f *servicesFile) find(row ports.Service) ([]ports.Given, error) {
+	for _, protocol := range row.Protocols {
+		if e, ok := f.Number(row.Override.Key, protocol); ok {
+			at := ports.Place{File: f.path, Line: e.Line, Column: 1}
+			return []ports.Given{{Service: row.ID, Port: e.Port, By: ports.ByServicesFile, Key: row.Override.Key, At: at}}, nil
 		}
-		number, protocol, _ := strings.Cut(fields[1], "/")
-		port, err := strconv.ParseUint(number, 10, 16)
-		if err != nil || port == 0 || !slices.Contains(row.Protocols, ports.Protocol(protocol)) {
-			continue
-		}
-		at := ports.Place{File: l.file, Line: i + 1, Column: 1}
-		return ports.Given{Service: row.ID, Port: ports.Port(port), By: ports.ByServicesFile, Key: row.Override.Key, At: at}, true
 	}
-	return ports.Given{}, false
+	var wrong fault.Mistakes
+	for _, d := range f.found {
+		if d.Severity == ports.Error && d.Line <= len(f.Lines) {
+			if name := strings.Fields(f.Lines[d.Line-1].Text + " -")[0]; strings.EqualFold(name, row.Override.Key) {
+				wrong = append(wrong, fault.Mistake{File: d.File, Line: d.Line, Column: d.Column, Message: d.Message + "; " + d.Suggestion, Excerpt: planfile.Excerpt(f.text, d.Place)})
+			}
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, wrong
+	}
+	return nil, nil
 }
