@@ -115,7 +115,7 @@ func (a *app) root() *cobra.Command {
 		return a.checkOutput(c)
 	}
 	root.AddCommand(
-		a.serverCommand(), a.agentCommand(), a.keeperCommand(),
+		a.serverCommand(), a.agentCommand(), a.keeperCommand(), a.launchCommand(),
 		a.netCommand(), a.runCommand(), a.whyCommand(), a.nodeCommand(), a.tokenCommand(), a.userCommand(), a.domainCommand(),
 		a.loginCommand(), a.logoutCommand(), a.auditCommand(), a.portsCommand(), a.backupCommand(), a.restoreCommand(), a.versionCommand(),
 	)

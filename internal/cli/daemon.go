@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/reeve-scheduler/reeve/internal/agent"
 	"github.com/reeve-scheduler/reeve/internal/fault"
+	"github.com/reeve-scheduler/reeve/internal/jobports"
 	"github.com/reeve-scheduler/reeve/internal/keeper"
 	"github.com/reeve-scheduler/reeve/internal/server"
 	"github.com/reeve-scheduler/reeve/internal/socket"
@@ -163,7 +165,7 @@ func notify(state string) {
 
 func (a *app) agentCommand() *cobra.Command {
 	cfg := agent.Default()
-	var plan, level, format, bind string
+	var plan, level, format, bind, ledger string
 	var instance int
 	var enrol bool
 	c := &cobra.Command{
@@ -203,7 +205,12 @@ func (a *app) agentCommand() *cobra.Command {
 				return sockets.Dial(ctx, linkService, address)
 			}
 			cfg.PlanHash, cfg.Version = compiled.Hash, version()
-			cfg.Keeper = agent.Keeper{Exe: exe, Args: []string{"keeper", "--data", cfg.Data}}
+			book, err := ledgerDir(ledger)
+			if err != nil {
+				return err
+			}
+			cfg.Pool = func(pool string) (json.RawMessage, error) { return jobports.Request(compiled, pool) }
+			cfg.Keeper = agent.Keeper{Exe: exe, Args: []string{"keeper", "--data", cfg.Data, "--ledger", book}}
 			cfg.Log = logger(a.errs, level, format)
 			cfg.Facts = runAsWarning(cfg)
 			return agent.Run(c.Context(), cfg)
@@ -216,6 +223,7 @@ func (a *app) agentCommand() *cobra.Command {
 	fl.IntVar(&cfg.Slots, "slots", cfg.Slots, "attempts at once (REEVE_SLOTS)")
 	fl.StringVar(&plan, "plan", "default", "port plan: a built-in name or a file (REEVE_PLAN)")
 	fl.IntVar(&instance, "instance", 0, "instance of the plan (REEVE_INSTANCE)")
+	fl.StringVar(&ledger, "ledger", "", "folder of this host's leases (REEVE_LEDGER; else /var/lib/reeve/ports, or the user's own)")
 	fl.StringVar(&bind, "bind", "", "address to listen on, where the plan lets the server dial (REEVE_BIND)")
 	fl.BoolVar(&enrol, "enrol", false, "wait for a server that dials, where the plan has it so")
 	fl.StringVar(&level, "log-level", "info", "debug, info, warn or error")
@@ -246,6 +254,7 @@ func allowFile(data string) string {
 
 func (a *app) keeperCommand() *cobra.Command {
 	cfg := keeper.Config{Version: version()}
+	var ledger string
 	c := &cobra.Command{
 		Use: "keeper --data DIR", Short: "keep the attempts of an agent (started by the agent)", Hidden: true, Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -253,10 +262,14 @@ func (a *app) keeperCommand() *cobra.Command {
 				cfg.Allow = allowFile(cfg.Data)
 			}
 			cfg.Log = logger(a.errs, "info", "text")
+			if ledger != "" {
+				cfg.Ports, cfg.Launcher = jobports.New(ledger, cfg.Log), launcher()
+			}
 			return keeper.Run(c.Context(), cfg)
 		},
 	}
 	c.Flags().StringVar(&cfg.Data, "data", "", "the agent's data folder")
+	c.Flags().StringVar(&ledger, "ledger", "", "folder of this host's leases")
 	c.Flags().StringVar(&cfg.Allow, "allow", "", "the file that says who may run as whom; default: run-as.yaml in the data folder (REEVE_ALLOW)")
 	return c
 }

@@ -102,7 +102,10 @@ func (a *attempt) portVariables() []string {
 	for _, p := range a.order.Ports {
 		all = append(all, executor.PortVariable(p.Name, p.Port))
 		if p.Pair != "" {
-			all = append(all, executor.PortVariable(p.Pair, p.PairPort))
+			all = append(all, executor.PortVariable(p.Pair, p.PairPort), executor.PortVariable(p.Name+"-"+p.Pair, p.PairPort))
+		}
+		if p.Lease != "" {
+			all = append(all, p.Lease)
 		}
 	}
 	return all

@@ -68,6 +68,7 @@ type PortWish struct {
 	// Port and PairPort are what was leased; 0: nothing yet.
 	Port     uint16 `json:"port,omitempty"`
 	PairPort uint16 `json:"pair_port,omitempty"`
+	Lease    string `json:"lease,omitempty"` // NAME=VALUE by which a process shows what it has, for a ledger that was lost
 }
 
 // Artifact is a file that an attempt left for its successors.
