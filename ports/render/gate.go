@@ -2,6 +2,8 @@ package render
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,21 +12,25 @@ import (
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
+// ErrEmpty is a text in which nothing would stand: a firewall that nobody tells anything is not one that lets nothing in.
+var ErrEmpty = errors.New("there is nothing to render")
+
 // maxMistakes bounds how many mistakes of one kind an error names.
 const maxMistakes = 20
 
 // gate is what a firewall must know of one host, or of one role where there is no inventory.
 type gate struct {
-	in       Input
-	what     string          // "host hq1"
-	name     string          // of tables, chains and groups: letters, digits and underscores; see identifier
-	ins      []ports.Opening // what may come in; every one has a number and addresses
-	outs     []ports.Opening // what it may connect to
-	closed   []ports.Claim   // what other hosts must not reach
-	held     []ports.Claim   // what it listens on, or holds so that nothing else does
-	numbered []ports.Opening // without a number yet: nothing listens, and nothing is opened
-	omitted  Omitted
-	hosts    map[string]ports.Host
+	in           Input
+	what         string          // "host hq1"
+	name         string          // of tables, chains and groups: letters, digits and underscores; see identifier
+	ins          []ports.Opening // what may come in; every one has a number and addresses
+	outs         []ports.Opening // what it may connect to
+	closed       []ports.Claim   // what other hosts must not reach
+	held         []ports.Claim   // what it listens on, or holds so that nothing else does
+	numbered     []ports.Opening // without a number yet: nothing listens, and nothing is opened
+	omitted      Omitted
+	applications [2][]ports.Opening // in and out, without a number, for targets that know programs
+	hosts        map[string]ports.Host
 }
 
 // Omitted is the error beside a rendered text that leaves something out: what the target has no words for. The text is
@@ -69,7 +75,14 @@ func newGate(in Input) (gate, error) {
 		g.what, g.name = "role "+oneLine(in.Role), g.name+"_"+word(in.Role)
 	}
 	g.closed, g.held = in.closed(), in.held()
-	g.ins, g.outs = g.usable(ins), g.usable(outs)
+	g.ins = g.usable(ins)
+	if g.applications[0] = g.withoutPort(ins); g.restricted() {
+		g.outs, g.applications[1] = g.usable(outs), g.withoutPort(outs)
+	} else {
+		missing := g.omitted // what goes out without a number goes out with everything else
+		g.outs = g.usable(outs)
+		g.omitted = missing
+	}
 	g.numbered = in.withoutNumber(plays)
 	return g, nil
 }
@@ -141,6 +154,19 @@ func (g *gate) usable(list []ports.Opening) []ports.Opening {
 	return out
 }
 
+// withoutPort returns the openings that have an application instead of a number.
+func (g *gate) withoutPort(list []ports.Opening) []ports.Opening {
+	var out []ports.Opening
+	known := map[endList][]ports.Endpoint{}
+	for _, o := range list {
+		if o.First == 0 && o.Application != "" {
+			o.Sources, o.Destinations = g.concrete(o.Sources, known), g.concrete(o.Destinations, known)
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
 func (g *gate) index() {
 	g.hosts = map[string]ports.Host{}
 	for _, h := range g.in.Site.Inventory.Hosts {
@@ -175,6 +201,19 @@ func (g *gate) concrete(ends []ports.Endpoint, known map[endList][]ports.Endpoin
 	}
 	known[key] = out
 	return out
+}
+
+// empty is the error where the plan opens nothing, for targets that only add.
+func (g gate) empty(target string) error {
+	return fmt.Errorf("%w: %s: the plan lets nothing in to %s", ErrEmpty, target, g.what)
+}
+
+// onlyIncoming refuses a plan that restricts outgoing connections, for targets whose way to do so is not additive.
+func (g gate) onlyIncoming(target string) error {
+	if !g.restricted() {
+		return nil
+	}
+	return fmt.Errorf("%s: the plan restricts outgoing connections (policies: egress), and this target renders incoming rules only: use nftables or iptables", target)
 }
 
 // addresses refuses ends that are names. All are told at once.
@@ -337,4 +376,13 @@ func word(s string) string {
 		}
 		return '_'
 	}, s), 40)
+}
+
+// bounded keeps a name within a number of bytes, at least 10, and different from other long names.
+func bounded(name string, most int) string {
+	if len(name) <= most {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	return name[:most-9] + "_" + hex.EncodeToString(sum[:4])
 }

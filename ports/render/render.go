@@ -19,6 +19,8 @@ type Input struct {
 	Asked    []Rule          // of a change request: the last request itself, as ReadRequest returns it; before Previous
 	Owner    string          // of a change request; empty: the plan's
 	Expiry   string          // of a change request: a date, as it is printed
+	Reserved []ports.Range   // of sysctl: what the host reserves already; others' numbers are kept
+	OS       string          // of a services file: linux (or empty) or windows; empty with a Host: the host's
 }
 
 // Target is one form to render to.
