@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,22 +49,26 @@ func TestReference(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			path := filepath.Join(root, "docs", "reference", name)
-			want := write(t)
-			if *update {
-				if err := os.WriteFile(path, want, 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			got, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatalf("%v; `make generate` writes it", err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("%s is not what the code says; `make generate` writes it anew (-code +page):\n%s", path, diff)
-			}
+			compare(t, filepath.Join(root, "docs", "reference", name), write(t))
 		})
+	}
+}
+
+// compare compares a page with what the code says now, or writes it.
+func compare(t *testing.T, path string, want []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v; `make generate` writes it", err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s is not what the code says; `make generate` writes it anew (-code +page):\n%s", path, diff)
 	}
 }
 
@@ -131,28 +136,40 @@ func reasonsPage(*testing.T) []byte {
 	return b.Bytes()
 }
 
-// portsPage is the port table of the default plan. It names no host: the plan is compiled without an inventory.
+// portsPage is the port table of each built-in plan. It names no host: the plans are compiled without an inventory.
 func portsPage(t *testing.T) []byte {
 	t.Helper()
-	plan, err := builtin.Load(builtin.Default)
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiled, diagnostics := ports.Compile(plan, ports.Inventory{}, 0)
-	for _, d := range diagnostics {
-		if d.Severity == ports.Error {
-			t.Fatal(d)
-		}
-	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# Ports of the plan `%s`\n\n%s%s. For instance N, from 0 to 9, as `reeve ports list --instance N` prints it;\nhere for instance 0.\n\n", plan.Name, generated, upper(plan.Description))
-	b.WriteString("| port | protocol | service | from | to | what for | doors | status |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
-	for _, r := range compiled.Rows() {
-		purpose := r.Purpose
-		if r.Condition != "" {
-			purpose += " (" + r.Condition + ")"
+	b.WriteString("# Ports of the built-in plans\n\n" + generated +
+		"As `reeve ports list --plan PLAN --instance N` prints them, here for instance 0. Where a row comes from is in\n" +
+		"[conformance.md](../conformance.md); the whole of it is what `reeve ports list -o csv` prints.\n")
+	for _, name := range append([]string{builtin.Default}, slices.DeleteFunc(builtin.Names(), func(n string) bool { return n == builtin.Default })...) {
+		plan, err := builtin.Load(name)
+		if err != nil {
+			t.Fatal(err)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", r.Port, r.Protocol, r.Service, r.Source, r.Destination, purpose, r.Door, r.Status)
+		compiled, diagnostics := ports.Compile(plan, ports.Inventory{}, 0)
+		for _, d := range diagnostics {
+			if d.Severity == ports.Error {
+				t.Fatal(d)
+			}
+		}
+		fmt.Fprintf(&b, "\n## The plan `%s`\n\n%s.", plan.Name, upper(plan.Description))
+		if plan.Instance != "" {
+			fmt.Fprintf(&b, " `--instance` sets `%s`.", plan.Instance)
+		}
+		b.WriteString("\n\n| port | protocol | service | from | to | what for | doors | status | origin |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+		for _, r := range compiled.Rows() {
+			purpose := r.Purpose
+			if r.Condition != "" {
+				purpose += " (" + r.Condition + ")"
+			}
+			name := r.Service
+			if name == "" {
+				name = r.Function
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.Port, r.Protocol, bar(name), r.Source, r.Destination, bar(purpose), r.Door, r.Status, r.Origin)
+		}
 	}
 	return b.Bytes()
 }
