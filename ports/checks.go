@@ -16,7 +16,6 @@ func (c *compiler) checkRows(instance int) {
 	for i, n := range instances {
 		all[i] = c.at(n)
 	}
-	lower := map[string]string{}
 	for _, r := range c.plan.planRows() {
 		before := len(c.found)
 		c.checkReferences(&r)
@@ -29,7 +28,6 @@ func (c *compiler) checkRows(instance int) {
 		if !HasErrors(c.found[before:]) && c.resolveAll(&r, all) {
 			c.rows = append(c.rows, r)
 		}
-		c.checkName(&r, lower)
 	}
 }
 
@@ -165,20 +163,4 @@ func (c *compiler) checkPool(r *row) {
 		c.report(BadRange, Error, r.At, r.what()+": a pair "+quote(p.ID)+" with the numbers "+string(p.Parity)+" does not go with first numbers that are "+string(r.pool.Parity),
 			"change the delta, or one of the parities")
 	}
-}
-
-func (c *compiler) checkName(r *row, lower map[string]string) {
-	if r.Name == "" {
-		return
-	}
-	if !validName(r.Name) {
-		c.report(BadServiceName, Warning, r.At, "the service name "+quote(r.Name)+" is not one of RFC 6335",
-			"DNS SRV records need 1 to 15 letters, digits and single hyphens, with a letter")
-	}
-	key := strings.ToLower(r.Name)
-	if other, ok := lower[key]; ok && other != r.Name {
-		c.report(SameServiceName, Warning, r.At, "the service names "+quote(other)+" and "+quote(r.Name)+" differ in case only",
-			"service names are compared without case (RFC 6335): rename one")
-	}
-	lower[key] = r.Name
 }

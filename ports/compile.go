@@ -22,6 +22,7 @@ func Compile(p Plan, inv Inventory, instance int) (Compiled, []Diagnostic) {
 	c.checkInventory()
 	c.checkRows(instance)
 	out := c.compiled(instance)
+	c.checkPaths(out)
 	c.checkOverlaps(out)
 	c.checkHabits(out)
 	return out, sorted(c.found)
@@ -36,9 +37,11 @@ type compiler struct {
 	conds    map[string]Condition
 	values   values           // of variables and switches, the instance aside
 	given    map[string]Given // what overrides a row's number, by its id
+	kinds    map[string]RoleKind
 	zones    map[string]bool
-	steps    int   // of work that is left for formulas and ranges
-	rows     []row // without an error of their own
+	players  map[string][]*Host // the hosts that play a role
+	steps    int                // of work that is left for formulas and ranges
+	rows     []row              // without an error of their own
 	found    []Diagnostic
 }
 
@@ -64,10 +67,11 @@ func (r *row) what() string {
 func newCompiler(p Plan, inv Inventory) *compiler {
 	c := &compiler{
 		plan: p, inv: inv, roles: map[string]Role{}, families: map[string]Family{}, conds: map[string]Condition{},
-		values: values{}, given: map[string]Given{}, zones: map[string]bool{}, steps: maxSteps,
+		kinds: map[string]RoleKind{}, values: values{}, given: map[string]Given{}, zones: map[string]bool{},
+		players: map[string][]*Host{}, steps: maxSteps,
 	}
 	for _, r := range p.Roles {
-		c.roles[r.ID] = r
+		c.roles[r.ID], c.kinds[r.ID] = r, r.Is
 	}
 	for _, f := range p.Families {
 		c.families[f.ID] = f
@@ -77,6 +81,11 @@ func newCompiler(p Plan, inv Inventory) *compiler {
 	}
 	for _, z := range inv.Zones {
 		c.zones[z.Name] = true
+	}
+	for i := range inv.Hosts {
+		for _, role := range rolesOf(inv.Hosts[i].Roles, c.kinds) {
+			c.players[role] = append(c.players[role], &inv.Hosts[i])
+		}
 	}
 	return c
 }
@@ -196,7 +205,7 @@ func (c *Compiled) add(r *row, spans []span, inactive []bool) {
 			}
 			for n, f := range r.Flows {
 				status := cl.Status
-				if inactive[n] && status != Foreign {
+				if inactive[n] {
 					status = Inactive
 				}
 				f.Carries = slices.Clone(f.Carries)

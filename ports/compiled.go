@@ -28,6 +28,8 @@ type Compiled struct {
 	// What documents say beside the rows.
 	Owner string      `json:"owner,omitempty"` // who answers for the openings
 	Notes []Statement `json:"notes,omitempty"` // of the plan's page, in its order
+
+	Egress string `json:"egress,omitempty"` // Policies.Egress: "restricted" where rules for outgoing connections are made too
 }
 
 // Claim is one port that a service needs.

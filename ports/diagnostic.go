@@ -7,38 +7,6 @@ import (
 	"strconv"
 )
 
-// Code names a kind of finding about a plan. Codes are never given a second meaning.
-type Code string
-
-// The findings of Compile. PP101 to PP119 are the ones of the reference, which name the plans that trigger them.
-const (
-	BadServiceName   Code = "PP107" // a service name that RFC 6335 does not allow
-	SameServiceName  Code = "PP108" // service names that differ in case only
-	Overlap          Code = "PP120" // two claims meet on one host
-	BadInstance      Code = "PP121" // an instance outside the plan's range
-	BadPort          Code = "PP122" // a number outside 1 to 65535
-	UnknownRole      Code = "PP123" // a role that nobody declared
-	Duplicate        Code = "PP124" // one id twice
-	BadFormula       Code = "PP125" // a formula that cannot be computed
-	UnknownCondition Code = "PP126" // a condition that nobody declared
-	InstancesMeet    Code = "PP127" // one instance claims a number of another
-	UnknownZone      Code = "PP128" // a zone that nobody declared
-	NoSuchDial       Code = "PP129" // a dial direction for which the plan has no link row
-	NoAdvertise      Code = "PP130" // a dialled host without an advertised address
-	NoProtocol       Code = "PP131" // a service without a transport
-	BadGuard         Code = "PP132" // a guard that cannot be read
-	UnknownVariable  Code = "PP133" // a variable or switch that nobody declared
-	BadValue         Code = "PP134" // a variable's value outside its range
-	UnknownFamily    Code = "PP135" // a family that nobody declared
-	OutsideWindow    Code = "PP136" // a number outside the window that the page reserves
-	BadRange         Code = "PP137" // a range that is empty, reversed, or too small for its pairs
-	NotOverridable   Code = "PP138" // a number from where the row does not take it
-	UnknownService   Code = "PP139" // a row that the plan does not have
-	TooLarge         Code = "PP140" // more than can be computed or compared
-	NeighbourMeets   Code = "PP141" // a claim of a neighbour's number
-	FormerNumber     Code = "PP142" // a row's old number that belongs to another row now
-)
-
 // Severity is how bad a finding is.
 type Severity string
 

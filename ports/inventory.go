@@ -59,6 +59,7 @@ type Host struct {
 	Bind      []string // addresses to listen on; none means all
 	Advertise []string // HOST or HOST:PORT under which others reach it
 	Networks  []string // a host that stands for many: their networks in CIDR notation
+	Ephemeral Range    // its range for outgoing connections, where it is not its system's own; zero: that one
 	Services  []HostService
 	At        Place
 }
@@ -72,82 +73,11 @@ type HostService struct {
 	At        Place
 }
 
-// checkInventory names what the inventory says that the plan does not know.
-func (c *compiler) checkInventory() {
-	inv := c.inv
-	for _, h := range inv.Hosts {
-		for _, r := range h.Roles {
-			if _, ok := c.roles[r]; !ok && !isKind(r) {
-				c.report(UnknownRole, Error, h.At, "host "+h.Name+" has the role "+quote(r)+", which the plan does not have",
-					"use one of "+c.roleNames())
-			}
-		}
-		if h.Zone != "" && !c.zones[h.Zone] {
-			c.report(UnknownZone, Error, h.At, "host "+h.Name+" is in zone "+quote(h.Zone)+", which the inventory does not declare",
-				"add it under zones")
-		}
-	}
-	for _, d := range inv.Dials {
-		c.checkDial(inv, d)
-	}
-}
-
-// checkDial looks whether the plan has a link row in the direction that the site asks for.
-func (c *compiler) checkDial(inv Inventory, d Dial) {
-	for _, z := range []string{d.From, d.To} {
-		if !c.zones[z] {
-			c.report(UnknownZone, Error, d.At, "dials names the zone "+quote(z)+", which the inventory does not declare",
-				"add it under zones")
-		}
-	}
-	from, to := c.kindsIn(inv, d.From), c.kindsIn(inv, d.To)
-	for _, pair := range [][2]RoleKind{{Server, Agent}, {Agent, Server}} {
-		if from[pair[0]] && to[pair[1]] && !from[pair[1]] && !c.links()[pair] {
-			c.report(NoSuchDial, Error, d.At,
-				"zone "+quote(d.From)+" shall dial zone "+quote(d.To)+", but the plan has no link row from "+string(pair[0])+" to "+string(pair[1]),
-				"turn the direction round, or add such a flow with carries: [link] to the plan")
-		}
-	}
-	for _, h := range inv.Hosts {
-		if h.Zone == d.To && len(h.Advertise) == 0 {
-			c.report(NoAdvertise, Warning, h.At, "host "+h.Name+" is dialled and has no advertised address: its name will be resolved",
-				"give it advertise: [HOST]")
-		}
-	}
-}
-
-// links returns the directions of the plan's link rows.
-func (c *compiler) links() map[[2]RoleKind]bool {
-	links := map[[2]RoleKind]bool{}
-	for _, r := range c.plan.planRows() {
-		for _, f := range r.Flows {
-			if contains(f.Carries, "link") {
-				links[[2]RoleKind{c.roles[f.From].Is, c.roles[f.To].Is}] = true
-			}
-		}
-	}
-	return links
-}
-
-// kindsIn returns which kinds of roles the hosts of a zone play.
-func (c *compiler) kindsIn(inv Inventory, zone string) map[RoleKind]bool {
-	kinds := map[RoleKind]bool{}
-	for _, h := range inv.Hosts {
-		if h.Zone != zone {
-			continue
-		}
-		for _, r := range h.Roles {
-			if role, ok := c.roles[r]; ok {
-				kinds[role.Is] = true
-			} else {
-				kinds[RoleKind(r)] = true
-			}
-		}
-	}
-	return kinds
-}
-
 // isKind reports whether an inventory may name the kind instead of a plan role: it then stands for all roles of it.
 func isKind(role string) bool {
-	return contains([]string{string(Server), string(Agent), string(Desk), string(Client)}, role)
+	switch RoleKind(role) {
+	case Server, Agent, Desk, Client:
+		return true
+	}
+	return false
 }

@@ -107,7 +107,10 @@ type Statement struct {
 	Origin  string `json:"origin"` // the statement's number, "JS-7"
 	Text    string `json:"text"`
 	Reading string `json:"reading,omitempty"` // how the plan takes it, where the page can be taken in two ways
-	At      Place  `json:"-"`
+
+	Contradicts []string `json:"contradicts,omitempty"` // other statements of the page that say something else
+
+	At Place `json:"-"`
 }
 
 // RoleKind is the part of the system that a role of a plan stands for.

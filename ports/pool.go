@@ -46,6 +46,7 @@ type Pair struct {
 	Optional bool   `json:"optional,omitempty"` // only leases that ask for it have one
 	Open     bool   `json:"open,omitempty"`     // other hosts may reach it
 	Hint     string `json:"hint,omitempty"`     // the protocol on it: jdwp
+	Printed  Range  `json:"printed,omitzero"`   // as the page prints the second numbers, or their offsets in the family; zero: it does not
 	Origin   string `json:"origin,omitempty"`
 	Note     string `json:"note,omitempty"`
 }

@@ -16,6 +16,7 @@ type span struct {
 	status Status
 	by     OverrideBy
 	key    string
+	family string // that gave the number
 	origin string // empty: the row's
 	off    bool   // a condition switches the row off
 	pair   bool   // the second numbers of a pool's pairs
@@ -32,7 +33,7 @@ type problem struct {
 // resolve computes the numbers of a row for given values: one span a range, all alternates, and the pairs of a pool.
 func (c *compiler) resolve(r *row, v values) ([]span, *problem) {
 	one := span{name: r.Name, tls: r.TLS, status: r.Status}
-	if (one.status == Works || one.status == Reserved) && !c.applies(r.When, v) {
+	if !c.applies(r.When, v) {
 		one.status, one.off = Inactive, true
 	}
 	port, sp := r.Port, Span{}
@@ -77,6 +78,7 @@ func (c *compiler) resolve(r *row, v values) ([]span, *problem) {
 		return c.ranges(r, one, sp, v)
 	}
 	if family != "" {
+		one.family = family
 		return c.number(r, one, c.families[family].Formula, with(v, offset))
 	}
 	return c.number(r, one, port, v)
@@ -95,7 +97,7 @@ func (c *compiler) alternates(r *row, one span, v values) ([]span, *problem) {
 		}
 		s := one
 		s.tls, s.origin = a.TLS, a.Origin
-		if (chosen || !holds) && s.status != Foreign {
+		if chosen || !holds {
 			s.status = Inactive
 		}
 		chosen = chosen || holds

@@ -158,7 +158,9 @@ func (h Host) stack() [2]string {
 }
 
 // rolesOf returns the plan's roles for the names of an inventory, sorted.
-func (c Compiled) rolesOf(names []string) []string {
+func (c Compiled) rolesOf(names []string) []string { return rolesOf(names, c.Kinds) }
+
+func rolesOf(names []string, kinds map[string]RoleKind) []string {
 	var all []string
 	for _, name := range names {
 		if !contains(all, name) {
@@ -167,7 +169,7 @@ func (c Compiled) rolesOf(names []string) []string {
 		if !isKind(name) {
 			continue
 		}
-		for role, kind := range c.Kinds {
+		for role, kind := range kinds {
 			if string(kind) == name && !contains(all, role) {
 				all = append(all, role)
 			}

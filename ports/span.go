@@ -24,6 +24,7 @@ func (c *compiler) ranges(r *row, one span, sp Span, v values) ([]span, *problem
 		return []span{one}, nil
 	}
 	var all []span
+	one.family = sp.Family
 	for _, rg := range rs {
 		s := one
 		s.Range = rg
