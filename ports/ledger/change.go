@@ -13,7 +13,7 @@ type change struct {
 	ops    []op
 	notes  []op // what helps others and need not be kept: programs found in the way
 	before []prior
-	ending bool // it ends leases: it may use the room that is kept for that
+	ending bool // it leases nothing new: it may use the room that is kept for that
 }
 
 // prior is a lease as it was before the change; nil if it was not there.

@@ -11,7 +11,7 @@ import (
 const (
 	journalFile = "ledger"
 	fillStep    = 256 << 10 // zeros are written ahead by so much
-	fillReserve = 16 << 10  // of them stay for what ends a lease: a full disk must not keep one from ending
+	fillReserve = 64 << 10  // of them stay for what ends a lease: a full disk must not keep one from ending
 	readStep    = 4 << 10
 	maxJournal  = 1 << 30
 )

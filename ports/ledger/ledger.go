@@ -85,7 +85,7 @@ func (l *Ledger) open() error {
 	if l.opts.ReadOnly {
 		return l.look()
 	}
-	if err := os.MkdirAll(l.dir, folderMode); err != nil {
+	if err := makeFolder(l.dir); err != nil {
 		return err
 	}
 	var err error
@@ -104,6 +104,17 @@ func (l *Ledger) open() error {
 	}
 	defer unlock()
 	return l.catchUp(ctx)
+}
+
+// makeFolder makes the folder, so that it is there also after the host has lost its power.
+func makeFolder(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, folderMode); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(dir))
 }
 
 // opening says what the folder is, and what to do about it.
@@ -132,7 +143,6 @@ func (l *Ledger) Close() {
 	if l.commit != nil {
 		l.commit.close()
 	}
-	l.lock, l.commit = nil, nil
 }
 
 // take makes this goroutine the only one, in all processes, that decides; unlock ends that.
@@ -194,7 +204,7 @@ func (l *Ledger) catchUp(ctx context.Context) error {
 			l.stale = true
 			return err
 		}
-		l.commit.note(l.journal.head.base)
+		l.commit.durable.Store(l.journal.head.base) // of this file; a copy that was put back may be behind
 	}
 	if err := l.journal.read(l.table.apply); err != nil {
 		l.stale = true

@@ -58,6 +58,7 @@ func (l *Ledger) give(ctx context.Context, id string, fence uint64, reason strin
 // lost with the host is lost with its owner.
 func (l *Ledger) Renew(ctx context.Context, id string, fence uint64) error {
 	_, err := l.decideLazily(ctx, func(c *change) error {
+		c.ending = true
 		lease, err := c.live(id, fence)
 		if err != nil {
 			return err
@@ -91,6 +92,7 @@ func (c *change) live(id string, fence uint64) (*Lease, error) {
 // Drain says that the owner takes nothing new and will release soon. The number stays its own until then (F11).
 func (l *Ledger) Drain(ctx context.Context, id string, fence uint64, reason string) error {
 	return l.decide(ctx, func(c *change) error {
+		c.ending = true
 		lease, err := c.live(id, fence)
 		if err != nil {
 			return err
@@ -105,6 +107,7 @@ func (l *Ledger) Drain(ctx context.Context, id string, fence uint64, reason stri
 // Assign gives a lease another owner: an agent takes the port, and the job's process has it from then on.
 func (l *Ledger) Assign(ctx context.Context, id string, fence uint64, o Owner) error {
 	return l.decide(ctx, func(c *change) error {
+		c.ending = true
 		lease, err := c.live(id, fence)
 		if err != nil {
 			return err
