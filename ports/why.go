@@ -169,7 +169,7 @@ func (w *reasoner) add(e *Explanation, r row) {
 	reason := RowReason{
 		ID: r.ID, Kind: "service", Function: r.Function, Name: r.Name, Formula: string(w.formula(r)), Values: w.dependsOn(r),
 		Claims: []ClaimReason{}, Choices: w.choices(r), Conditions: w.conditions(r), Flows: []FlowReason{},
-		Roles: r.listeners(), Hosts: w.hosts(r), Doors: orEmpty(r.Doors), Origin: r.Origin, Statements: w.statements(r.Origin), Was: r.Was, Window: r.Window, Note: r.Note,
+		Roles: r.listeners(), Hosts: w.hosts(r), Doors: orEmpty(r.Doors), Origin: r.Origin, Statements: w.statements(r), Was: r.Was, Window: r.Window, Note: r.Note,
 	}
 	for _, cl := range w.compiled.Claims {
 		if r.owns(cl) {
@@ -292,10 +292,14 @@ func (w *reasoner) hosts(r row) []string {
 	return out
 }
 
-// statements are the plan's notes of the same origin.
-func (w *reasoner) statements(origin string) []Statement {
+// statements are the plan's notes of the row's origin, and of its flows'.
+func (w *reasoner) statements(r row) []Statement {
 	out := []Statement{}
-	origins := strings.FieldsFunc(origin, func(c rune) bool { return c == ',' || c == ' ' || c == ';' })
+	all := r.Origin
+	for _, f := range r.Flows {
+		all += " " + f.Origin
+	}
+	origins := strings.FieldsFunc(all, func(c rune) bool { return c == ',' || c == ' ' || c == ';' })
 	for _, n := range w.c.plan.Notes {
 		if contains(origins, n.Origin) {
 			out = append(out, n)

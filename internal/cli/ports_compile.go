@@ -33,7 +33,7 @@ func (a *app) portsCompile() *cobra.Command {
 			err = a.print(compilation{compiled, found}, func(w io.Writer) {
 				plan.findings(w, found)
 				fmt.Fprintln(w, summary(found))
-				fmt.Fprintf(w, "plan %s, instance %d: %d claims, %d flows, hash %s\n", compiled.Plan, compiled.Instance, len(compiled.Claims), len(compiled.Flows), compiled.Hash)
+				fmt.Fprintf(w, "plan %s, instance %d: %s, %s, hash %s\n", compiled.Plan, compiled.Instance, count(len(compiled.Claims), "claim"), count(len(compiled.Flows), "flow"), compiled.Hash)
 			})
 			if err != nil {
 				return err
@@ -51,5 +51,12 @@ func summary(found []ports.Diagnostic) string {
 	for _, d := range found {
 		n[d.Severity]++
 	}
-	return fmt.Sprintf("%d errors, %d warnings, %d notes", n[ports.Error], n[ports.Warning], n[ports.Note])
+	return count(n[ports.Error], "error") + ", " + count(n[ports.Warning], "warning") + ", " + count(n[ports.Note], "note")
+}
+
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }

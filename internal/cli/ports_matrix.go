@@ -24,6 +24,9 @@ func (a *app) portsMatrix() *cobra.Command {
 			"It proposes the lowest instance that meets nothing. With --roles: who connects to whom, role by role.\n\n" + exitHelp,
 		RunE: func(*cobra.Command, []string) error {
 			if roles {
+				if instances != "" || used != "" || len(beside) > 0 {
+					return fault.New(fault.Invalid, "--roles is about one instance", "leave --instances, --used and --beside away")
+				}
 				return a.roleMatrix(plan)
 			}
 			meant, err := plan.read()
@@ -56,9 +59,6 @@ func (a *app) portsMatrix() *cobra.Command {
 	fl.StringVar(&used, "used", "", "instances that are in use on the hosts, which a new one must not meet: 0, or 0-2")
 	fl.StringArrayVar(&beside, "beside", nil, "another plan on the same hosts: a name, a file or a compiled plan; several times")
 	fl.BoolVar(&roles, "roles", false, "role by role, who connects to whom")
-	c.MarkFlagsMutuallyExclusive("roles", "instances")
-	c.MarkFlagsMutuallyExclusive("roles", "used")
-	c.MarkFlagsMutuallyExclusive("roles", "beside")
 	return c
 }
 
