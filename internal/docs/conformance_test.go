@@ -97,9 +97,10 @@ func (s statement) line(t *testing.T, b *bytes.Buffer, plan ports.Plan, c ports.
 			readings = with(readings, n.Reading)
 		}
 	}
-	claimed := map[string]bool{} // rows whose flows have origins of their own
+	own := slices.ContainsFunc(c.Rows(), func(r ports.Row) bool { return r.Origin == s.No })
+	claimed := map[string]bool{} // rows of which each flow has an origin of its own
 	for _, cl := range c.Claims {
-		if cl.Origin == s.No {
+		if cl.Origin == s.No && !own {
 			claimed[cl.Service+" "+cl.Range().String()] = true
 		}
 	}

@@ -159,3 +159,23 @@ func TestEveryInstance(t *testing.T) {
 		}
 	}
 }
+
+// TestOneHost puts every role of a plan on one host: nothing of it meets, in any instance.
+func TestOneHost(t *testing.T) {
+	t.Parallel()
+	for _, name := range builtin.Names() {
+		p, err := builtin.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inv := ports.Inventory{Openings: map[string]bool{}, Hosts: []ports.Host{{Name: "all", Roles: []string{"server", "agent", "desk", "client"}}}}
+		for s := range p.Switches() {
+			inv.Openings[s] = true
+		}
+		for _, i := range p.Instances() {
+			if _, found := ports.Compile(p, inv, i); ports.HasErrors(found) {
+				t.Errorf("%s, instance %d: %v", name, i, found)
+			}
+		}
+	}
+}
