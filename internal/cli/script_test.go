@@ -50,7 +50,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"site": siteCommand, "agent": agentCommand, "stop": stopCommand, "exits": exitsCommand, "capture": captureCommand,
-			"field": fieldCommand, "until": untilCommand, "interrupted": interruptedCommand, "sockets": socketsCommand,
+			"field": fieldCommand, "until": untilCommand, "interrupted": interruptedCommand, "sockets": socketsCommand, "occupy": occupyCommand,
 		},
 	})
 }
