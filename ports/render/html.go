@@ -14,7 +14,7 @@ h1{font-size:1.5rem;margin:0 0 .75rem}h2{font-size:1.15rem;margin:2rem 0 .6rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:0}dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%}
 th,td{text-align:start;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid var(--line)}
-th{background:var(--soft);white-space:nowrap}td{overflow-wrap:break-word}tbody tr:nth-child(even){background:var(--soft)}
+th{background:var(--soft)}td{overflow-wrap:break-word}tbody tr:nth-child(even){background:var(--soft)}
 .list dt{font-variant-numeric:tabular-nums}
 @media screen and (max-width:55rem){body{padding:1rem}thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 table,tbody,tr,td{display:block}tr{border:1px solid var(--line);border-radius:.4rem;margin:0 0 .75rem;padding:.3rem 0}

@@ -44,7 +44,9 @@ func Rules(in Input) ([]Rule, error) {
 	}
 	known, kept := map[string]bool{}, map[string]bool{}
 	for _, r := range last {
-		known[r.key()] = r.Change != Removed
+		if r.Change != Removed {
+			known[r.key()] = true
+		}
 	}
 	for i, r := range now {
 		if kept[r.key()] = true; known[r.key()] {
@@ -83,7 +85,7 @@ func (in Input) rules(site ports.Site) []Rule {
 	if owner == "" {
 		owner = site.Compiled.Owner
 	}
-	var rules []Rule
+	rules := []Rule{}
 	for _, o := range in.openings(site) {
 		for _, from := range byZone(o.Sources) {
 			for _, to := range byZone(o.Destinations) {

@@ -16,6 +16,7 @@ func renderSequence(in Input) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.Flows = pageFirst(c)
 	p := sequencePanel("", in, c, c.Flows)
 	panels := []panel{p}
 	if len(p.columns) > mostActors {
@@ -33,6 +34,24 @@ func renderSequence(in Input) ([]byte, error) {
 		foot = append(foot, fmt.Sprintf(w.drawing.undirected, strings.Join(names, ", ")))
 	}
 	return drawing(w, title, in.subtitle(w), panels, foot), nil
+}
+
+// pageFirst puts the flows that a vendor's page states before those that are ours, each in the plan's order: that of
+// the page.
+func pageFirst(c ports.Compiled) []ports.ResolvedFlow {
+	ours := map[string]bool{}
+	for _, cl := range c.Claims {
+		ours[cl.Service] = cl.Origin == "ours"
+	}
+	late := func(f ports.ResolvedFlow) int {
+		if f.Origin == "ours" || f.Origin == "" && ours[f.Service] {
+			return 1
+		}
+		return 0
+	}
+	flows := slices.Clone(c.Flows)
+	slices.SortStableFunc(flows, func(a, b ports.ResolvedFlow) int { return late(a) - late(b) })
+	return flows
 }
 
 // subtitle says on one line what a drawing was made from.
@@ -102,9 +121,14 @@ func roleTitle(c ports.Compiled, role string) string { return or(c.Roles[role], 
 
 const mostPlayers = 4
 
-// players are the hosts that play a role.
+// players are the hosts that play a role, below its id where another role has the same title.
 func (in Input) players(c ports.Compiled, role string) []string {
-	var names []string
+	var above, names []string
+	for id := range c.Kinds {
+		if id != role && roleTitle(c, id) == roleTitle(c, role) {
+			above = []string{"(" + role + ")"}
+		}
+	}
 	for _, h := range in.Site.Inventory.Hosts {
 		if slices.Contains(in.Site.Roles(h.Name), role) {
 			names = append(names, h.Name)
@@ -113,7 +137,7 @@ func (in Input) players(c ports.Compiled, role string) []string {
 	if len(names) > mostPlayers {
 		names = append(names[:mostPlayers-1], fmt.Sprintf("+%d", len(names)-mostPlayers+1))
 	}
-	return names
+	return append(above, names...)
 }
 
 // wire is one flow over all its transports.

@@ -18,14 +18,14 @@ const (
 )
 
 // style makes a drawing follow the reader's light or dark mode. Colours of lines and texts are all currentColor.
-const style = `svg{color:#1d232b;font:13px/1.3 system-ui,"Segoe UI","Helvetica Neue",Arial,"Noto Sans","Noto Sans CJK JP",IPAGothic,sans-serif}
+const style = `svg{background:#fff;color:#1d232b;font:13px/1.3 system-ui,"Segoe UI","Helvetica Neue",Arial,"Noto Sans","Noto Sans CJK JP",IPAGothic,sans-serif}
 .paper{fill:#fff}.band{fill:#1d232b;fill-opacity:.045}.box{fill:#fff;stroke:currentColor}
 text{fill:currentColor}.strong{font-weight:600}.title{font-size:18px;font-weight:600}.quiet{fill-opacity:.75}
 .label{paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}
 .life{stroke:currentColor;stroke-opacity:.35}.line{stroke:currentColor;stroke-width:1.4;fill:none}.head{fill:currentColor}
 .link .line{stroke-width:3}.reserved .line,.foreign .line{stroke-dasharray:7 4}.inactive .line{stroke-dasharray:2 4}.inactive text{fill-opacity:.7}
-@media (prefers-color-scheme:dark){svg{color:#e4e7eb}.paper,.box{fill:#15181d}.label{stroke:#15181d}.band{fill:#e4e7eb}}
-@media print{svg{color:#000}.paper,.box{fill:#fff}.label{stroke:#fff}}`
+@media (prefers-color-scheme:dark){svg{background:#15181d;color:#e4e7eb}.paper,.box{fill:#15181d}.label{stroke:#15181d}.band{fill:#e4e7eb}}
+@media print{svg{background:#fff;color:#000}.paper,.box{fill:#fff}.label{stroke:#fff}}`
 
 // finish returns the whole drawing. Its width and height are its natural size; viewBox lets a page scale it.
 func (c *canvas) finish(w words, title string, width, height int) []byte {

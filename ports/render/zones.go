@@ -42,6 +42,7 @@ type zoneMap struct {
 type zoneArrow struct {
 	from, to int
 	link     bool
+	through  []string // firewalls
 	sockets  []zoneSocket
 	flows    []string
 }
@@ -65,17 +66,28 @@ func (m *zoneMap) zone(z ports.Zone) {
 			hidden++
 			continue
 		}
-		var titles []string
-		for _, r := range h.Roles {
-			titles = append(titles, roleTitle(m.c, r))
-		}
-		col.body = append(col.body, h.Name+": "+strings.Join(titles, ", "))
+		col.body = append(col.body, h.Name+": "+strings.Join(m.kinds(h), ", "))
 	}
 	if hidden > 0 {
 		col.body = append(col.body, fmt.Sprintf(m.w.drawing.more, hidden))
 	}
 	m.at["zone "+z.Name] = len(m.columns)
 	m.columns = append(m.columns, col)
+}
+
+// kinds are what a host is: the kinds of its roles, or the titles of those that nobody here manages.
+func (m *zoneMap) kinds(h ports.Host) []string {
+	var kinds []string
+	for _, role := range h.Roles {
+		kind := string(m.c.Kinds[role])
+		if kind == "" {
+			kind = roleTitle(m.c, role)
+		}
+		if !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
 }
 
 // column is that of an end: its zone, or its role where it has none.
@@ -109,7 +121,7 @@ func (m *zoneMap) opening(o ports.Opening) {
 	}
 	for _, from := range byZone(o.Sources) {
 		for _, to := range byZone(o.Destinations) {
-			m.add(zoneArrow{from: m.column(from.zone, o.From), to: m.column(to.zone, o.To), link: link}, o)
+			m.add(zoneArrow{from: m.column(from.zone, o.From), to: m.column(to.zone, o.To), link: link, through: firewalls(m.in.Site.Inventory, from.zone, to.zone)}, o)
 		}
 	}
 }
@@ -142,6 +154,9 @@ func (m *zoneMap) panel() panel {
 		out := arrow{from: a.from, to: a.to, head: strings.Join(texts, ", "), status: ports.Works, link: a.link, flows: a.flows}
 		if a.link {
 			out.head, out.text = m.w.drawing.dials, out.head
+		}
+		if len(a.through) > 0 {
+			out.text = strings.TrimSpace(out.text + " [" + strings.Join(a.through, ", ") + "]")
 		}
 		p.arrows = append(p.arrows, out)
 	}
