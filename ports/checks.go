@@ -31,6 +31,12 @@ func (c *compiler) checkRows(instance int) {
 	}
 }
 
+// ofPage reports whether a vendor's page states the row or one of its flows.
+func (r *row) ofPage() bool {
+	stated := func(origin string) bool { return origin != "" && origin != ours }
+	return stated(r.Origin) || slices.ContainsFunc(r.Flows, func(f Flow) bool { return stated(f.Origin) })
+}
+
 // resolveAll computes the row's numbers in every instance; it is false where one of them has none.
 func (c *compiler) resolveAll(r *row, all []values) bool {
 	for i, v := range all {

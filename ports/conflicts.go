@@ -8,47 +8,87 @@ import (
 
 // checkKnown reports numbers that other programs are known to use.
 func (c *compiler) checkKnown() {
-	table := KnownPorts()
-	families := map[string][]string{} // rows that meet a block, by its name
-	var order []Known
+	k := &knownNumbers{c: c, table: KnownPorts(), blocks: map[string]*block{}}
 	for i := range c.rows {
-		r := &c.rows[i]
-		if !r.Binds || r.Status == Foreign {
-			continue
+		if r := &c.rows[i]; r.Binds && r.Status != Foreign {
+			k.row(r)
 		}
-		var popular []string
-		seen := map[string]bool{}
-		for n, spans := range r.numbers {
-			for _, s := range spans {
-				for _, k := range c.meets(r, s, table) {
-					where := ""
-					if r.varies {
-						where = fmt.Sprintf(" in instance %d", c.plan.Instances()[n])
-					}
-					if k.Kind == OfFamily {
-						if families[k.Name] == nil {
-							order = append(order, k)
-						}
-						if !contains(families[k.Name], r.ID+where) {
-							families[k.Name] = append(families[k.Name], r.ID+where)
-						}
-						continue
-					}
-					if text := fmt.Sprintf("%s%s (%s)", k.Range, where, k.Name); !seen[text] && k.Kind == Popular {
-						seen[text] = true
-						popular = append(popular, text)
-					}
+	}
+	for _, b := range k.order {
+		c.report(OtherBlock, Note, c.plan.At, fmt.Sprintf("%s (%s) meets %s", b.Range, b.Name, b.rows()),
+			"where that product stands on the same host, choose another instance or range")
+	}
+}
+
+// knownNumbers collects what the plan takes of others.
+type knownNumbers struct {
+	c      *compiler
+	table  []Known
+	blocks map[string]*block // by name
+	order  []*block
+}
+
+// block is a product's block of numbers, and the rows that have numbers in it, by where: in which instance.
+type block struct {
+	Known
+	where []string
+	ids   map[string][]string
+}
+
+func (b *block) rows() string {
+	parts := make([]string, 0, len(b.where))
+	for _, where := range b.where {
+		parts = append(parts, some(b.ids[where])+where)
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (k *knownNumbers) row(r *row) {
+	var popular []string
+	seen := map[string]bool{}
+	for n, spans := range r.numbers {
+		where := k.c.inInstance(r, n)
+		for _, s := range spans {
+			for _, known := range k.c.meets(r, s, k.table) {
+				if known.Kind == OfFamily {
+					k.meets(r, known, where)
+					continue
+				}
+				if text := fmt.Sprintf("%s%s (%s)", known.Range, where, known.Name); !seen[text] && known.Kind == Popular {
+					seen[text] = true
+					popular = append(popular, text)
 				}
 			}
 		}
-		c.reportKnown(r, popular)
-		c.checkRegistered(r, table)
 	}
-	for _, k := range order {
-		full := slices.IndexFunc(table, func(x Known) bool { return x.Name == k.Name })
-		c.report(OtherBlock, Note, c.plan.At, fmt.Sprintf("%s (%s) meets %s", table[full].Range, k.Name, some(families[k.Name])),
-			"where that product stands on the same host, choose another instance or range")
+	k.c.reportKnown(r, popular)
+	k.c.checkRegistered(r, k.table)
+}
+
+// meets notes that a row has numbers of a block.
+func (k *knownNumbers) meets(r *row, known Known, where string) {
+	b, ok := k.blocks[known.Name]
+	if !ok {
+		// What a claim meets is cut to the claim; the block is named whole.
+		full := k.table[slices.IndexFunc(k.table, func(x Known) bool { return x.Name == known.Name })]
+		b = &block{Known: full, ids: map[string][]string{}}
+		k.blocks[known.Name] = b
+		k.order = append(k.order, b)
 	}
+	if b.ids[where] == nil {
+		b.where = append(b.where, where)
+	}
+	if !contains(b.ids[where], r.ID) {
+		b.ids[where] = append(b.ids[where], r.ID)
+	}
+}
+
+// inInstance says to which instance the numbers of a row belong, where they are not the same in all.
+func (c *compiler) inInstance(r *row, n int) string {
+	if !r.varies {
+		return ""
+	}
+	return fmt.Sprintf(" in instance %d", c.plan.Instances()[n])
 }
 
 // meets returns what a span of the row takes of others. The port mapper's number is its own.

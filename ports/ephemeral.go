@@ -73,10 +73,7 @@ func (c *compiler) inEphemeral(r *row, n int, spans []span, ranges []outgoing) b
 		if len(whose) == 0 {
 			continue
 		}
-		where := ""
-		if r.varies {
-			where = fmt.Sprintf(" in instance %d", c.plan.Instances()[n])
-		}
+		where := c.inInstance(r, n)
 		sev := Warning
 		if c.plan.Policies.Ephemeral == Forbid {
 			sev = Error

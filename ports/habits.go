@@ -27,9 +27,10 @@ func (c *compiler) checkHabits(out Compiled) {
 
 // checkNames reports names that differ in case only, and once those that a reader may take for others.
 func (c *compiler) checkNames() {
-	lower, capitals := map[string]string{}, []string{}
+	lower := map[string]string{}
+	var capitals, odd []string
 	for _, r := range c.plan.planRows() {
-		if c.checkName(&r); r.Name == "" {
+		if c.checkName(&r, &odd); r.Name == "" {
 			continue
 		}
 		key := strings.ToLower(r.Name)
@@ -38,10 +39,13 @@ func (c *compiler) checkNames() {
 			c.report(SameServiceName, Warning, r.At, "the service names "+quote(other)+" and "+quote(r.Name)+" differ in case only",
 				"service names are compared without case (RFC 6335): rename one")
 		}
-		if key != r.Name && validName(r.Name) && r.Origin != "" && r.Origin != ours && !contains(capitals, r.Name) {
+		if key != r.Name && validName(r.Name) && r.ofPage() && !contains(capitals, r.Name) {
 			capitals = append(capitals, r.Name)
 		}
 		lower[key] = r.Name
+	}
+	if len(odd) > 0 {
+		c.report(BadServiceName, Note, c.plan.At, "service names that are not of RFC 6335, and have another in DNS: "+some(odd), nameForm)
 	}
 	if len(capitals) > 0 {
 		c.report(SameServiceName, Note, c.plan.At, "service names with capital letters: "+some(capitals)+"; a look-up without case finds "+quote(strings.ToLower(capitals[0]))+" too",
@@ -49,18 +53,19 @@ func (c *compiler) checkNames() {
 	}
 }
 
-// checkName reports a name that cannot stand in DNS.
-func (c *compiler) checkName(r *row) {
-	const form = "DNS SRV records need 1 to 15 letters, digits and single hyphens, with a letter"
+const nameForm = "DNS SRV records need 1 to 15 letters, digits and single hyphens, with a letter"
+
+// checkName reports a name that cannot stand in DNS. Those that have another name there are only collected.
+func (c *compiler) checkName(r *row, odd *[]string) {
 	name := plainName(r.Name)
 	switch {
 	case r.SRVName != "" && !validName(r.SRVName):
-		c.report(BadServiceName, Warning, r.At, "the name for DNS "+quote(r.SRVName)+" of "+r.what()+" is not one of RFC 6335", form)
+		c.report(BadServiceName, Warning, r.At, "the name for DNS "+quote(r.SRVName)+" of "+r.what()+" is not one of RFC 6335", nameForm)
 	case name == "" || validName(name):
 	case r.SRVName != "":
-		c.report(BadServiceName, Note, r.At, "the service name "+quote(r.Name)+" is not one of RFC 6335: DNS has "+quote(r.SRVName), form)
+		*odd = append(*odd, quote(r.Name)+" ("+r.SRVName+")")
 	default:
-		c.report(BadServiceName, Warning, r.At, "the service name "+quote(r.Name)+" is not one of RFC 6335", form+": give the row srv_name")
+		c.report(BadServiceName, Warning, r.At, "the service name "+quote(r.Name)+" is not one of RFC 6335", nameForm+": give the row srv_name")
 	}
 }
 

@@ -4,16 +4,15 @@ import "fmt"
 
 // checkNumbers reports numbers that are missing, outside their window, or not those that the page means.
 func (c *compiler) checkNumbers(r *row) {
-	instances := c.plan.Instances()
-	missing, outside, parity := false, false, false
+	outside, parity := false, false
+	missing := ""
 	for n, spans := range r.numbers {
-		where := ""
-		if r.varies {
-			where = fmt.Sprintf(" in instance %d", instances[n])
-		}
+		where := c.inInstance(r, n)
 		for _, s := range spans {
 			if s.First == 0 {
-				missing = missing || !s.off && r.asleep() && r.Status == Works
+				if missing == "" && !s.off && r.asleep() && r.Status == Works {
+					missing = r.what() + " has no number" + where
+				}
 				continue
 			}
 			if window := r.window(c, s); !outside && window != (Range{}) && (s.First < window.First || s.Last > window.Last) {
@@ -26,25 +25,25 @@ func (c *compiler) checkNumbers(r *row) {
 			}
 			if !parity && !s.pair && !s.parity.fits(s.First) && !s.parity.fits(s.Last) {
 				parity = true
-				c.printed(r, s.Range, s.parity)
+				c.printed(r, r.what(), s.Range, s.parity)
 			}
 		}
 	}
-	if missing {
-		c.report(NoNumber, Note, r.At, r.what()+" has no number: nothing listens for it until the site gives one", "give it one in a plan that extends this one")
+	if missing != "" {
+		c.report(NoNumber, Note, r.At, missing+": nothing listens for it until the site gives one", "give it one in a plan that extends this one")
 	}
 	if r.pool == nil {
 		return
 	}
 	if p := r.pool.Pair.Printed; p != (Range{}) && r.pool.Pair.Parity != "" && !r.pool.Pair.Parity.fits(p.First) && !r.pool.Pair.Parity.fits(p.Last) {
-		c.printed(r, p, r.pool.Pair.Parity)
+		c.printed(r, "pair "+r.pool.Pair.ID+" of "+r.what(), p, r.pool.Pair.Parity)
 	}
 }
 
 // printed reports a range whose printed ends are not of its parity.
-func (c *compiler) printed(r *row, rg Range, p Parity) {
+func (c *compiler) printed(r *row, what string, rg Range, p Parity) {
 	c.report(PrintedEnds, Warning, r.At, fmt.Sprintf("%s: the range is printed as %d to %d (%s), and both ends are not: read as %d to %d",
-		r.what(), rg.First, rg.Last, p, p.within(rg).First, p.within(rg).Last), "write the ends that are meant")
+		what, rg.First, rg.Last, p, p.within(rg).First, p.within(rg).Last), "write the ends that are meant")
 }
 
 // window is where the page says that a number of the row lies.
