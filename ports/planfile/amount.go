@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/goccy/go-yaml/ast"
 )
 
 const (
@@ -20,7 +18,7 @@ const (
 func duration() kind[time.Duration] {
 	return kind[time.Duration]{
 		form: "duration", schema: schema{"type": "string", "pattern": durationPattern},
-		read: func(r *reader, n ast.Node, what string, to *time.Duration) {
+		read: func(r *reader, n *node, what string, to *time.Duration) {
 			s, ok := r.numberOrText(n, what)
 			if !ok {
 				return
@@ -28,11 +26,11 @@ func duration() kind[time.Duration] {
 			d, err := time.ParseDuration(s)
 			switch {
 			case decimal(s):
-				r.add(r.place(n), "%s %s has no unit; write %ss, or with m or h", what, clip(s), clip(s))
+				r.add(n.at, "%s %s has no unit; write %ss, or with m or h", what, clip(s), clip(s))
 			case err != nil || strings.ContainsAny(s, "+-") || s == "0":
-				r.add(r.place(n), "%s %q must be a duration such as 120s, 10m or 1h30m", what, clip(s))
+				r.add(n.at, "%s %q must be a duration such as 120s, 10m or 1h30m", what, clip(s))
 			case d > maxDuration:
-				r.add(r.place(n), "%s %q is longer than ten years", what, clip(s))
+				r.add(n.at, "%s %q is longer than ten years", what, clip(s))
 			default:
 				*to = d
 			}
@@ -62,17 +60,17 @@ func shortDuration(d time.Duration) string {
 func rate() kind[float64] {
 	return kind[float64]{
 		form: "rate", schema: schema{"type": "string", "pattern": ratePattern},
-		read: func(r *reader, n ast.Node, what string, to *float64) {
+		read: func(r *reader, n *node, what string, to *float64) {
 			s, ok := scalar(n)
 			amount, unit, _ := strings.Cut(s, "/")
 			seconds := map[string]float64{"s": 1, "m": 60, "h": 3600}[unit]
 			v, err := strconv.ParseFloat(amount, 64)
 			if !ok || err != nil || seconds == 0 || strings.Trim(amount, "0123456789.") != "" || strings.HasPrefix(amount, ".") || strings.HasSuffix(amount, ".") {
-				r.add(r.place(n), "%s must be a number of events in a time, such as 0.1667/s, 20/s, 10/m or 5/h", what)
+				r.add(n.at, "%s must be a number of events in a time, such as 0.1667/s, 20/s, 10/m or 5/h", what)
 				return
 			}
 			if v/seconds > maxRate {
-				r.add(r.place(n), "%s %q is more than %d a second", what, clip(s), int(maxRate))
+				r.add(n.at, "%s %q is more than %d a second", what, clip(s), int(maxRate))
 				return
 			}
 			*to = v / seconds
@@ -90,13 +88,13 @@ func rate() kind[float64] {
 func part() kind[float64] {
 	return kind[float64]{
 		form: "number", schema: schema{"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
-		read: func(r *reader, n ast.Node, what string, to *float64) {
+		read: func(r *reader, n *node, what string, to *float64) {
 			var v float64
-			if f, ok := n.(*ast.FloatNode); ok {
-				v = f.Value
+			if n.shape == floatShape {
+				v, _ = strconv.ParseFloat(n.text, 64) // 0 is refused below
 			}
 			if !(v > 0 && v < 1) {
-				r.add(r.place(n), "%s must be more than 0 and less than 1, such as 0.001", what)
+				r.add(n.at, "%s must be more than 0 and less than 1, such as 0.001", what)
 				return
 			}
 			*to = v
@@ -114,15 +112,14 @@ func part() kind[float64] {
 func program() kind[uint32] {
 	k := number[uint32](1, math.MaxUint32)
 	read := k.read
-	k.read = func(r *reader, n ast.Node, what string, to *uint32) {
-		num, ok := n.(*ast.IntegerNode)
-		if !ok || !strings.HasPrefix(num.Token.Value, "0x") {
+	k.read = func(r *reader, n *node, what string, to *uint32) {
+		if n.shape != intShape || !strings.HasPrefix(n.text, "0x") {
 			read(r, n, what, to)
 			return
 		}
-		v, err := strconv.ParseUint(num.Token.Value[2:], 16, 32)
+		v, err := strconv.ParseUint(n.text[2:], 16, 32)
 		if err != nil || v == 0 {
-			r.add(r.place(n), "%s is %s, it must be 0x1 to 0xffffffff", what, clip(num.Token.Value))
+			r.add(n.at, "%s is %s, it must be 0x1 to 0xffffffff", what, clip(n.text))
 			return
 		}
 		*to = uint32(v)

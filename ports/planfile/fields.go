@@ -3,8 +3,6 @@ package planfile
 import (
 	"regexp"
 
-	"github.com/goccy/go-yaml/ast"
-
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
@@ -19,7 +17,7 @@ type reader struct {
 type entry struct {
 	key   string
 	at    ports.Place
-	value ast.Node
+	value *node
 }
 
 // The forms of names.
@@ -28,101 +26,87 @@ var (
 	varForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
 )
 
-func (r *reader) place(n ast.Node) ports.Place {
-	if n == nil {
-		return ports.Place{File: r.file}
+const smallMapping = 32 // keys
+
+// given are the keys that a mapping has, each once.
+type given []entry
+
+func (g given) has(name string) bool { return g.of(name).key != "" }
+
+// of returns the entry of a key, the zero entry if it is not there.
+func (g given) of(name string) entry {
+	for _, e := range g {
+		if e.key == name {
+			return e
+		}
 	}
-	// The parser gives a block mapping the token of its first colon; a reader looks for the key before it.
-	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
-		return place(r.file, m.Values[0].Key.GetToken())
-	}
-	return place(r.file, n.GetToken())
+	return entry{}
 }
 
 // entries returns the keys of a mapping in their order, each once. An empty value counts as an empty mapping.
-func (r *reader) entries(n ast.Node, what string) []entry {
-	var values []*ast.MappingValueNode
-	switch m := n.(type) {
-	case *ast.MappingNode:
-		values = m.Values
-	case *ast.MappingValueNode:
-		values = []*ast.MappingValueNode{m}
-	case nil, *ast.NullNode:
-		return nil
-	default:
-		r.add(r.place(n), "%s must be a mapping (KEY: value)", what)
+func (r *reader) entries(n *node, what string) given {
+	if !isMapping(n) {
+		r.add(n.at, "%s must be a mapping (KEY: value)", what)
 		return nil
 	}
-	seen := map[string]bool{}
-	all := make([]entry, 0, len(values))
-	for _, v := range values {
-		key, ok := v.Key.(*ast.StringNode)
-		if !ok {
-			r.add(place(r.file, v.Key.GetToken()), "a key of %s must be text", what)
-			continue
+	all := make(given, 0, len(n.keys))
+	seen := map[string]bool{} // of a large mapping; a small one is looked through
+	for i, key := range n.keys {
+		switch {
+		case key.shape != textShape:
+			r.add(key.at, "a key of %s must be text", what)
+		case len(n.keys) <= smallMapping && all.has(key.text), seen[key.text]:
+			r.add(key.at, "%s has the key %q twice", what, clip(key.text))
+		default:
+			if len(n.keys) > smallMapping {
+				seen[key.text] = true
+			}
+			all = append(all, entry{key: key.text, at: key.at, value: n.items[i]})
 		}
-		at := place(r.file, key.Token)
-		if seen[key.Value] {
-			r.add(at, "%s has the key %q twice", what, clip(key.Value))
-			continue
-		}
-		seen[key.Value] = true
-		all = append(all, entry{key: key.Value, at: at, value: v.Value})
 	}
 	return all
 }
 
 // isMapping reports whether a node can be read as a mapping.
-func isMapping(n ast.Node) bool {
-	switch n.(type) {
-	case *ast.MappingNode, *ast.MappingValueNode, *ast.NullNode, nil:
-		return true
+func isMapping(n *node) bool { return n.shape == mapShape || n.shape == nullShape }
+
+// entryOf returns one entry of a mapping without a word about the others.
+func entryOf(n *node, key string) (entry, bool) {
+	for i, k := range n.keys {
+		if k.shape == textShape && k.text == key {
+			return entry{key: key, at: k.at, value: n.items[i]}, true
+		}
 	}
-	return false
+	return entry{}, false
 }
 
-// items returns the entries of a sequence.
-func (r *reader) items(n ast.Node, what string) []ast.Node {
-	switch s := n.(type) {
-	case *ast.SequenceNode:
-		return s.Values
-	case nil, *ast.NullNode:
+// elements returns the entries of a list. An empty value counts as an empty list.
+func (r *reader) elements(n *node, what string) []*node {
+	if n.shape != listShape && n.shape != nullShape {
+		r.add(n.at, "%s must be a list ([a, b])", what)
 		return nil
 	}
-	r.add(r.place(n), "%s must be a list ([a, b])", what)
-	return nil
+	return n.items
 }
 
 // idOf returns the id of an entry of a list, which says whether it is new or changes one of the base, and where it
 // stands. The id is empty where there is none that can be used.
-func (r *reader) idOf(n ast.Node) (id string, at ports.Place) {
-	at = r.place(n)
-	var values []*ast.MappingValueNode
-	switch m := n.(type) {
-	case *ast.MappingNode:
-		values = m.Values
-	case *ast.MappingValueNode:
-		values = []*ast.MappingValueNode{m}
+func (r *reader) idOf(n *node) (id string, at ports.Place) {
+	e, ok := entryOf(n, "id")
+	if !ok {
+		return "", n.at
 	}
-	for _, v := range values {
-		key, ok := v.Key.(*ast.StringNode)
-		if !ok || key.Value != "id" {
-			continue
-		}
-		s, _ := scalar(v.Value)
-		if num, isNumber := v.Value.(*ast.IntegerNode); isNumber {
-			s = num.Token.Value
-		}
-		if idForm.MatchString(s) {
-			id = s
-		}
-		return id, place(r.file, key.Token)
+	if s := e.value; (s.shape == textShape || s.shape == intShape) && idForm.MatchString(s.text) {
+		id = s.text
 	}
-	return "", at
+	return id, e.at
 }
 
 // unknownField notes a key that a mapping does not have.
 func (r *reader) unknownField(e entry, what string, known []string) {
+	if r.full() {
+		return
+	}
 	if near := nearest(e.key, known); near != "" {
 		r.add(e.at, "%s has no field %q; did you mean %s?", what, clip(e.key), near)
 		return

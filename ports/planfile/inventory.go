@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml/ast"
-
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
@@ -21,7 +19,7 @@ func ParseInventory(file string, data []byte) (ports.Inventory, error) {
 		return ports.Inventory{}, r.err()
 	}
 	var inv ports.Inventory
-	inventoryTable().read(r, doc, r.place(doc), &inv)
+	inventoryTable().read(r, doc, doc.at, &inv)
 	if err := r.err(); err != nil {
 		return ports.Inventory{}, err
 	}
@@ -99,6 +97,7 @@ func hostTable() *table[ports.Host] {
 			is("bind", checkedList("address", isAddress), func(h *host) *[]string { return &h.Bind }, "addresses to listen on").or("all"),
 			is("advertise", checkedList("HOST or HOST:PORT", isAdvertised), func(h *host) *[]string { return &h.Advertise }, "under which others reach it"),
 			is("networks", checkedList("network", isNetwork), func(h *host) *[]string { return &h.Networks }, "of a host that stands for many"),
+			is("ephemeral", interval1(), func(h *host) *ports.Range { return &h.Ephemeral }, "its range for outgoing connections").or("its system's"),
 			is("services", keyed(hostServiceTable(), func(s *ports.HostService) *string { return &s.Service }, fitsID("the service"), func(string) ports.HostService { return ports.HostService{} }),
 				func(h *host) *[]ports.HostService { return &h.Services }, "what differs for one service on this host"),
 		},
@@ -123,7 +122,7 @@ func settings[V any](k kind[V]) kind[map[string]V] {
 	return kind[map[string]V]{
 		form:   "mapping by name: " + k.form,
 		schema: schema{"type": []string{"object", "null"}, "additionalProperties": k.schema, "propertyNames": schema{"pattern": varForm.String()}},
-		read: func(r *reader, n ast.Node, what string, to *map[string]V) {
+		read: func(r *reader, n *node, what string, to *map[string]V) {
 			for _, e := range r.entries(n, what) {
 				if !fitsVar(r, e) {
 					continue
@@ -161,14 +160,14 @@ func checkedText(form string, wrong func(string) string) kind[string] {
 	k := text[string]()
 	k.form = form
 	read := k.read
-	k.read = func(r *reader, n ast.Node, what string, to *string) {
+	k.read = func(r *reader, n *node, what string, to *string) {
 		before := len(r.found)
 		var s string
 		if read(r, n, what, &s); len(r.found) > before {
 			return
 		}
 		if why := wrong(s); why != "" {
-			r.add(r.place(n), "%s %q %s", what, clip(s), why)
+			r.add(n.at, "%s %q %s", what, clip(s), why)
 			return
 		}
 		*to = s

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml/ast"
-
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
@@ -14,7 +12,7 @@ import (
 // it. The four stand together, so that none can forget what another knows.
 type kind[V any] struct {
 	form   string // in a few words, for people
-	read   func(r *reader, n ast.Node, what string, to *V)
+	read   func(r *reader, n *node, what string, to *V)
 	write  func(v V) *written // nil: left out, because reading nothing gives the same value
 	schema schema
 	inner  []fieldDoc // of a mapping: its own fields
@@ -23,7 +21,7 @@ type kind[V any] struct {
 // field is one key that a mapping may have.
 type field[T any] struct {
 	fieldDoc
-	read  func(r *reader, n ast.Node, to *T)
+	read  func(r *reader, n *node, to *T)
 	write func(from *T) *written
 }
 
@@ -41,7 +39,7 @@ type fieldDoc struct {
 func is[T, V any](name string, k kind[V], get func(*T) *V, meaning string) field[T] {
 	return field[T]{
 		fieldDoc: fieldDoc{name: name, form: k.form, meaning: meaning, schema: k.schema, inner: k.inner},
-		read:     func(r *reader, n ast.Node, to *T) { k.read(r, n, name, get(to)) },
+		read:     func(r *reader, n *node, to *T) { k.read(r, n, name, get(to)) },
 		write:    func(from *T) *written { return k.write(*get(from)) },
 	}
 }
@@ -80,7 +78,7 @@ func (f field[T]) unless(same func(*T) bool) field[T] {
 func lift[T, U any](f field[T], get func(*U) *T) field[U] {
 	return field[U]{
 		fieldDoc: f.fieldDoc,
-		read:     func(r *reader, n ast.Node, to *U) { f.read(r, n, get(to)) },
+		read:     func(r *reader, n *node, to *U) { f.read(r, n, get(to)) },
 		write:    func(from *U) *written { return f.write(get(from)) },
 	}
 }
@@ -93,29 +91,23 @@ type table[T any] struct {
 	check  func(r *reader, at ports.Place, x *T, given given) // what the fields say together; nil: anything goes
 }
 
-// given says which keys a mapping has.
-type given map[string]entry
-
-func (g given) has(name string) bool { _, ok := g[name]; return ok }
-
 // read reads a mapping over x, which stands at a place.
-func (t *table[T]) read(r *reader, n ast.Node, at ports.Place, x *T) {
+func (t *table[T]) read(r *reader, n *node, at ports.Place, x *T) {
 	if t.place != nil {
 		*t.place(x) = at
 	}
 	if !isMapping(n) {
-		r.add(r.place(n), "%s must be a mapping (KEY: value)", t.what)
+		r.add(n.at, "%s must be a mapping (KEY: value)", t.what)
 		return
 	}
 	before := len(r.found)
-	given := given{}
-	for _, e := range r.entries(n, t.what) {
+	given := r.entries(n, t.what)
+	for _, e := range given {
 		i := slices.IndexFunc(t.fields, func(f field[T]) bool { return f.name == e.key })
 		if i < 0 {
 			r.unknownField(e, t.what, t.names())
 			continue
 		}
-		given[e.key] = e
 		t.fields[i].read(r, e.value, x)
 	}
 	var missing []string
@@ -171,7 +163,7 @@ func (t *table[T]) write(x *T) *written {
 func object[T any](t *table[T]) kind[T] {
 	return kind[T]{
 		form: "mapping", schema: t.schema(), inner: t.docs(),
-		read:  func(r *reader, n ast.Node, _ string, to *T) { t.read(r, n, r.place(n), to) },
+		read:  func(r *reader, n *node, _ string, to *T) { t.read(r, n, n.at, to) },
 		write: func(x T) *written { return t.write(&x).orNothing() },
 	}
 }
@@ -180,11 +172,11 @@ func object[T any](t *table[T]) kind[T] {
 func listed[T any](t *table[T]) kind[[]T] {
 	return kind[[]T]{
 		form: "list", schema: schema{"type": []string{"array", "null"}, "items": t.schema()}, inner: t.docs(),
-		read: func(r *reader, n ast.Node, what string, to *[]T) {
-			items := r.items(n, what)
+		read: func(r *reader, n *node, what string, to *[]T) {
+			items := r.elements(n, what)
 			list := make([]T, len(items))
 			for i, item := range items {
-				t.read(r, item, r.place(item), &list[i])
+				t.read(r, item, item.at, &list[i])
 			}
 			*to = emptyAsNil(list)
 		},
@@ -196,9 +188,9 @@ func listed[T any](t *table[T]) kind[[]T] {
 func byID[T any](t *table[T], id func(*T) *string, fresh T) kind[[]T] {
 	return kind[[]T]{
 		form: "list, merged by id", schema: schema{"type": []string{"array", "null"}, "items": t.schema()}, inner: t.docs(),
-		read: func(r *reader, n ast.Node, what string, to *[]T) {
+		read: func(r *reader, n *node, what string, to *[]T) {
 			merge := newMerge(to, id, fresh)
-			for _, item := range r.items(n, what) {
+			for _, item := range r.elements(n, what) {
 				name, at := r.idOf(item)
 				x := fresh // an entry without a name of its own is read too, for its other mistakes
 				to := &x
@@ -219,7 +211,7 @@ func keyed[T any](t *table[T], name func(*T) *string, fits func(r *reader, e ent
 	return kind[[]T]{
 		form: "mapping by name", inner: t.docs(),
 		schema: schema{"type": []string{"object", "null"}, "additionalProperties": t.schema()},
-		read: func(r *reader, n ast.Node, what string, to *[]T) {
+		read: func(r *reader, n *node, what string, to *[]T) {
 			var zero T
 			merge := newMerge(to, name, zero)
 			for _, e := range r.entries(n, what) {

@@ -1,8 +1,6 @@
 package planfile
 
-import (
-	"github.com/goccy/go-yaml/ast"
-)
+import ()
 
 const maxList = 1000 // entries of one list of words, ids or ranges
 
@@ -11,7 +9,7 @@ func listOf[T ~string](k kind[T]) kind[[]T] {
 	return kind[[]T]{
 		form:   "list: " + k.form,
 		schema: schema{"anyOf": []schema{k.schema, {"type": []string{"array", "null"}, "items": k.schema, "maxItems": maxList}}},
-		read: func(r *reader, n ast.Node, what string, to *[]T) {
+		read: func(r *reader, n *node, what string, to *[]T) {
 			nodes := r.oneOrMore(n, what)
 			list, seen := make([]T, 0, len(nodes)), map[T]bool{}
 			for _, item := range nodes {
@@ -19,7 +17,7 @@ func listOf[T ~string](k kind[T]) kind[[]T] {
 				switch k.read(r, item, what, &one); {
 				case one == "":
 				case seen[one]:
-					r.add(r.place(item), "%s has %q twice", what, one)
+					r.add(item.at, "%s has %q twice", what, one)
 				default:
 					seen[one] = true
 					list = append(list, one)
@@ -34,13 +32,13 @@ func listOf[T ~string](k kind[T]) kind[[]T] {
 }
 
 // oneOrMore returns the entries of a list; a scalar stands for a list of one.
-func (r *reader) oneOrMore(n ast.Node, what string) []ast.Node {
-	if _, isScalar := n.(ast.ScalarNode); isScalar && n.Type() != ast.NullType {
-		return []ast.Node{n}
+func (r *reader) oneOrMore(n *node, what string) []*node {
+	if n.shape != listShape && n.shape != mapShape && n.shape != nullShape {
+		return []*node{n}
 	}
-	nodes := r.items(n, what)
+	nodes := r.elements(n, what)
 	if len(nodes) > maxList {
-		r.add(r.place(nodes[maxList]), "%s has %d entries, at most %d are read", what, len(nodes), maxList)
+		r.add(nodes[maxList].at, "%s has %d entries, at most %d are read", what, len(nodes), maxList)
 		nodes = nodes[:maxList]
 	}
 	return nodes

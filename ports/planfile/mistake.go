@@ -53,9 +53,12 @@ func newNotes(file string, data []byte) *notes {
 	return &notes{file: file, lines: strings.Split(string(data), "\n")}
 }
 
+// full reports whether nothing more will be noted: then there is no need to find words for it.
+func (n *notes) full() bool { return len(n.found) >= maxMistakes }
+
 // add notes a mistake, once: an entry may be looked at twice, first for its id.
 func (n *notes) add(at ports.Place, format string, args ...any) {
-	if len(n.found) >= maxMistakes {
+	if n.full() {
 		return
 	}
 	m := Mistake{File: n.file, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...), Excerpt: n.excerpt(at)}

@@ -7,8 +7,6 @@ package planfile
 import (
 	"slices"
 
-	"github.com/goccy/go-yaml/ast"
-
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
@@ -31,13 +29,13 @@ func Parse(file string, data []byte, base Base) (ports.Plan, error) {
 }
 
 // only returns the one document of a kind, and notes if there is none, or more than one.
-func (r *reader) only(docs []*ast.DocumentNode, kind string) ast.Node {
+func (r *reader) only(docs []*node, kind string) *node {
 	if len(r.found) > 0 {
 		return nil
 	}
-	var found ast.Node
+	var found *node
 	for _, doc := range docs {
-		first, at := firstKey(doc.Body), r.place(doc.Body)
+		first, at := firstKey(doc), doc.at
 		switch {
 		case first == "":
 			r.add(at, "a document must be a mapping whose first key names its kind (plan, inventory)")
@@ -46,7 +44,7 @@ func (r *reader) only(docs []*ast.DocumentNode, kind string) ast.Node {
 		case first == kind && found != nil:
 			r.add(at, "the file has a second %s", kind)
 		case first == kind:
-			found = doc.Body
+			found = doc
 		}
 	}
 	if found == nil && len(r.found) == 0 {
@@ -55,45 +53,34 @@ func (r *reader) only(docs []*ast.DocumentNode, kind string) ast.Node {
 	return found
 }
 
-func firstKey(n ast.Node) string {
-	var key ast.Node
-	switch m := n.(type) {
-	case *ast.MappingNode:
-		if len(m.Values) > 0 {
-			key = m.Values[0].Key
-		}
-	case *ast.MappingValueNode:
-		key = m.Key
+func firstKey(n *node) string {
+	if n.shape != mapShape || len(n.keys) == 0 || n.keys[0].shape != textShape {
+		return ""
 	}
-	if s, ok := key.(*ast.StringNode); ok {
-		return s.Value
-	}
-	return ""
+	return n.keys[0].text
 }
 
 // plan reads the document over the plan that it extends.
-func (r *reader) plan(doc ast.Node, base Base) ports.Plan {
+func (r *reader) plan(doc *node, base Base) ports.Plan {
 	p := r.extended(doc, base)
-	planTable().read(r, doc, r.place(doc), &p)
+	planTable().read(r, doc, doc.at, &p)
 	checkInstance(r, doc, &p)
 	return p
 }
 
 // extended returns a copy of the plan that a document extends, the zero Plan if it extends none.
-func (r *reader) extended(doc ast.Node, base Base) ports.Plan {
-	at := -1
-	entries := (&reader{notes: newNotes("", nil)}).entries(doc, "the plan") // what is wrong with them is noted later
-	if at = slices.IndexFunc(entries, func(e entry) bool { return e.key == "extends" }); at < 0 {
+func (r *reader) extended(doc *node, base Base) ports.Plan {
+	e, ok := entryOf(doc, "extends")
+	if !ok {
 		return ports.Plan{}
 	}
 	var name string
-	value := entries[at].value
-	if id[string]().read(r, value, "extends", &name); name == "" {
+	if id[string]().read(r, e.value, "extends", &name); name == "" {
 		return ports.Plan{}
 	}
 	b, err := base(name)
 	if err != nil {
-		r.add(r.place(value), "the plan cannot extend %q: %v", name, err)
+		r.add(e.value.at, "the plan cannot extend %q: %v", name, err)
 		return ports.Plan{}
 	}
 	p := clone(b)

@@ -94,7 +94,7 @@ func TestParse(t *testing.T) {
 	if at := got.Services[0].At; at != (ports.Place{File: "base.yaml", Line: 13, Column: 5}) {
 		t.Errorf("the service stands at %v", at)
 	}
-	if _, found := ports.Compile(got, ports.Inventory{}, 0); len(found) > 0 {
+	if _, found := ports.Compile(got, ports.Inventory{}, 0); ports.HasErrors(found) {
 		t.Error(found)
 	}
 }

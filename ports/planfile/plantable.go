@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml/ast"
-
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
@@ -46,21 +44,19 @@ func planTable() *table[ports.Plan] {
 // never written down: what it extends is written out.
 func readBefore() kind[string] {
 	k := id[string]()
-	k.read = func(*reader, ast.Node, string, *string) {}
+	k.read = func(*reader, *node, string, *string) {}
 	k.write = func(string) *written { return nil }
 	return k
 }
 
 // checkInstance looks whether the plan declares the variable that an instance number sets.
-func checkInstance(r *reader, doc ast.Node, p *ports.Plan) {
+func checkInstance(r *reader, doc *node, p *ports.Plan) {
 	if p.Instance == "" || slices.ContainsFunc(p.Vars, func(v ports.Var) bool { return v.Name == p.Instance }) {
 		return
 	}
 	at := p.At
-	for _, e := range r.entries(doc, "the plan") {
-		if e.key == "instance" {
-			at = r.place(e.value)
-		}
+	if e, ok := entryOf(doc, "instance"); ok {
+		at = e.value.at
 	}
 	names := make([]string, len(p.Vars))
 	for i, v := range p.Vars {
@@ -87,14 +83,14 @@ func variable() kind[string] {
 	k := text[string]()
 	k.form, k.schema = "variable", schema{"type": "string", "pattern": varForm.String()}
 	read := k.read
-	k.read = func(r *reader, n ast.Node, what string, to *string) {
+	k.read = func(r *reader, n *node, what string, to *string) {
 		var s string
 		before := len(r.found)
 		if read(r, n, what, &s); len(r.found) > before {
 			return
 		}
 		if !varForm.MatchString(s) {
-			r.add(r.place(n), "%s %q must be letters, digits and underscores", what, clip(s))
+			r.add(n.at, "%s %q must be letters, digits and underscores", what, clip(s))
 			return
 		}
 		*to = s
@@ -154,15 +150,15 @@ func value() kind[int] {
 	k := number[int](-anyNumber, anyNumber)
 	read := k.read
 	k.form, k.schema = "number, true or false", schema{"type": []string{"integer", "boolean"}, "minimum": -anyNumber, "maximum": anyNumber}
-	k.read = func(r *reader, n ast.Node, what string, to *int) {
-		if b, ok := n.(*ast.BoolNode); ok {
-			if *to = 0; b.Value {
+	k.read = func(r *reader, n *node, what string, to *int) {
+		if n.shape == boolShape {
+			if *to = 0; n.text == "true" {
 				*to = 1
 			}
 			return
 		}
-		if _, ok := n.(*ast.IntegerNode); !ok {
-			r.add(r.place(n), "%s must be a whole decimal number, true or false", what)
+		if n.shape != intShape {
+			r.add(n.at, "%s must be a whole decimal number, true or false", what)
 			return
 		}
 		read(r, n, what, to)
@@ -189,7 +185,7 @@ func roleTable() *table[ports.Role] {
 	type role = ports.Role
 	managed := field[role]{
 		fieldDoc: fieldDoc{name: "managed", form: "true, false", meaning: "false: a neighbour that the system does not manage", def: "true", schema: flag(true).schema},
-		read: func(r *reader, n ast.Node, x *role) {
+		read: func(r *reader, n *node, x *role) {
 			managed := true
 			if flag(true).read(r, n, "managed", &managed); !managed {
 				x.Is = ports.Unmanaged
@@ -209,10 +205,8 @@ func roleTable() *table[ports.Role] {
 			is("note", text[string](), func(x *role) *string { return &x.Note }, "one line for people"),
 		},
 		check: func(r *reader, at ports.Place, x *role, given given) {
-			managed, _ := given["managed"].value.(*ast.BoolNode)
-			if given.has("is") && managed != nil && !managed.Value {
-				is, _ := scalar(given["is"].value)
-				r.add(at, "the role %q cannot be both managed: false and is: %s", x.ID, is)
+			if given.has("is") && given.has("managed") && given.of("managed").value.text == "false" {
+				r.add(at, "the role %q cannot be both managed: false and is: %s", x.ID, given.of("is").value.text)
 				return
 			}
 			if x.Is == notSaid {
@@ -283,6 +277,7 @@ func noteTable() *table[ports.Statement] {
 			is("origin", text[string](), func(x *note) *string { return &x.Origin }, "the statement's number, such as JS-7").must(),
 			is("text", text[string](), func(x *note) *string { return &x.Text }, "what it says").must(),
 			is("reading", text[string](), func(x *note) *string { return &x.Reading }, "how the plan takes it, where it can be taken in two ways"),
+			is("contradicts", listOf(text[string]()), func(x *note) *[]string { return &x.Contradicts }, "other statements of the page that say something else"),
 		},
 	}
 }
@@ -292,7 +287,7 @@ func byOrigin(t *table[ports.Statement]) kind[[]ports.Statement] {
 	k := listed(t)
 	read := k.read
 	k.form = "list, merged by origin"
-	k.read = func(r *reader, n ast.Node, what string, to *[]ports.Statement) {
+	k.read = func(r *reader, n *node, what string, to *[]ports.Statement) {
 		var fresh []ports.Statement
 		read(r, n, what, &fresh)
 		given := map[string]bool{}

@@ -3,8 +3,6 @@ package planfile
 import (
 	"strconv"
 
-	"github.com/goccy/go-yaml/ast"
-
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
@@ -39,16 +37,16 @@ func spanTable(withDown bool) *table[numbers] {
 func checkSpan(r *reader, at ports.Place, x *numbers, given given) {
 	r.exclusive(given, "a range", "from", "family", "list")
 	if given.has("size") && !given.has("from") {
-		r.add(given["size"].at, "size goes with from: {from: 59999, down: true, size: 130}")
+		r.add(given.of("size").at, "size goes with from: {from: 59999, down: true, size: 130}")
 	}
 	if given.has("family") != given.has("offsets") {
 		r.add(at, "family and offsets go together: {family: acs-services, offsets: 50-72}")
 	}
 	if x.From != 0 && x.Size != 0 {
 		if x.down && x.Size > int(x.From) {
-			r.add(given["size"].at, "there are only %d numbers from %d downwards", x.From, x.From)
+			r.add(given.of("size").at, "there are only %d numbers from %d downwards", x.From, x.From)
 		} else if !x.down && given.has("down") && int(x.From)+x.Size-1 > maxPort {
-			r.add(given["size"].at, "there are only %d numbers from %d upwards", maxPort-int(x.From)+1, x.From)
+			r.add(given.of("size").at, "there are only %d numbers from %d upwards", maxPort-int(x.From)+1, x.From)
 		}
 	}
 }
@@ -62,7 +60,7 @@ func (r *reader) exclusive(given given, what string, names ...string) {
 		case first == "":
 			first = name
 		default:
-			r.add(given[name].at, "%s has both %s and %s: give one of %s", what, first, name, join(names))
+			r.add(given.of(name).at, "%s has both %s and %s: give one of %s", what, first, name, join(names))
 		}
 	}
 }
@@ -73,14 +71,14 @@ func poolNumbers(withDown, emptyIsSaid bool) kind[numbers] {
 	return kind[numbers]{
 		form: "range, list of ranges, mapping or unassigned", inner: t.docs(),
 		schema: schema{"anyOf": []schema{{"const": unassigned}, list.schema, t.schema()}},
-		read: func(r *reader, n ast.Node, what string, to *numbers) {
+		read: func(r *reader, n *node, what string, to *numbers) {
 			if s, ok := scalar(n); ok && s == unassigned {
 				*to = numbers{}
 				return
 			}
 			var x numbers
-			if isMapping(n) && n.Type() != ast.NullType {
-				t.read(r, n, r.place(n), &x)
+			if n.shape == mapShape {
+				t.read(r, n, n.at, &x)
 			} else {
 				list.read(r, n, what, &x.Ranges)
 			}
@@ -108,13 +106,13 @@ func size() kind[int] {
 	k := number[int](1, maxPort)
 	read := k.read
 	k.form, k.schema = "number or auto", schema{"anyOf": []schema{k.schema, {"const": auto}}}
-	k.read = func(r *reader, n ast.Node, what string, to *int) {
+	k.read = func(r *reader, n *node, what string, to *int) {
 		if s, ok := scalar(n); ok && s == auto {
 			*to = 0
 			return
 		}
-		if _, ok := n.(*ast.IntegerNode); !ok {
-			r.add(r.place(n), "%s must be a number of ports, or auto", what)
+		if n.shape != intShape {
+			r.add(n.at, "%s must be a number of ports, or auto", what)
 			return
 		}
 		read(r, n, what, to)
@@ -126,7 +124,7 @@ func size() kind[int] {
 func offsets() kind[[2]int] {
 	return kind[[2]int]{
 		form: "range", schema: rangeSchema(0),
-		read: func(r *reader, n ast.Node, what string, to *[2]int) {
+		read: func(r *reader, n *node, what string, to *[2]int) {
 			if first, last, ok := r.interval(n, what, 0); ok {
 				*to = [2]int{first, last}
 			}

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/goccy/go-yaml/ast"
-
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
@@ -50,7 +48,7 @@ func poolRange() field[ports.Pool] {
 	k, said := poolNumbers(true, false), poolNumbers(true, true)
 	return field[pool]{
 		fieldDoc: fieldDoc{name: "range", form: k.form, schema: k.schema, inner: k.inner, meaning: "its numbers; unassigned: the site must give them"},
-		read: func(r *reader, n ast.Node, x *pool) {
+		read: func(r *reader, n *node, x *pool) {
 			got := numbers{Span: x.Span, down: x.Down}
 			k.read(r, n, "range", &got)
 			x.Span, x.Down = got.Span, got.down
@@ -69,7 +67,7 @@ func spanOf[T any](name string, get func(*T) *ports.Span, emptyIsSaid bool, mean
 	k := poolNumbers(false, emptyIsSaid)
 	return field[T]{
 		fieldDoc: fieldDoc{name: name, form: k.form, schema: k.schema, inner: k.inner, meaning: meaning},
-		read: func(r *reader, n ast.Node, x *T) {
+		read: func(r *reader, n *node, x *T) {
 			var got numbers
 			k.read(r, n, name, &got)
 			*get(x) = got.Span
@@ -82,7 +80,7 @@ func checkPool(r *reader, at ports.Place, x *ports.Pool, given given) {
 	alternates := given.has("alternates") && len(x.Alternates) > 0
 	switch {
 	case given.has("range") && alternates:
-		r.add(given["alternates"].at, "the pool %q has both range and alternates: give one of them", x.ID)
+		r.add(given.of("alternates").at, "the pool %q has both range and alternates: give one of them", x.ID)
 	case given.has("range"):
 		x.Alternates = nil
 	case alternates:
@@ -107,7 +105,7 @@ func poolCaseTable() *table[ports.Case] {
 		},
 		check: func(r *reader, _ ports.Place, c *row, given given) {
 			if given.has("range") && empty(c.Span) {
-				r.add(given["range"].at, "a case cannot take the numbers away: leave range out, or give numbers")
+				r.add(given.of("range").at, "a case cannot take the numbers away: leave range out, or give numbers")
 			}
 		},
 	}
@@ -138,12 +136,13 @@ func pairTable() *table[ports.Pair] {
 			is("optional", flag(false), func(p *pair) *bool { return &p.Optional }, "only leases that ask for it have one").or("false"),
 			is("open", flag(false), func(p *pair) *bool { return &p.Open }, "other hosts may reach it").or("false"),
 			is("hint", text[string](), func(p *pair) *string { return &p.Hint }, "the protocol on it, such as jdwp"),
+			is("printed", interval1(), func(p *pair) *ports.Range { return &p.Printed }, "as the page prints the second numbers, or their offsets in the family"),
 			is("origin", text[string](), func(p *pair) *string { return &p.Origin }, "where it comes from"),
 			is("note", text[string](), func(p *pair) *string { return &p.Note }, "one line for people"),
 		},
 		check: func(r *reader, _ ports.Place, p *pair, given given) {
 			if p.Delta == 0 {
-				r.add(given["delta"].at, "the delta of a pair cannot be 0: it needs a second number")
+				r.add(given.of("delta").at, "the delta of a pair cannot be 0: it needs a second number")
 			}
 		},
 	}

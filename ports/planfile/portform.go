@@ -1,9 +1,9 @@
 package planfile
 
 import (
+	"errors"
 	"strings"
-
-	"github.com/goccy/go-yaml/ast"
+	"unicode/utf8"
 
 	"github.com/reeve-scheduler/reeve/ports"
 )
@@ -13,18 +13,18 @@ import (
 func formula() kind[ports.Formula] {
 	return kind[ports.Formula]{
 		form: "number, formula or unassigned", schema: schema{"type": []string{"integer", "string"}, "minimum": 0, "maximum": 1_000_000},
-		read: func(r *reader, n ast.Node, what string, to *ports.Formula) {
+		read: func(r *reader, n *node, what string, to *ports.Formula) {
 			s, ok := r.numberOrText(n, what)
 			if !ok {
 				return
 			}
 			f := ports.Formula(strings.TrimSpace(s))
 			if f == "" {
-				r.add(r.place(n), "%s must be a number, a formula such as 9000 + instance, or unassigned", what)
+				r.add(n.at, "%s must be a number, a formula such as 9000 + instance, or unassigned", what)
 				return
 			}
-			if err := f.Check(func(string) bool { return true }); err != nil {
-				r.add(r.place(n), "%s %q: %v", what, clip(s), err)
+			if err := f.Check(anyName); err != nil {
+				r.add(n.at, "%s %q: %v", what, clip(s), err)
 				return
 			}
 			*to = f
@@ -42,93 +42,64 @@ func formula() kind[ports.Formula] {
 func guard() kind[ports.Guard] {
 	k := text[ports.Guard]()
 	k.form = "guard"
-	k.read = func(r *reader, n ast.Node, what string, to *ports.Guard) {
+	k.read = func(r *reader, n *node, what string, to *ports.Guard) {
 		s, ok := scalar(n)
 		if !ok {
-			r.add(r.place(n), "%s must be a test such as usessl, !usessl, ACS_INSTANCE > 0 or openings.task_link", what)
+			r.add(n.at, "%s must be a test such as usessl, !usessl, ACS_INSTANCE > 0 or openings.task_link", what)
 			return
 		}
-		s = strings.TrimSpace(s)
-		if column, wrong := checkGuard(s); wrong != "" {
-			r.add(r.inside(n, column), "%s %q: %s", what, clip(s), wrong)
+		if index, err := badTerm(s); err != nil {
+			r.add(n.inside(index), "%s %q: %v", what, clip(s), err)
 			return
 		}
-		*to = ports.Guard(s)
+		if err := ports.Guard(s).Check(anyName); err != nil {
+			r.add(n.at, "%s %q: %v", what, clip(s), err)
+			return
+		}
+		*to = ports.Guard(strings.TrimSpace(s))
 	}
 	return k
 }
 
-// inside is the place of the character with an index in a scalar that stands on one line without escapes.
-func (r *reader) inside(n ast.Node, index int) ports.Place {
-	at := r.place(n)
-	tk := n.GetToken()
-	if tk == nil || at.Line == 0 || strings.ContainsAny(tk.Origin, "\\") || strings.Contains(strings.TrimSpace(tk.Origin), "\n") {
-		return at
+// inside is the place of a byte of a scalar, of the scalar where its bytes have no places of their own.
+func (n *node) inside(index int) ports.Place {
+	at := n.at
+	if n.lead >= 0 && index >= 0 && index <= len(n.text) {
+		at.Column += n.lead + utf8.RuneCountInString(n.text[:index])
 	}
-	if strings.HasPrefix(strings.TrimSpace(tk.Origin), `"`) || strings.HasPrefix(strings.TrimSpace(tk.Origin), "'") {
-		index++
-	}
-	at.Column += index
 	return at
 }
 
-// checkGuard says what is wrong with the form of a guard, and at which character, counted from 0.
-func checkGuard(s string) (index int, wrong string) {
-	for _, term := range strings.Split(s, "&&") {
+// badTerm returns where the first term that is wrong begins, and what is wrong with it.
+func badTerm(g string) (index int, err error) {
+	for _, term := range strings.Split(g, "&&") {
 		lead := len(term) - len(strings.TrimLeft(term, " "))
-		if wrong = checkTerm(strings.TrimSpace(term)); wrong != "" {
-			return index + lead, wrong
+		if strings.TrimSpace(term) == "" {
+			return index + lead, errors.New("a test is missing")
+		}
+		if err := ports.Guard(term).Check(anyName); err != nil {
+			return index + lead, err
 		}
 		index += len(term) + len("&&")
 	}
-	return 0, ""
+	return 0, nil
 }
 
-func checkTerm(term string) string {
-	const form = "a test is NAME, !NAME or NAME OPERATOR NUMBER; several are joined by &&"
-	if term == "" {
-		return "a test is missing; " + form
-	}
-	i := strings.IndexAny(term, "=!<>")
-	if i <= 0 {
-		if name := strings.TrimSpace(strings.TrimPrefix(term, "!")); !guardName(name) {
-			return "unexpected " + quotedAlways(clip(term)) + "; " + form
-		}
-		return ""
-	}
-	name, rest := strings.TrimSpace(term[:i]), term[i:]
-	operator := rest[:len(rest)-len(strings.TrimLeft(rest, "=!<>"))]
-	if !guardName(name) {
-		return "unexpected " + quotedAlways(clip(name)) + "; " + form
-	}
-	switch operator {
-	case "==", "!=", "<", "<=", ">", ">=":
-	default:
-		return "unknown operator " + quotedAlways(clip(operator)) + "; the operators are ==, !=, <, <=, >, >="
-	}
-	if value := strings.TrimSpace(rest[len(operator):]); !decimal(value) || len(value) > 9 {
-		return quotedAlways(clip(value)) + " is no whole decimal number; " + form
-	}
-	return ""
-}
-
-func guardName(s string) bool { return varForm.MatchString(strings.TrimPrefix(s, "openings.")) }
-
-func quotedAlways(s string) string { return `"` + s + `"` }
+func anyName(string) bool { return true }
 
 // template is a text that may name variables in braces: "jobsch_win{subsystem}".
 func template() kind[string] {
 	k := text[string]()
 	read := k.read
 	k.form = "text with variables in braces"
-	k.read = func(r *reader, n ast.Node, what string, to *string) {
+	k.read = func(r *reader, n *node, what string, to *string) {
 		before := len(r.found)
 		var s string
 		if read(r, n, what, &s); len(r.found) > before {
 			return
 		}
 		if index, wrong := checkBraces(s); wrong != "" {
-			r.add(r.inside(n, index), "%s %q: %s", what, clip(s), wrong)
+			r.add(n.inside(index), "%s %q: %s", what, clip(s), wrong)
 			return
 		}
 		*to = s

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml/ast"
-
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
@@ -17,10 +15,10 @@ const maxText = 1000 // bytes of one text
 func text[T ~string]() kind[T] {
 	return kind[T]{
 		form: "text", schema: schema{"type": "string", "maxLength": maxText},
-		read: func(r *reader, n ast.Node, what string, to *T) {
+		read: func(r *reader, n *node, what string, to *T) {
 			s, ok := scalar(n)
 			if !ok {
-				r.add(r.place(n), "%s must be text", what)
+				r.add(n.at, "%s must be text", what)
 				return
 			}
 			keep(r, to, s, n, what)
@@ -33,7 +31,7 @@ func text[T ~string]() kind[T] {
 func textOrNumber() kind[string] {
 	k := text[string]()
 	k.form, k.schema = "number or text", schema{"type": []string{"string", "integer"}, "maxLength": maxText}
-	k.read = func(r *reader, n ast.Node, what string, to *string) {
+	k.read = func(r *reader, n *node, what string, to *string) {
 		if s, ok := r.numberOrText(n, what); ok {
 			keep(r, to, s, n, what)
 		}
@@ -49,47 +47,36 @@ func quotedOrNothing(s string) *written {
 }
 
 // numberOrText returns a scalar as it stands in the file.
-func (r *reader) numberOrText(n ast.Node, what string) (string, bool) {
-	if num, isNumber := n.(*ast.IntegerNode); isNumber {
-		return num.Token.Value, true
+func (r *reader) numberOrText(n *node, what string) (string, bool) {
+	if n.shape != textShape && n.shape != intShape {
+		r.add(n.at, "%s must be a number or text", what)
+		return "", false
 	}
-	s, ok := scalar(n)
-	if !ok {
-		r.add(r.place(n), "%s must be a number or text", what)
-	}
-	return s, ok
+	return n.text, true
 }
 
-func keep[T ~string](r *reader, to *T, s string, n ast.Node, what string) {
+func keep[T ~string](r *reader, to *T, s string, n *node, what string) {
 	if len(s) > maxText {
-		r.add(r.place(n), "%s is longer than %d bytes", what, maxText)
+		r.add(n.at, "%s is longer than %d bytes", what, maxText)
 		return
 	}
 	if strings.ContainsFunc(s, func(c rune) bool {
 		return c < ' ' || c == 0x7f || c >= 0x80 && c < 0xa0 || c == 0x2028 || c == 0x2029 || c == 0xfeff
 	}) {
-		r.add(r.place(n), "%s must be one line without control characters", what)
+		r.add(n.at, "%s must be one line without control characters", what)
 		return
 	}
 	*to = T(s)
 }
 
-func scalar(n ast.Node) (string, bool) {
-	switch s := n.(type) {
-	case *ast.StringNode:
-		return s.Value, true
-	case *ast.LiteralNode:
-		return strings.TrimRight(s.Value.Value, "\n"), true
-	}
-	return "", false
-}
+func scalar(n *node) (string, bool) { return n.text, n.shape == textShape }
 
 // id is an identifier: small letters, digits and hyphens.
 func id[T ~string]() kind[T] {
 	return kind[T]{
 		form: "id", schema: schema{"type": []string{"string", "integer"}, "pattern": idForm.String(), "minimum": 0},
-		read: func(r *reader, n ast.Node, what string, to *T) {
-			if s, ok := r.numberOrText(n, what); ok && r.isID(s, r.place(n), what) {
+		read: func(r *reader, n *node, what string, to *T) {
+			if s, ok := r.numberOrText(n, what); ok && r.isID(s, n.at, what) {
 				*to = T(s)
 			}
 		},
@@ -112,14 +99,16 @@ func word[T ~string](words ...T) kind[T] {
 		names[i] = string(w)
 	}
 	return kind[T]{
-		form: strings.Join(names, ", "), schema: schema{"enum": names},
-		read: func(r *reader, n ast.Node, what string, to *T) {
+		form: join(names), schema: schema{"enum": names},
+		read: func(r *reader, n *node, what string, to *T) {
 			s, ok := scalar(n)
 			if ok && slices.Contains(words, T(s)) {
 				*to = T(s)
 				return
 			}
-			r.add(r.place(n), "%s must be one of %s%s", what, strings.Join(names, ", "), didYouMean(s, names))
+			if !r.full() {
+				r.add(n.at, "%s must be one of %s%s", what, join(names), didYouMean(s, names))
+			}
 		},
 		write: func(s T) *written { return quotedOrNothing(string(s)) },
 	}
@@ -130,7 +119,7 @@ func mark(yes, no string) kind[bool] {
 	k := word(yes, no)
 	return kind[bool]{
 		form: k.form, schema: k.schema,
-		read: func(r *reader, n ast.Node, what string, to *bool) {
+		read: func(r *reader, n *node, what string, to *bool) {
 			s := no
 			if *to {
 				s = yes
@@ -151,13 +140,12 @@ func mark(yes, no string) kind[bool] {
 func flag(def bool) kind[bool] {
 	return kind[bool]{
 		form: "true, false", schema: schema{"type": "boolean"},
-		read: func(r *reader, n ast.Node, what string, to *bool) {
-			b, ok := n.(*ast.BoolNode)
-			if !ok {
-				r.add(r.place(n), "%s must be true or false", what)
+		read: func(r *reader, n *node, what string, to *bool) {
+			if n.shape != boolShape {
+				r.add(n.at, "%s must be true or false", what)
 				return
 			}
-			*to = b.Value
+			*to = n.text == "true"
 		},
 		write: func(b bool) *written {
 			if b == def {
@@ -172,15 +160,14 @@ func flag(def bool) kind[bool] {
 func number[T ~int | ~uint16 | ~uint32](least, most int) kind[T] {
 	return kind[T]{
 		form: "number", schema: schema{"type": "integer", "minimum": least, "maximum": most},
-		read: func(r *reader, n ast.Node, what string, to *T) {
-			num, ok := n.(*ast.IntegerNode)
-			if !ok || !decimal(num.Token.Value) {
-				r.add(r.place(n), "%s must be a whole decimal number", what)
+		read: func(r *reader, n *node, what string, to *T) {
+			if n.shape != intShape || !decimal(n.text) {
+				r.add(n.at, "%s must be a whole decimal number", what)
 				return
 			}
-			v, err := strconv.Atoi(num.Token.Value)
+			v, err := strconv.Atoi(n.text)
 			if err != nil || v < least || v > most {
-				r.add(r.place(n), "%s is %s, it must be %d to %d", what, clip(num.Token.Value), least, most)
+				r.add(n.at, "%s is %s, it must be %d to %d", what, clip(n.text), least, most)
 				return
 			}
 			*to = T(v)

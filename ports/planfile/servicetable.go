@@ -60,19 +60,19 @@ func checkService(r *reader, at ports.Place, s *ports.Service, given given) {
 	family := given.has("family") || given.has("offset")
 	switch {
 	case given.has("port") && family:
-		r.add(given["port"].at, "the service %q has both port and family: give one of port, family, alternates", s.ID)
+		r.add(given.of("port").at, "the service %q has both port and family: give one of port, family, alternates", s.ID)
 	case given.has("port") && alternates:
-		r.add(given["alternates"].at, "the service %q has both port and alternates: give one of port, family, alternates", s.ID)
+		r.add(given.of("alternates").at, "the service %q has both port and alternates: give one of port, family, alternates", s.ID)
 	case family && alternates:
-		r.add(given["alternates"].at, "the service %q has both family and alternates: give one of port, family, alternates", s.ID)
+		r.add(given.of("alternates").at, "the service %q has both family and alternates: give one of port, family, alternates", s.ID)
 	case given.has("port"):
 		s.Family, s.Offset, s.Alternates = "", 0, nil
 	case family:
 		s.Port, s.Alternates = "", nil
 		if s.Family == "" {
-			r.add(given["offset"].at, "the service %q has an offset and no family", s.ID)
+			r.add(given.of("offset").at, "the service %q has an offset and no family", s.ID)
 		} else if !given.has("offset") {
-			r.add(given["family"].at, "the service %q needs the offset of its number in the family", s.ID)
+			r.add(given.of("family").at, "the service %q needs the offset of its number in the family", s.ID)
 		}
 	case alternates:
 		s.Port, s.Family, s.Offset = "", "", 0

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml/ast"
-
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
@@ -66,7 +64,7 @@ func badEnd(end string) string {
 func interval1() kind[ports.Range] {
 	return kind[ports.Range]{
 		form: "range", schema: rangeSchema(1),
-		read:  func(r *reader, n ast.Node, what string, to *ports.Range) { r.portRange(n, what, to) },
+		read:  func(r *reader, n *node, what string, to *ports.Range) { r.portRange(n, what, to) },
 		write: func(x ports.Range) *written { return writtenRange(int(x.First), int(x.Last)) },
 	}
 }
@@ -81,20 +79,20 @@ func writtenRange(first, last int) *written {
 	return bare(strconv.Itoa(first) + "-" + strconv.Itoa(last))
 }
 
-func (r *reader) portRange(n ast.Node, what string, to *ports.Range) {
+func (r *reader) portRange(n *node, what string, to *ports.Range) {
 	if first, last, ok := r.interval(n, what, 1); ok {
 		*to = ports.Range{First: ports.Port(first), Last: ports.Port(last)}
 	}
 }
 
-func (r *reader) interval(n ast.Node, what string, least int) (first, last int, ok bool) {
+func (r *reader) interval(n *node, what string, least int) (first, last int, ok bool) {
 	s, ok := r.numberOrText(n, what)
 	if !ok {
 		return 0, 0, false
 	}
 	first, last, wrong := interval(s, least)
 	if wrong != "" {
-		r.add(r.place(n), "%s %q %s", what, clip(s), wrong)
+		r.add(n.at, "%s %q %s", what, clip(s), wrong)
 		return 0, 0, false
 	}
 	return first, last, true
@@ -105,11 +103,11 @@ func ranges() kind[[]ports.Range] {
 	one := interval1()
 	return kind[[]ports.Range]{
 		form: "list of ranges", schema: schema{"anyOf": []schema{one.schema, {"type": "array", "items": one.schema, "maxItems": maxList, "minItems": 1}}},
-		read: func(r *reader, n ast.Node, what string, to *[]ports.Range) {
+		read: func(r *reader, n *node, what string, to *[]ports.Range) {
 			var list []ports.Range
 			nodes := r.oneOrMore(n, what)
 			if len(nodes) == 0 {
-				r.add(r.place(n), "%s is empty; write unassigned where the site must give the numbers", what)
+				r.add(n.at, "%s is empty; write unassigned where the site must give the numbers", what)
 			}
 			for _, item := range nodes {
 				var x ports.Range
@@ -117,7 +115,7 @@ func ranges() kind[[]ports.Range] {
 					continue
 				}
 				if i := slices.IndexFunc(list, func(y ports.Range) bool { return x.First <= y.Last && y.First <= x.Last }); i >= 0 {
-					r.add(r.place(item), "%s has numbers of %d-%d twice", what, list[i].First, list[i].Last)
+					r.add(item.at, "%s has numbers of %d-%d twice", what, list[i].First, list[i].Last)
 					continue
 				}
 				list = append(list, x)

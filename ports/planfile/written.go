@@ -105,3 +105,5 @@ func plainWord(s string) bool {
 	return strings.ContainsRune(letters, rune(s[0])) && strings.Trim(s, letters+"0123456789-_ ") == "" &&
 		strings.TrimSpace(s) == s && !strings.Contains(s, "  ")
 }
+
+func quotedAlways(s string) string { return `"` + s + `"` }
