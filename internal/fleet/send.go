@@ -158,7 +158,11 @@ func (f *Fleet) refused(ctx context.Context, a *agent, l *link.Link, refused []w
 			fetching = append(fetching, c)
 			continue
 		}
-		f.cfg.Log.Warn("agent refuses a command", slog.Any("agent", l.Peer().Name), slog.Any("run", r.Attempt.Run), slog.Any("job", r.Attempt.Job), slog.Any("reason", r.Reason), slog.Any("detail", r.Detail))
+		level := slog.LevelWarn
+		if !r.Final {
+			level = slog.LevelDebug // the job says it for as long as it waits
+		}
+		f.cfg.Log.Log(ctx, level, "agent refuses a command", slog.Any("agent", l.Peer().Name), slog.Any("run", r.Attempt.Run), slog.Any("job", r.Attempt.Job), slog.Any("reason", r.Reason), slog.Any("detail", r.Detail))
 		if !r.Final {
 			again = append(again, c)
 			if reason, detail := listed(wire.NeverStarted, r.Reason, r.Detail); !c.Cancel && reason == r.Reason {

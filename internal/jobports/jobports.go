@@ -40,7 +40,7 @@ func Request(c ports.Compiled, pool string) (json.RawMessage, error) {
 	}
 	a := asked{Pool: r.Pool, Plan: r.Plan, Hash: r.Hash, Instance: r.Instance}
 	for _, cl := range r.Static {
-		if !cl.Pool && within(r.Pool, cl) {
+		if !cl.Pool && cl.Pair == "" && within(r.Pool, cl) {
 			a.Static = append(a.Static, cl)
 		}
 	}

@@ -328,7 +328,7 @@ func holdText(l *Lease) string {
 func (r *Request) static() numbers {
 	var n numbers
 	for _, cl := range r.Static {
-		if cl.Pool || cl.Port == 0 || cl.Status == ports.Inactive || !cl.Binds && cl.Status != ports.Foreign || !slices.Contains(r.Pool.Protocol, cl.Protocol) {
+		if cl.Pool || cl.Pair != "" || cl.Port == 0 || cl.Status == ports.Inactive || !cl.Binds && cl.Status != ports.Foreign || !slices.Contains(r.Pool.Protocol, cl.Protocol) {
 			continue
 		}
 		n.addRange(ports.Range{First: cl.Port, Last: max(cl.Port, cl.Last)})

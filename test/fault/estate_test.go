@@ -56,11 +56,29 @@ func newEstate(t testing.TB, config string) *estate {
 	return newEstateAt(t, config, filepath.Join(home, "server"))
 }
 
+// newEstateWith starts a server under a plan with more in it: pools, say.
+func newEstateWith(t testing.TB, config, plan string) *estate {
+	t.Helper()
+	return newEstateOf(t, config, filepath.Join(t.TempDir(), "server"), plan)
+}
+
 func newEstateAt(t testing.TB, config, data string) *estate {
+	t.Helper()
+	return newEstateOf(t, config, data, "")
+}
+
+func newEstateOf(t testing.TB, config, data, plan string) *estate {
 	t.Helper()
 	e := &estate{t: t, home: t.TempDir(), data: data, agents: map[string]*guest{}, port: sockettest.Lease(t)}
 	e.mark = e.home + "/" // every job has a folder below it in its environment
 	e.plan = sockettest.PlanFile(t, e.port)
+	if plan != "" {
+		text, err := os.ReadFile(e.plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.write(e.plan, string(text)+plan)
+	}
 	e.config = filepath.Join(e.home, "server.yaml")
 	e.write(e.config, config)
 	e.api = e.client()

@@ -106,6 +106,31 @@ func Lease(t testing.TB) int {
 	return 0
 }
 
+// Block returns the first of n consecutive free TCP ports for the rest of the test; the first one is even. They are
+// found and kept as Lease does.
+func Block(t testing.TB, n int) int {
+	t.Helper()
+	locks, err := openLocks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	low, high := ephemeral()
+	t.Cleanup(func() { _ = locks.Close() })
+	for _, r := range [][2]int{{high + 1, math.MaxUint16}, {low / 2, low - 1}} {
+		for first := (r[1] - n + 1) &^ 1; first >= r[0]; first -= 2 {
+			good := 0
+			for good < n && tryLock(locks, first+good) && free(t.Context(), first+good) {
+				good++ // those before one that is taken stay locked: they cost nothing
+			}
+			if good == n {
+				return first
+			}
+		}
+	}
+	t.Fatalf("no %d ports are free in a row outside the ephemeral range %d to %d", n, low, high)
+	return 0
+}
+
 // openLocks opens the file whose byte N is locked by the holder of port N.
 func openLocks() (*os.File, error) {
 	name := filepath.Join(os.TempDir(), "reeve-test-ports-"+strconv.Itoa(os.Getuid()))
