@@ -43,7 +43,7 @@ func TestPlanFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, found := ports.Compile(p, ports.Inventory{}, 0)
-	if len(found) > 0 {
+	if ports.HasErrors(found) {
 		t.Fatal(found)
 	}
 	n := socket.New(c, socket.As("server"))
