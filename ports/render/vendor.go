@@ -17,7 +17,7 @@ type vendorWords struct {
 
 	// jobscheduler
 	sequence, number, who, from, step, reading string
-	ranges, what, numbers, order               string
+	ranges, what                               string
 
 	// arcserve
 	programs, program, does, gui, backup, set  string
@@ -26,7 +26,7 @@ type vendorWords struct {
 	callback, callbackOptional, withTLS, plain string
 
 	// acs
-	daemons, daemon, fixed, was, services, offset, instancePort, containers, allocation, offsets, neighbours string
+	daemons, daemon, fixed, was, services, offset, instancePort, containers, neighbours string
 }
 
 // renderVendor writes the table in the form of the page that the plan stands for: its own columns, headings and
