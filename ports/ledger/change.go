@@ -34,12 +34,12 @@ func (c *change) end(l Lease, at time.Time, reason string) {
 		c.set(ended(l, at, reason))
 		return
 	}
-	c.remove(&l, at)
+	c.remove(&l)
 }
 
-func (c *change) remove(l *Lease, at time.Time) {
+func (c *change) remove(l *Lease) {
 	c.before = append(c.before, prior{l.ID, l})
-	c.forget(l, at)
+	c.forget(l, c.now) // as it will be read: at the record's time
 	c.ops = append(c.ops, op{kind: opDrop, id: l.ID})
 }
 

@@ -28,6 +28,7 @@ type journal struct {
 	fresh    bool  // the zeros have not been looked at
 	decode   decoder
 	buf      []byte
+	durable  uint64    // the disk had every record up to this one when the file was opened; 0: not known
 	lost     []*damage // where records that were acknowledged cannot be read
 }
 
@@ -73,7 +74,7 @@ func (j *journal) use(f *os.File) error {
 	j.close()
 	j.file, j.head, j.pos, j.seq, j.size, j.fresh = f, h, headSize, h.base, st.Size(), true
 	j.decode = decoder{seen: map[string]string{}}
-	j.lost = nil
+	j.lost, j.durable = nil, 0
 	if bad != nil {
 		j.lost = []*damage{bad}
 	}
@@ -201,7 +202,7 @@ func (j *journal) torn(apply func(record)) error {
 	}
 	var later []record
 	var ends []int64
-	lost := j.pos < j.head.snapshot
+	lost := j.pos < j.head.snapshot || j.durable > j.seq
 	for at := 0; at < len(rest); {
 		payload, size, state := readFrame(rest[at:])
 		if state == frameWhole {
@@ -221,6 +222,13 @@ func (j *journal) torn(apply func(record)) error {
 		return nil // perhaps being written just now
 	}
 	return j.erase(rest)
+}
+
+// cut notes where the file ends before a record that was on the disk: it was cut off, or an older copy was put back.
+func (j *journal) cut() {
+	if j.durable > j.seq && len(j.lost) == 0 {
+		j.lost = append(j.lost, &damage{offset: j.pos, what: fmt.Sprintf("records %d to %d are missing at its end", j.seq+1, j.durable)})
+	}
 }
 
 // salvage applies what can be read behind damage.

@@ -205,14 +205,14 @@ func (l *Ledger) catchUp(ctx context.Context) error {
 			return err
 		}
 		l.commit.durable.Store(l.journal.head.base) // of this file; a copy that was put back may be behind
+		l.journal.durable, _ = l.commit.mark(markDurable, l.journal.head.id)
 	}
 	if err := l.journal.read(l.table.apply); err != nil {
 		l.stale = true
 		return err
 	}
 	if changed {
-		if done, ours := l.commit.mark(markDurable, l.journal.head.id); !ours || done > l.journal.seq {
-			// Nobody has said how far the disk has this file, or a copy was put back: only the snapshot is known.
+		if l.journal.cut(); l.journal.durable == 0 { // nobody has said how far the disk has this file
 			if err := l.commit.adopt(ctx, l.journal.head.id, min(l.journal.head.base, l.journal.seq), l.journal.seq); err != nil {
 				return err
 			}

@@ -181,7 +181,7 @@ func (c *change) unblock(p place, all []ports.Port) {
 	for _, port := range all {
 		for _, l := range c.holders(p, port) {
 			if l.State == Blocked || l.State == Leaked {
-				c.remove(l, c.now)
+				c.remove(l)
 			}
 		}
 	}

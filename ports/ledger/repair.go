@@ -148,7 +148,7 @@ func (r *repair) outside() {
 		was := l.State
 		switch {
 		case was == Blocked:
-			r.remove(&l, r.now)
+			r.remove(&l)
 		case l.Stick != "":
 			l.State, l.Reason = Planned, l.Owner.String()+" is gone"
 			r.set(l)
