@@ -59,6 +59,9 @@ func figures() []figure {
 		{"fanout", measureFanOut},
 		{"throughput", measureThroughput},
 		{"growth", measureGrowth},
+		{"list", measurePortsList},
+		{"compile", measurePortsCompile},
+		{"ports", measureGo},
 	}
 }
 
