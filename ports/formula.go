@@ -61,6 +61,15 @@ func (f Formula) eval(lookup func(string) (int, bool)) (n int, used []string, er
 	return n, p.used, p.err
 }
 
+// FormulaError says what is wrong with a formula, and at which character, counted from 1.
+type FormulaError struct {
+	Character int
+	Message   string
+}
+
+// Error names the character and what is wrong there.
+func (e *FormulaError) Error() string { return fmt.Sprintf("character %d: %s", e.Character, e.Message) }
+
 // formulaReader reads a formula from left to right. After the first error it only returns zeros.
 type formulaReader struct {
 	text   string
@@ -72,7 +81,7 @@ type formulaReader struct {
 
 func (p *formulaReader) fail(format string, args ...any) {
 	if p.err == nil {
-		p.err = fmt.Errorf("character %d: %s", p.pos+1, fmt.Sprintf(format, args...))
+		p.err = &FormulaError{Character: p.pos + 1, Message: fmt.Sprintf(format, args...)}
 	}
 	p.pos = len(p.text)
 }

@@ -37,8 +37,8 @@ func inventoryTable() *table[ports.Inventory] {
 			is("zones", keyed(zoneTable(), func(z *ports.Zone) *string { return &z.Name }, fitsID("the zone"), func(string) ports.Zone { return ports.Zone{} }),
 				func(x *inventory) *[]ports.Zone { return &x.Zones }, "parts of the network"),
 			is("dials", listed(dialTable()), func(x *inventory) *[]ports.Dial { return &x.Dials }, "who dials links between two zones").or("the agent's zone"),
-			is("openings", settings(flagValue()), func(x *inventory) *map[string]bool { return &x.Openings }, "the plan's switches").or("each condition's own"),
-			is("vars", settings(orZero(value())), func(x *inventory) *map[string]int { return &x.Vars }, "values of the plan's variables").or("each variable's own"),
+			is("openings", settings("the switch", flagValue()), func(x *inventory) *map[string]bool { return &x.Openings }, "the plan's switches").or("each condition's own"),
+			is("vars", settings("the variable", orZero(value())), func(x *inventory) *map[string]int { return &x.Vars }, "values of the plan's variables").or("each variable's own"),
 			is("middleboxes", listed(middleboxTable()), func(x *inventory) *[]ports.Middlebox { return &x.Middleboxes }, "firewalls and NAT between zones"),
 			is("hosts", keyed(hostTable(), func(h *ports.Host) *string { return &h.Name }, fitsHost, func(string) ports.Host { return ports.Host{} }),
 				func(x *inventory) *[]ports.Host { return &x.Hosts }, "the machines of the site"),
@@ -118,13 +118,14 @@ func hostServiceTable() *table[ports.HostService] {
 }
 
 // settings are values by name: of switches, of variables.
-func settings[V any](k kind[V]) kind[map[string]V] {
+func settings[V any](what string, k kind[V]) kind[map[string]V] {
+	fits := fitsVar(what)
 	return kind[map[string]V]{
 		form:   "mapping by name: " + k.form,
 		schema: schema{"type": []string{"object", "null"}, "additionalProperties": k.schema, "propertyNames": schema{"pattern": varForm.String()}},
 		read: func(r *reader, n *node, what string, to *map[string]V) {
 			for _, e := range r.entries(n, what) {
-				if !fitsVar(r, e) {
+				if !fits(r, e) {
 					continue
 				}
 				before := len(r.found)

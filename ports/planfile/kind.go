@@ -112,7 +112,8 @@ func (t *table[T]) read(r *reader, n *node, at ports.Place, x *T) {
 	}
 	var missing []string
 	for _, f := range t.fields {
-		if !given.has(f.name) && (f.required || f.needed && f.write(x) == nil) {
+		isThere := given.has(f.name) && (len(r.found) > before || f.write(x) != nil) // what is wrong is not missing too
+		if f.required && !isThere || f.needed && !isThere && f.write(x) == nil {
 			missing = append(missing, withArticle(f.name))
 		}
 	}
@@ -215,11 +216,14 @@ func keyed[T any](t *table[T], name func(*T) *string, fits func(r *reader, e ent
 			var zero T
 			merge := newMerge(to, name, zero)
 			for _, e := range r.entries(n, what) {
-				if !fits(r, e) {
-					continue
-				}
 				merge.fresh = fresh(e.key)
-				t.read(r, e.value, e.at, merge.entry(e.key))
+				x := merge.fresh // an entry that is called wrong is read too, for its other mistakes
+				*name(&x) = e.key
+				to := &x
+				if fits(r, e) {
+					to = merge.entry(e.key)
+				}
+				t.read(r, e.value, e.at, to)
 			}
 		},
 		write: func(list []T) *written {

@@ -21,7 +21,7 @@ func planTable() *table[ports.Plan] {
 			is("owner", text[string](), func(p *plan) *string { return &p.Owner }, "who answers for the openings: change requests and rules name it"),
 			is("instance", variable(), func(p *plan) *string { return &p.Instance }, "the variable that `--instance` sets"),
 			is("policies", object(policiesTable()), func(p *plan) *ports.Policies { return &p.Policies }, "rules for all rows"),
-			is("vars", keyed(varTable(), func(v *ports.Var) *string { return &v.Name }, fitsVar, func(string) ports.Var { return ports.Var{} }),
+			is("vars", keyed(varTable(), func(v *ports.Var) *string { return &v.Name }, fitsVar("the variable"), func(string) ports.Var { return ports.Var{} }),
 				func(p *plan) *[]ports.Var { return &p.Vars }, "values that formulas and guards may use"),
 			is("roles", keyed(roleTable(), func(x *ports.Role) *string { return &x.ID }, fitsID("the role"), freshRole),
 				func(p *plan) *[]ports.Role { return &p.Roles }, "the ends of flows; an inventory binds them to hosts"),
@@ -98,12 +98,14 @@ func variable() kind[string] {
 	return k
 }
 
-func fitsVar(r *reader, e entry) bool {
-	if varForm.MatchString(e.key) {
-		return true
+func fitsVar(what string) func(*reader, entry) bool {
+	return func(r *reader, e entry) bool {
+		fits := varForm.MatchString(e.key)
+		if !fits {
+			r.add(e.at, "%s %q must be letters, digits and underscores", what, clip(e.key))
+		}
+		return fits
 	}
-	r.add(e.at, "the variable %q must be letters, digits and underscores", clip(e.key))
-	return false
 }
 
 func fitsID(what string) func(*reader, entry) bool {

@@ -26,7 +26,7 @@ func spanTable(withDown bool) *table[numbers] {
 				unless(func(x *numbers) bool { return x.Family == "" }),
 			is("list", ranges(), func(x *numbers) *[]ports.Range { return &x.Ranges }, "ranges, where down must be said too"),
 		},
-		check: checkSpan,
+		check: func(r *reader, at ports.Place, x *numbers, given given) { checkSpan(r, at, x, given, withDown) },
 	}
 	if withDown {
 		t.fields = append(t.fields, is("down", flag(false), func(x *numbers) *bool { return &x.down }, "allocation goes downwards").or("false"))
@@ -34,7 +34,8 @@ func spanTable(withDown bool) *table[numbers] {
 	return t
 }
 
-func checkSpan(r *reader, at ports.Place, x *numbers, given given) {
+// checkSpan looks at what the fields say together. Whether a case goes up or down, only its pool knows.
+func checkSpan(r *reader, at ports.Place, x *numbers, given given, directed bool) {
 	r.exclusive(given, "a range", "from", "family", "list")
 	if given.has("size") && !given.has("from") {
 		r.add(given.of("size").at, "size goes with from: {from: 59999, down: true, size: 130}")
@@ -42,12 +43,12 @@ func checkSpan(r *reader, at ports.Place, x *numbers, given given) {
 	if given.has("family") != given.has("offsets") {
 		r.add(at, "family and offsets go together: {family: acs-services, offsets: 50-72}")
 	}
-	if x.From != 0 && x.Size != 0 {
-		if x.down && x.Size > int(x.From) {
-			r.add(given.of("size").at, "there are only %d numbers from %d downwards", x.From, x.From)
-		} else if !x.down && given.has("down") && int(x.From)+x.Size-1 > maxPort {
-			r.add(given.of("size").at, "there are only %d numbers from %d upwards", maxPort-int(x.From)+1, x.From)
-		}
+	switch below, above := int(x.From), maxPort+1-int(x.From); {
+	case x.From == 0 || !directed:
+	case x.down && x.Size > below:
+		r.add(given.of("size").at, "there are only %d numbers from %d downwards", below, x.From)
+	case !x.down && x.Size > above:
+		r.add(given.of("size").at, "there are only %d numbers from %d upwards", above, x.From)
 	}
 }
 

@@ -131,7 +131,7 @@ func pairTable() *table[ports.Pair] {
 		what: "a pair",
 		fields: []field[pair]{
 			is("id", id[string](), func(p *pair) *string { return &p.ID }, "what a lease asks for").need(),
-			is("delta", number[int](-maxPort, maxPort), func(p *pair) *int { return &p.Delta }, "second number = first + delta").need(),
+			is("delta", delta(), func(p *pair) *int { return &p.Delta }, "second number = first + delta").need(),
 			is("parity", word(ports.Even, ports.Odd), func(p *pair) *ports.Parity { return &p.Parity }, "of the second number"),
 			is("optional", flag(false), func(p *pair) *bool { return &p.Optional }, "only leases that ask for it have one").or("false"),
 			is("open", flag(false), func(p *pair) *bool { return &p.Open }, "other hosts may reach it").or("false"),
@@ -140,12 +140,22 @@ func pairTable() *table[ports.Pair] {
 			is("origin", text[string](), func(p *pair) *string { return &p.Origin }, "where it comes from"),
 			is("note", text[string](), func(p *pair) *string { return &p.Note }, "one line for people"),
 		},
-		check: func(r *reader, _ ports.Place, p *pair, given given) {
-			if p.Delta == 0 {
-				r.add(given.of("delta").at, "the delta of a pair cannot be 0: it needs a second number")
-			}
-		},
 	}
+}
+
+// delta is the distance of a pair's numbers.
+func delta() kind[int] {
+	k := number[int](-maxPort, maxPort)
+	read := k.read
+	k.schema["not"] = schema{"const": 0}
+	k.read = func(r *reader, n *node, what string, to *int) {
+		if n.shape == intShape && n.text == "0" {
+			r.add(n.at, "%s cannot be 0: a pair has two numbers", what)
+			return
+		}
+		read(r, n, what, to)
+	}
+	return k
 }
 
 func stickyTable() *table[ports.Sticky] {

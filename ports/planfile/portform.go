@@ -23,8 +23,12 @@ func formula() kind[ports.Formula] {
 				r.add(n.at, "%s must be a number, a formula such as 9000 + instance, or unassigned", what)
 				return
 			}
-			if err := f.Check(anyName); err != nil {
-				r.add(n.at, "%s %q: %v", what, clip(s), err)
+			if err := ports.Formula(s).Check(anyName); err != nil {
+				at, wrong := n.at, err.Error()
+				if where := (*ports.FormulaError)(nil); errors.As(err, &where) {
+					at, wrong = n.inside(where.Character-1), where.Message
+				}
+				r.add(at, "%s %q: %s", what, clip(s), wrong)
 				return
 			}
 			*to = f

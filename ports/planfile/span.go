@@ -50,6 +50,10 @@ func interval(s string, least int) (first, last int, wrong string) {
 // badEnd says why a text is no end of a range.
 func badEnd(end string) string {
 	switch {
+	case strings.TrimSpace(end) != end:
+		return "has blanks around its hyphen; write FIRST-LAST, such as 4000-4999"
+	case nearest(end, []string{unassigned}) != "":
+		return "is no range; did you mean unassigned?"
 	case end == "":
 		return "lacks a number; write FIRST-LAST, such as 4000-4999"
 	case strings.Trim(end, "0123456789") == "":

@@ -127,7 +127,7 @@ func (b *builder) inline() *node {
 	case isScalar(tk):
 		return b.scalar()
 	}
-	b.fail(tk, "unexpected "+quotedAlways(clip(strings.TrimSpace(tk.Value))))
+	b.fail(tk, "unexpected "+quotedAlways(clip(strings.TrimSpace(tk.Value)))+": quote a text that begins so")
 	return b.empty()
 }
 
