@@ -22,6 +22,7 @@ func (a *app) portsCommand() *cobra.Command {
 	c.AddCommand(a.portsSize())
 	c.AddCommand(a.portsWhy())
 	c.AddCommand(a.portsMatrix())
+	c.AddCommand(a.portsRender())
 	return c
 }
 
