@@ -216,7 +216,7 @@ func TestPageArcserveCases(t *testing.T) {
 }
 
 // TestPageACS compares the daemons and the table of offsets with the plan, in every instance, and the ports of
-// containers, debuggers and supervisors with what the page says of them (F83: nothing but the page's own numbers).
+// containers, debuggers and supervisors with what the page says of them: nothing but its own numbers (F83), and the debuggers' among them (F65).
 func TestPageACS(t *testing.T) {
 	t.Parallel()
 	lines := page(t, "acs")

@@ -86,7 +86,8 @@ func TestTables(t *testing.T) {
 }
 
 // TestFindings compares what compiling says about each plan with what stands in testdata: the findings that the four
-// systems bring with them, each with its place.
+// systems bring with them, each with its place. Among them are the numbers of every instance of acs that other products
+// use (F84), and old numbers that are others' now (F33).
 func TestFindings(t *testing.T) {
 	t.Parallel()
 	for _, name := range builtin.Names() {
@@ -160,7 +161,7 @@ func TestEveryInstance(t *testing.T) {
 	}
 }
 
-// TestOneHost puts every role of a plan on one host: nothing of it meets, in any instance.
+// TestOneHost puts every role of a plan on one host: no part of it takes a number of another, in any instance (F47).
 func TestOneHost(t *testing.T) {
 	t.Parallel()
 	for _, name := range builtin.Names() {
