@@ -66,21 +66,21 @@ var mayImport = map[string][]string{
 	"internal/engine":            {"internal/jobnet", "internal/run", "internal/store", "internal/fault"},
 	"internal/fleet":             {"internal/link", "internal/run", "internal/wire", "internal/fault"}, // never engine: the two meet in server
 	"internal/agent":             {"internal/identity", "internal/keeper", "internal/link", "internal/wire", "internal/fault"},
-	"internal/api":               {"internal/access", "internal/fault"}, // never store: it asks through interfaces it owns
-	"internal/console":           {"internal/api", "internal/access", "internal/console/graph", "internal/fault"},
+	"internal/api":               {"internal/access", "internal/fault", "ports"}, // never store: it asks through interfaces it owns
+	"internal/console":           {"internal/api", "internal/access", "internal/console/graph", "internal/fault", "ports"},
 	"internal/console/graph":     {},
 	"internal/domain": { // what people and programs ask: api.Service over store, engine and fleet
 		"internal/access", "internal/api", "internal/engine", "internal/fleet", "internal/identity", "internal/jobfile", "internal/jobnet",
-		"internal/run", "internal/store", "internal/wire", "internal/fault", "ports",
+		"internal/run", "internal/store", "internal/wire", "internal/fault", "ports", "ports/ledger", "ports/probe", "ports/render",
 	},
 	"internal/server": {
 		"internal/access", "internal/api", "internal/console", "internal/domain", "internal/engine", "internal/fleet", "internal/identity",
 		"internal/jobfile", "internal/jobnet", "internal/link", "internal/socket", "internal/store", "internal/store/sqlite", "internal/wire",
-		"internal/fault", "ports",
+		"internal/fault", "ports", "ports/ledger",
 	},
 	"internal/jobports": {"internal/fault", "internal/keeper", "internal/wire", "ports", "ports/ledger"}, // attempts' ports: the keeper declares what it needs
 	"internal/cli": {
-		"internal/executor", "internal/jobports", "internal/agent", "internal/api", "internal/identity", "internal/jobfile", "internal/keeper", "internal/server", "internal/socket",
+		"internal/domain", "internal/executor", "internal/jobports", "internal/agent", "internal/api", "internal/identity", "internal/jobfile", "internal/keeper", "internal/server", "internal/socket",
 		"internal/fault", "ports", "ports/builtin", "ports/dialect", "ports/ledger", "ports/planfile", "ports/probe", "ports/render",
 	},
 	"internal/docs": {}, // tests only

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +37,8 @@ func TestClientAsksWhatTheServiceIsAsked(t *testing.T) {
 	order := api.StartRun{Net: "census/packages", Version: 3, Params: map[string]string{"top": "$(x)\n"}, Key: "k"}
 	token := api.CreateToken{Kind: "api", Name: "ci", Labels: map[string]string{"a": "b"}, Addresses: []string{"h"}, Scope: []string{"view"}, Folder: "census", TTL: "1h"}
 	labels := map[string]string{"site": "", "Zone": "x"}
+	need := api.PoolNeed{Pool: "callback", Parallel: 10, Rate: 0.1667, Duration: 90 * time.Second, Hold: 2 * time.Minute, Blocking: 0.001}
+	paper := api.PlanDocument{Target: "csv", Host: "hq1", Role: "server", Lang: "ja", Undo: true, All: true}
 	tests := []struct {
 		method string
 		args   []any
@@ -73,7 +76,14 @@ func TestClientAsksWhatTheServiceIsAsked(t *testing.T) {
 		{"Domain", nil, aDomain(), func() (any, error) { return c.Domain(ctx) }},
 		{"ControlDomain", []any{"hold", odd}, aDomain(), func() (any, error) { return c.ControlDomain(ctx, "hold", odd) }},
 		{"Doors", nil, nil, func() (any, error) { return c.Doors(ctx) }},
-		{"Ports", nil, nil, func() (any, error) { return c.Ports(ctx) }},
+		{"Plan", nil, aPlan(), func() (any, error) { return c.Plan(ctx) }},
+		{"CompiledPlan", nil, json.RawMessage(`{"plan":"default"}`), func() (any, error) { return c.CompiledPlan(ctx) }},
+		{"WhyPort", []any{"7/tcp"}, nil, func() (any, error) { return c.WhyPort(ctx, "7/tcp") }},
+		{"SizePool", []any{need}, api.PoolSize{Ports: 130, Range: "1-130"}, func() (any, error) { return c.SizePool(ctx, need) }},
+		{"PlanDocument", []any{paper}, api.Document{Name: "csv", Type: "text/plain", Text: "<x>"}, func() (any, error) { return c.PlanDocument(ctx, paper) }},
+		{"Leases", nil, []api.Lease{{ID: "l", Port: 7, Protocol: []string{"tcp"}}}, func() (any, error) { return c.Leases(ctx) }},
+		{"ReleaseLease", []any{"l1"}, nil, func() (any, error) { return nil, c.ReleaseLease(ctx, "l1") }},
+		{"CheckHost", nil, nil, func() (any, error) { return c.CheckHost(ctx) }},
 	}
 	for _, test := range tests {
 		got, err := test.call()

@@ -26,7 +26,6 @@ func (h *Handler) domainRoutes() []entry {
 		control("hold", "Hold the domain: no attempt is started."),
 		control("release", "Release the domain."),
 		handle(view("/doors", "list-doors", "Say where each door is.", "api"), h.doors),
-		handle(view("/ports", "list-ports", "Show the port table in use.", "config"), h.ports),
 		streaming(get("/watch", "watch", "Tell of each change that the subject may view, as server-sent events.").needs(access.View, Object).behind("nets"),
 			h.watch, eventStream[Change]("change")),
 		streaming(post("/backup", "backup", "Write a backup, as a tar stream. It needs manage_nodes as well: it holds the domain's keys.").
@@ -53,10 +52,6 @@ func (h *Handler) controlDomain(verb string) func(context.Context, *struct{ Body
 
 func (h *Handler) doors(ctx context.Context, _ *nothing) (*body[[]Door], error) {
 	return answer(h.svc.Doors(ctx))
-}
-
-func (h *Handler) ports(ctx context.Context, _ *nothing) (*body[[]PortRow], error) {
-	return answer(h.svc.Ports(ctx))
 }
 
 func (h *Handler) watch(context.Context, *nothing) (*huma.StreamResponse, error) {

@@ -170,11 +170,6 @@ func (c *Client) Doors(ctx context.Context) ([]Door, error) {
 	return ask[[]Door](ctx, c, at(http.MethodGet, "doors"))
 }
 
-// Ports implements Domain.
-func (c *Client) Ports(ctx context.Context) ([]PortRow, error) {
-	return ask[[]PortRow](ctx, c, at(http.MethodGet, "ports"))
-}
-
 // Backup implements Domain. A backup that broke off is an error, however much of it has been written to w.
 func (c *Client) Backup(ctx context.Context, w io.Writer) error {
 	resp, err := c.do(ctx, at(http.MethodPost, "backup"))

@@ -20,6 +20,7 @@ type Service interface {
 	Nodes
 	People
 	Domain
+	Plan
 }
 
 // Runs orders and shows runs.
@@ -75,7 +76,6 @@ type Domain interface {
 	// ControlDomain does hold or release: a held domain starts no attempt.
 	ControlDomain(ctx context.Context, verb, reason string) (DomainInfo, error)
 	Doors(ctx context.Context) ([]Door, error)
-	Ports(ctx context.Context) ([]PortRow, error)
 	// Watch calls emit for each change, until emit or ctx end it. Run "" watches all that the subject may view. The first
 	// change comes once the watch has begun, for the run (or the domain) itself: what is read after it misses nothing.
 	Watch(ctx context.Context, run string, emit func(Change) error) error

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/access"
 	"github.com/reeve-scheduler/reeve/internal/api"
 	"github.com/reeve-scheduler/reeve/internal/fault"
+	"github.com/reeve-scheduler/reeve/ports"
 )
 
 // twin is a Service that refuses nobody: it notes who asked for what, and answers what it is told to.
@@ -217,8 +219,43 @@ func (s *twin) Doors(ctx context.Context) ([]api.Door, error) {
 	return []api.Door{{Door: "api", URLs: []string{"https://hq1"}}}, s.note(ctx, "Doors")
 }
 
-func (s *twin) Ports(ctx context.Context) ([]api.PortRow, error) {
-	return []api.PortRow{{ID: "reeve", Port: "7"}}, s.note(ctx, "Ports")
+func (s *twin) Plan(ctx context.Context) (api.PlanInfo, error) {
+	return aPlan(), s.note(ctx, "Plan")
+}
+
+func aPlan() api.PlanInfo {
+	return api.PlanInfo{
+		Plan: "default", Hash: "h", Rows: []ports.Row{{ID: "reeve", Port: "7"}}, Findings: []api.PlanFinding{},
+		Pools: []api.Pool{{ID: "p", Protocol: []string{"tcp"}, Ranges: []string{"1-2"}, Reasons: []string{}}}, Documents: []api.PlanTarget{},
+	}
+}
+
+func (s *twin) CompiledPlan(ctx context.Context) (json.RawMessage, error) {
+	return json.RawMessage(`{"plan":"default"}`), s.note(ctx, "CompiledPlan")
+}
+
+func (s *twin) WhyPort(ctx context.Context, what string) (ports.Explanation, error) {
+	return ports.Explanation{Query: what}, s.note(ctx, "WhyPort", what)
+}
+
+func (s *twin) SizePool(ctx context.Context, q api.PoolNeed) (api.PoolSize, error) {
+	return api.PoolSize{Ports: 130, Range: "1-130"}, s.note(ctx, "SizePool", q)
+}
+
+func (s *twin) PlanDocument(ctx context.Context, q api.PlanDocument) (api.Document, error) {
+	return api.Document{Name: q.Target, Type: "text/plain", Text: "<x>"}, s.note(ctx, "PlanDocument", q)
+}
+
+func (s *twin) Leases(ctx context.Context) ([]api.Lease, error) {
+	return []api.Lease{{ID: "l", Port: 7, Protocol: []string{"tcp"}}}, s.note(ctx, "Leases")
+}
+
+func (s *twin) ReleaseLease(ctx context.Context, id string) error {
+	return s.note(ctx, "ReleaseLease", id)
+}
+
+func (s *twin) CheckHost(ctx context.Context) ([]api.HostFinding, error) {
+	return []api.HostFinding{{ID: "reeve", Remedies: []string{}}}, s.note(ctx, "CheckHost")
 }
 
 func (s *twin) Watch(ctx context.Context, run string, emit func(api.Change) error) error {

@@ -325,18 +325,3 @@ type Door struct {
 	Door string   `json:"door"`
 	URLs []string `json:"urls"`
 }
-
-// PortRow is a row of the port table in use.
-type PortRow struct {
-	ID          string `json:"id"`
-	Function    string `json:"function"`
-	Service     string `json:"service"`
-	Port        string `json:"port"`
-	Protocol    string `json:"protocol"`
-	Scope       string `json:"scope"`
-	Source      string `json:"source"`
-	Destination string `json:"destination"`
-	Purpose     string `json:"purpose"`
-	Door        string `json:"door"`
-	Status      string `json:"status"`
-}

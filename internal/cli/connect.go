@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/domain"
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/identity"
 	"github.com/reeve-scheduler/reeve/internal/server"
@@ -108,10 +109,16 @@ func httpsTransport() (*http.Transport, error) {
 
 // compilePlan loads and compiles a built-in plan or a file.
 func compilePlan(name string, instance int) (ports.Compiled, error) {
+	compiled, _, err := meantToRun(name, instance)
+	return compiled, err
+}
+
+// meantToRun is compilePlan for who needs the plan as it was written, too.
+func meantToRun(name string, instance int) (ports.Compiled, domain.PortPlan, error) {
 	source := planSource{plan: name, given: &instance, getenv: os.Getenv}
 	meant, err := source.read()
 	if err != nil {
-		return ports.Compiled{}, err
+		return ports.Compiled{}, domain.PortPlan{}, err
 	}
 	compiled, diagnostics := ports.Compile(meant.plan, meant.inventory, meant.instance)
 	var bad []error
@@ -121,9 +128,9 @@ func compilePlan(name string, instance int) (ports.Compiled, error) {
 		}
 	}
 	if len(bad) > 0 {
-		return compiled, fault.Wrap(fault.Invalid, "compiling the port plan "+name, errors.Join(bad...))
+		return compiled, domain.PortPlan{}, fault.Wrap(fault.Invalid, "compiling the port plan "+name, errors.Join(bad...))
 	}
-	return compiled, nil
+	return compiled, domain.PortPlan{Written: meant.plan, Inventory: meant.inventory, Findings: diagnostics}, nil
 }
 
 // logins is what `reeve login` remembers, in a file that only its user can read.

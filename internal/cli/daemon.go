@@ -45,6 +45,7 @@ type serverFlags struct {
 	instance                        int
 	bind, advertise                 []string
 	check                           bool
+	ledger                          string
 }
 
 func (a *app) serverCommand() *cobra.Command {
@@ -65,7 +66,7 @@ func (a *app) serverCommand() *cobra.Command {
 				return nil
 			}
 			slacken()
-			return a.serve(c.Context(), cfg)
+			return a.serve(c.Context(), cfg, f.ledger)
 		},
 	}
 	fl := c.Flags()
@@ -74,6 +75,7 @@ func (a *app) serverCommand() *cobra.Command {
 	fl.StringVar(&f.plan, "plan", "", "port plan: a built-in name or a file (REEVE_PLAN)")
 	fl.StringVar(&f.inventory, "inventory", "", "inventory file; not used by this version (REEVE_INVENTORY)")
 	fl.IntVar(&f.instance, "instance", 0, "instance of the plan (REEVE_INSTANCE)")
+	fl.StringVar(&f.ledger, "ledger", "", "folder of this host's leases, to be shown (REEVE_LEDGER; else /var/lib/reeve/ports, or the user's own)")
 	fl.StringSliceVar(&f.bind, "bind", nil, "address to listen on; may be given several times (REEVE_BIND)")
 	fl.StringSliceVar(&f.advertise, "advertise", nil, "HOST[:PORT] at which it is found; several times (REEVE_ADVERTISE)")
 	fl.StringVar(&f.domain, "domain", "", "name of the domain, at the first start (REEVE_DOMAIN)")
@@ -120,12 +122,15 @@ func (f *serverFlags) load(c *cobra.Command) (server.Config, error) {
 	return cfg, cfg.Validate()
 }
 
-func (a *app) serve(ctx context.Context, cfg server.Config) error {
-	compiled, err := compilePlan(cfg.Plan, cfg.Instance)
+func (a *app) serve(ctx context.Context, cfg server.Config, ledger string) error {
+	compiled, meant, err := meantToRun(cfg.Plan, cfg.Instance)
 	if err != nil {
 		return err
 	}
-	e := server.Env{Plan: compiled, Version: version(), Log: logger(a.errs, cfg.Log.Level, cfg.Log.Format), Now: time.Now, Rand: rand.Reader}
+	if meant.Ledger, err = ledgerDir(ledger); err != nil {
+		return err
+	}
+	e := server.Env{Plan: compiled, Ports: meant, Version: version(), Log: logger(a.errs, cfg.Log.Level, cfg.Log.Format), Now: time.Now, Rand: rand.Reader}
 	if f, ok := a.errs.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		e.Secret = func(user, password string) {
 			fmt.Fprintf(f, "\n  first administrator: %s\n  password:            %s\n  (shown once; change it with `reeve user password %s`)\n\n", user, password, user)

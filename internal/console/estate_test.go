@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/ports"
 )
 
 const bigRun = "01k2v7q4m9-000417" // the run of forty jobs
@@ -45,11 +46,11 @@ func estate(now time.Time) *twin {
 			Action: []string{"run.start", "net.apply", "node.drain", "login"}[i%4], Object: []string{"estate/harvest", "census/packages", "north1", "mara"}[i%4], Detail: "version 7",
 		})
 	}
-	t.ports = []api.PortRow{
+	t.plan = api.PlanInfo{Plan: "default", Hash: "a91ca91c", Rows: []ports.Row{
 		{ID: "reeve", Function: "Everything", Service: "reeve", Port: "7373", Protocol: "tcp", Scope: "external", Source: "agent", Destination: "server", Purpose: "links: orders, reports, output", Door: "link", Status: "works"},
 		{ID: "reeve", Function: "Everything", Service: "reeve", Port: "7373", Protocol: "tcp", Scope: "external", Source: "client", Destination: "server", Purpose: "console and API", Door: "console, api", Status: "works"},
 		{ID: "dns", Function: "Name resolution", Port: "53", Protocol: "udp", Scope: "external", Source: "server", Destination: "name server", Purpose: "names of hosts", Status: "foreign"},
-	}
+	}}
 	t.doors = []api.Door{{Door: "api", URLs: []string{"https://hq1.example.com:7373/api/v1"}}, {Door: "console", URLs: []string{"https://hq1.example.com:7373/"}}}
 	return t
 }

@@ -58,7 +58,7 @@ func poison(v reflect.Value, keep ...string) {
 // poisoned is an estate in which every stored string carries the payload.
 func poisoned(keep ...string) *twin {
 	tw := estate(time.Now())
-	for _, part := range []any{&tw.domain, &tw.runs, &tw.nets, &tw.nodes, &tw.tokens, &tw.people, &tw.records, &tw.ports, &tw.doors} {
+	for _, part := range []any{&tw.domain, &tw.runs, &tw.nets, &tw.nodes, &tw.tokens, &tw.people, &tw.records, &tw.plan, &tw.leases, &tw.checked, &tw.doors} {
 		poison(reflect.ValueOf(part).Elem(), keep...)
 	}
 	for _, id := range []string{bigRun, "01k2v7q4m9-000418"} {

@@ -132,7 +132,7 @@ func (c *console) controlNode(w http.ResponseWriter, r *http.Request) error {
 
 // portsData is the table of ports in use.
 type portsData struct {
-	Rows  []api.PortRow
+	Plan  api.PlanInfo
 	Doors []doorRow
 }
 
@@ -145,7 +145,7 @@ type doorRow struct {
 func (c *console) ports(w http.ResponseWriter, r *http.Request) error {
 	var d portsData
 	var err error
-	if d.Rows, err = c.service.Ports(r.Context()); err != nil {
+	if d.Plan, err = c.service.Plan(r.Context()); err != nil {
 		return err
 	}
 	doors, err := c.service.Doors(r.Context())

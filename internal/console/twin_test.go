@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/access"
 	"github.com/reeve-scheduler/reeve/internal/api"
 	"github.com/reeve-scheduler/reeve/internal/fault"
+	"github.com/reeve-scheduler/reeve/ports"
 )
 
 // twin is an api.Service in memory: it keeps what it is given, decides permissions as a server would, and tells
@@ -29,7 +31,9 @@ type twin struct {
 	tokens  []api.Token
 	people  []api.User
 	records []api.AuditRecord
-	ports   []api.PortRow
+	plan    api.PlanInfo
+	leases  []api.Lease
+	checked []api.HostFinding
 	doors   []api.Door
 	facts   map[string][]api.Fact // by run
 	logs    map[string][]api.Log  // by run/job/n
@@ -443,8 +447,40 @@ func (t *twin) Doors(ctx context.Context) ([]api.Door, error) {
 	return t.doors, t.may(ctx, access.View, "")
 }
 
-func (t *twin) Ports(ctx context.Context) ([]api.PortRow, error) {
-	return t.ports, t.may(ctx, access.View, "")
+func (t *twin) Plan(ctx context.Context) (api.PlanInfo, error) {
+	return t.plan, t.may(ctx, access.View, "")
+}
+
+func (t *twin) CompiledPlan(ctx context.Context) (json.RawMessage, error) {
+	return json.RawMessage("{}"), t.may(ctx, access.View, "")
+}
+
+func (t *twin) WhyPort(ctx context.Context, what string) (ports.Explanation, error) {
+	return ports.Explanation{Query: what}, t.may(ctx, access.View, "")
+}
+
+func (t *twin) SizePool(ctx context.Context, q api.PoolNeed) (api.PoolSize, error) {
+	return api.PoolSize{Ports: q.Parallel + 120, Formula: "P + ceil(R H)"}, t.may(ctx, access.View, "")
+}
+
+func (t *twin) PlanDocument(ctx context.Context, q api.PlanDocument) (api.Document, error) {
+	return api.Document{Name: q.Target, Type: "text/plain; charset=utf-8", Text: "rendered " + q.Target}, t.may(ctx, access.View, "")
+}
+
+func (t *twin) Leases(ctx context.Context) ([]api.Lease, error) {
+	return t.leases, t.may(ctx, access.View, "")
+}
+
+func (t *twin) ReleaseLease(ctx context.Context, id string) error {
+	if err := t.may(ctx, access.ManagePorts, ""); err != nil {
+		return err
+	}
+	t.asked("release lease "+id, func() {})
+	return nil
+}
+
+func (t *twin) CheckHost(ctx context.Context) ([]api.HostFinding, error) {
+	return t.checked, t.may(ctx, access.ManagePorts, "")
 }
 
 func (t *twin) Watch(ctx context.Context, run string, emit func(api.Change) error) error {

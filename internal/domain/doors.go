@@ -31,16 +31,3 @@ func (s *Service) doors() []api.Door {
 	}
 	return out
 }
-
-// ports is the port table in use.
-func (s *Service) ports() []api.PortRow {
-	rows := s.cfg.Plan.Rows()
-	out := make([]api.PortRow, len(rows))
-	for i, r := range rows {
-		out[i] = api.PortRow{
-			ID: r.ID, Function: r.Function, Service: r.Service, Port: r.Port, Protocol: r.Protocol, Scope: r.Scope,
-			Source: r.Source, Destination: r.Destination, Purpose: r.Purpose, Door: r.Door, Status: r.Status,
-		}
-	}
-	return out
-}

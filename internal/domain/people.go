@@ -249,14 +249,6 @@ func (s *Service) Doors(ctx context.Context) ([]api.Door, error) {
 	return s.doors(), nil
 }
 
-// Ports implements api.Service.
-func (s *Service) Ports(ctx context.Context) ([]api.PortRow, error) {
-	if _, err := s.may(ctx, access.View, ""); err != nil {
-		return nil, err
-	}
-	return s.ports(), nil
-}
-
 // Backup implements api.Service. A backup holds everything: it is for who may do everything.
 func (s *Service) Backup(ctx context.Context, w io.Writer) error {
 	for _, p := range access.Permissions() {

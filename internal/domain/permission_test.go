@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/access"
 	"github.com/reeve-scheduler/reeve/internal/api"
@@ -86,10 +87,26 @@ func calls(s *site, id string) map[string]call {
 		"Domain":        {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { _, err := svc.Domain(ctx); return err }},
 		"ControlDomain": {[]access.Permission{access.Control}, false, false, func(ctx context.Context) error { _, err := svc.ControlDomain(ctx, "release", ""); return err }},
 		"Doors":         {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { _, err := svc.Doors(ctx); return err }},
-		"Ports":         {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { _, err := svc.Ports(ctx); return err }},
-		"Watch":         {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { return first(svc.Watch(ctx, "", enough)) }},
-		"Watch run":     {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { return first(svc.Watch(ctx, id, enough)) }},
-		"Backup":        {access.Permissions(), false, false, func(ctx context.Context) error { return svc.Backup(ctx, io.Discard) }},
+		"Plan":          {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { _, err := svc.Plan(ctx); return err }},
+		"CompiledPlan":  {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { _, err := svc.CompiledPlan(ctx); return err }},
+		"WhyPort": {[]access.Permission{access.View}, true, false, func(ctx context.Context) error {
+			_, err := svc.WhyPort(ctx, "none")
+			return but(err, fault.NotFound)
+		}},
+		"SizePool": {[]access.Permission{access.View}, true, false, func(ctx context.Context) error {
+			_, err := svc.SizePool(ctx, api.PoolNeed{Parallel: 1, Duration: time.Second})
+			return err
+		}},
+		"PlanDocument": {[]access.Permission{access.View}, true, false, func(ctx context.Context) error {
+			_, err := svc.PlanDocument(ctx, api.PlanDocument{Target: "none"})
+			return but(err, fault.NotFound)
+		}},
+		"Leases":       {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { _, err := svc.Leases(ctx); return err }},
+		"ReleaseLease": {[]access.Permission{access.ManagePorts}, false, false, func(ctx context.Context) error { return but(svc.ReleaseLease(ctx, "none"), fault.NotFound) }},
+		"CheckHost":    {[]access.Permission{access.ManagePorts}, false, false, func(ctx context.Context) error { _, err := svc.CheckHost(ctx); return err }},
+		"Watch":        {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { return first(svc.Watch(ctx, "", enough)) }},
+		"Watch run":    {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { return first(svc.Watch(ctx, id, enough)) }},
+		"Backup":       {access.Permissions(), false, false, func(ctx context.Context) error { return svc.Backup(ctx, io.Discard) }},
 	}
 }
 

@@ -48,6 +48,7 @@ type Config struct {
 	Version     string
 	Started     time.Time
 	Plan        ports.Compiled
+	Ports       PortPlan
 	Addresses   []string // advertised, HOST:PORT
 	Fingerprint string
 	ServerID    string // this server's node id

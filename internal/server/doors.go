@@ -31,7 +31,7 @@ func (s *Server) openPeople(ctx context.Context, epoch int64) error {
 		Store: s.store, Engine: s.engine, Fleet: s.fleet, Hub: s.hub, Now: s.env.Now, Rand: s.env.Rand, Log: s.env.Log,
 		Address: func(h string) string { return s.sockets.Address(linkService, h) }, Password: hasher.Hash, Backup: s.backup,
 		NodesChanged: s.nodesChanged, DropNode: func(id, reason string) { s.links.Drop(id, reason) },
-		Name: s.authority.Domain(), Version: s.env.Version, Started: s.started, Plan: s.env.Plan, Addresses: s.addresses,
+		Name: s.authority.Domain(), Version: s.env.Version, Started: s.started, Plan: s.env.Plan, Ports: s.env.Ports, Addresses: s.addresses,
 		Fingerprint: s.authority.Fingerprint(), ServerID: s.own.id.ID, Expiry: s.registry.Expiry,
 	})
 	users, err := s.store.ListUsers(ctx)

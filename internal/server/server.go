@@ -40,6 +40,7 @@ import (
 // Env is what a server is given of the world.
 type Env struct {
 	Plan    ports.Compiled
+	Ports   domain.PortPlan // as Plan was written, and this host's leases
 	Version string
 	Log     *slog.Logger
 	Now     func() time.Time
