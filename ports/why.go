@@ -25,7 +25,7 @@ type RowReason struct {
 	Claims     []ClaimReason     `json:"claims"`
 	Sources    []Source          `json:"sources"` // of the number, in the order in which they are asked
 	Formula    string            `json:"formula"` // as the plan writes the number; empty for a range
-	Values     map[string]int    `json:"values"`  // of the variables and switches that the row depends on
+	Values     map[string]int    `json:"values"`  // of the variables that its numbers depend on
 	Choices    []Choice          `json:"choices"` // its cases and alternates
 	Conditions []ConditionReason `json:"conditions"`
 	Flows      []FlowReason      `json:"flows"`
@@ -229,7 +229,7 @@ func (w *reasoner) formula(r row) Formula {
 func (w *reasoner) dependsOn(r row) map[string]int {
 	out := map[string]int{}
 	for name, n := range w.values {
-		uses := w.formula(r).Uses(name) || contains(w.c.conds[r.When].When.Names(), name) || strings.Contains(r.Name, "{"+name+"}")
+		uses := w.formula(r).Uses(name) || strings.Contains(r.Name, "{"+name+"}")
 		for _, k := range r.Cases {
 			uses = uses || k.Port.Uses(name) || contains(k.When.Names(), name) || w.c.families[k.Span.Family].Formula.Uses(name)
 		}

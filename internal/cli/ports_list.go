@@ -18,6 +18,8 @@ func (a *app) portsList() *cobra.Command {
 	var lang string
 	c := &cobra.Command{
 		Use: "list [--plan P] [--inventory F] [--instance N] [-o FORM]", Short: "the port table of a plan: every socket that Reeve opens or dials", Args: cobra.NoArgs,
+		Long: "Print the port table of a plan: one row for each flow and transport, with the number for the instance and the state that the site's switches give it. " +
+			"Where the plan has errors, the rows that could be compiled are printed, and the errors stand on standard error.\n\n" + exitHelp,
 		RunE: func(*cobra.Command, []string) error {
 			site, found, err := plan.load()
 			if err != nil {
