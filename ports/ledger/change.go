@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -53,16 +54,22 @@ func (c *change) note(l Lease) {
 
 const maxNotes = 256
 
-// back undoes what was set since a point.
-func (c *change) back(ops, before int) {
-	for i := len(c.before) - 1; i >= before; i-- {
-		if p := c.before[i]; p.lease != nil {
+// staged is where the last set stands, so that it can be taken back.
+type staged struct{ op, before int }
+
+func (c *change) last() staged { return staged{len(c.ops) - 1, len(c.before) - 1} }
+
+// unset takes back what was set, the last one first. What else was found out in between stays: it is true.
+func (c *change) unset(all []staged) {
+	for _, s := range slices.Backward(all) {
+		if p := c.before[s.before]; p.lease != nil {
 			c.put(*p.lease)
 		} else {
 			c.drop(p.id)
 		}
+		c.ops = slices.Delete(c.ops, s.op, s.op+1)
+		c.before = slices.Delete(c.before, s.before, s.before+1)
 	}
-	c.ops, c.before = c.ops[:ops], c.before[:before]
 }
 
 // ticket is what was appended and must reach the disk.

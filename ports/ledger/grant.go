@@ -52,11 +52,14 @@ func (l *Ledger) LeaseAll(ctx context.Context, all []Request) ([]Grant, error) {
 		}
 		wait = wait && r.Wait
 	}
-	for {
+	for tries := 0; ; tries++ {
 		grants, err := l.try(ctx, all)
 		var refused *Refusal
 		if !errors.As(err, &refused) {
 			return grants, err
+		}
+		if tries < settleTries && len(refused.look) > 0 && l.settle(ctx) == nil {
+			continue
 		}
 		if wait && refused.passes() {
 			if l.pause(ctx, refused.Until) == nil {
@@ -78,6 +81,15 @@ func (r *Refusal) passes() bool {
 	return false
 }
 
+// A program that is just being started has copies of all sockets of its parent for a moment, also of those that the
+// parent has closed: what is found taken is asked again, once that is over.
+const (
+	settleTries = 3
+	settleTime  = 10 * time.Millisecond
+)
+
+func (l *Ledger) settle(ctx context.Context) error { return rest(ctx, settleTime) }
+
 // lookAgain bounds how long a waiting request sleeps: what other processes give back, nobody tells it.
 const lookAgain = 100 * time.Millisecond
 
@@ -88,6 +100,10 @@ func (l *Ledger) pause(ctx context.Context, until time.Time) error {
 		// The ledger's time and the system's differ by a constant: what is left is the same in both.
 		d = min(d, max(until.Sub(l.Now()), time.Millisecond))
 	}
+	return rest(ctx, d)
+}
+
+func rest(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -106,14 +122,15 @@ func (l *Ledger) try(ctx context.Context, all []Request) ([]Grant, error) {
 		if c.now.Sub(l.swept) >= sweepEvery {
 			l.sweep(c, sweepSome, func(*Lease) bool { return true })
 		}
-		ops, before := len(c.ops), len(c.before)
+		var done []staged
 		for _, i := range order(c.table, all) {
 			g, err := l.grant(c, &all[i])
 			if err != nil {
-				c.back(ops, before)
+				c.unset(done)
 				return err
 			}
 			grants[i] = g
+			done = append(done, c.last())
 		}
 		refused = false
 		return nil

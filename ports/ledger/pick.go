@@ -154,8 +154,8 @@ func bindRefusal(r *Refusal, err error) error {
 
 // How long a number that a program outside has is left alone: longer each time it is found so again.
 const (
-	blockedFirst = 5 * time.Second
-	blockedMost  = 80 * time.Second
+	blockedFirst = time.Second
+	blockedMost  = 64 * time.Second
 )
 
 // blocked notes that a program outside the ledger has a number.
@@ -168,7 +168,7 @@ func (c *change) blocked(l *Ledger, r *Request, p place, err error) {
 	if len(l.strikes) > 1<<12 {
 		clear(l.strikes) // a hint: it begins anew
 	}
-	d := min(blockedFirst<<min(l.strikes[id], 4), blockedMost)
+	d := min(blockedFirst<<min(l.strikes[id], 6), blockedMost)
 	l.strikes[id]++
 	c.note(Lease{
 		ID: id, Name: "-", Plan: r.Plan, Pool: r.Pool.ID, Protocol: []ports.Protocol{b.protocol}, Address: p.address, Netns: p.netns, Port: b.port,

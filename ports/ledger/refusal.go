@@ -96,8 +96,11 @@ func (r *Refusal) sentence() string {
 		return port + " belongs to a row of the plan with a fixed number"
 	case Exhausted:
 		s := fmt.Sprintf("pool %s (%s) has no free port: %d leases have its numbers", r.Pool, r.Numbers, r.Holders)
+		if r.Holders == 1 {
+			s = fmt.Sprintf("pool %s (%s) has no free port: 1 lease has its numbers", r.Pool, r.Numbers)
+		}
 		if len(r.Foreign) > 0 {
-			s += ", " + foreignText(r.Foreign) + " has others"
+			s += ", others are taken by " + foreignText(r.Foreign)
 		}
 		if r.Until.IsZero() {
 			return s + "; none of them ends at a known time"
