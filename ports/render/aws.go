@@ -56,35 +56,30 @@ type awsWriter struct {
 }
 
 // rules are entries of a map: the key says what the entry is, so that a change of the plan changes only what it means.
+// They do not overlap: AWS refuses the same rule twice.
 func (w awsWriter) rules(open []ports.Opening, peer side, role func(ports.Opening) string) []string {
 	var out []string
-	entry := func(protocol ports.Protocol, r ports.Range, field, value, why string) {
-		out = append(out, fmt.Sprintf("    %q = { protocol = %q, from = %d, to = %d, %s = %q, why = %q }",
-			fmt.Sprintf("%s %s %s", protocol, span(r.First, r.Last, "-"), value), protocol, r.First, r.Last, field, value, awsText(why, 250)))
-	}
 	if w.g.in.Role != "" {
-		return w.roleRules(open, role, entry)
+		for _, group := range w.g.byEnds(open, role, peer) {
+			for _, c := range cells(group.open, func(ports.Opening) []ports.Endpoint { return nil }, v4) {
+				out = append(out, awsEntry(c, "role", awsText(group.function, 100)))
+			}
+		}
+		return out
 	}
 	for _, f := range families() {
 		for _, c := range cells(open, peer, f) {
 			for _, p := range c.peers {
-				entry(c.protocol, ports.Range{First: c.first, Last: c.last}, fmt.Sprintf("cidr%d", f), p.String(), brief(c.flows, 250))
+				out = append(out, awsEntry(c, fmt.Sprintf("cidr%d", f), p.String()))
 			}
 		}
 	}
 	return out
 }
 
-func (w awsWriter) roleRules(open []ports.Opening, role func(ports.Opening) string, entry func(ports.Protocol, ports.Range, string, string, string)) []string {
-	byRole := map[string][]ports.Opening{}
-	var roles []string
-	for _, o := range open {
-		if _, ok := byRole[role(o)]; !ok {
-			roles = append(roles, role(o))
-		}
-		byRole[role(o)] = append(byRole[role(o)], o)
-	}
-	return w.collect(roles, byRole, entry)
+func awsEntry(c cell, field, value string) string {
+	return fmt.Sprintf("    %q = { protocol = %q, from = %d, to = %d, %s = %q, why = %q }",
+		fmt.Sprintf("%s %s %s", c.protocol, span(c.first, c.last, "-"), value), c.protocol, c.first, c.last, field, value, awsText(brief(c.flows, 250), 250))
 }
 
 // group writes the security group and what it must be told.
@@ -122,17 +117,6 @@ func (w awsWriter) everything() {
 		fmt.Fprintf(w, "\nresource \"aws_vpc_security_group_egress_rule\" \"%s_%d\" {\n  security_group_id = aws_security_group.%s.id\n  ip_protocol       = \"-1\"\n  cidr_ipv%d         = %q\n}\n",
 			w.name, f, w.name, f, f.all())
 	}
-}
-
-// collect writes the entries of each role, laid out without overlaps: AWS refuses the same rule twice.
-func (w awsWriter) collect(roles []string, byRole map[string][]ports.Opening, entry func(ports.Protocol, ports.Range, string, string, string)) []string {
-	var out []string
-	for _, role := range roles {
-		for _, c := range cells(byRole[role], func(ports.Opening) []ports.Endpoint { return nil }, v4) {
-			entry(c.protocol, ports.Range{First: c.first, Last: c.last}, "role", awsText(role, 100), brief(c.flows, 250))
-		}
-	}
-	return out
 }
 
 // awsText keeps the characters that AWS takes in descriptions and tags; none of them means anything to Terraform.

@@ -15,6 +15,9 @@ import (
 // ErrEmpty is a text in which nothing would stand: a firewall that nobody tells anything is not one that lets nothing in.
 var ErrEmpty = errors.New("there is nothing to render")
 
+// ErrUnsupported is a plan that a target has no words for as a whole.
+var ErrUnsupported = errors.New("the target cannot say what the plan says")
+
 // maxMistakes bounds how many mistakes of one kind an error names.
 const maxMistakes = 20
 
@@ -213,7 +216,7 @@ func (g gate) onlyIncoming(target string) error {
 	if !g.restricted() {
 		return nil
 	}
-	return fmt.Errorf("%s: the plan restricts outgoing connections (policies: egress), and this target renders incoming rules only: use nftables or iptables", target)
+	return fmt.Errorf("%w: %s: the plan restricts outgoing connections (policies: egress), and only incoming rules are rendered here: use nftables or iptables", ErrUnsupported, target)
 }
 
 // addresses refuses ends that are names. All are told at once.

@@ -64,7 +64,7 @@ func (g gate) kubeRules(b *strings.Builder, w kubeWay, open []ports.Opening, pee
 		return
 	}
 	fmt.Fprintf(b, "  %s:\n", w.field)
-	for _, group := range g.kubeGroups(open, w.role, peer) {
+	for _, group := range g.byEnds(open, w.role, peer) {
 		for _, o := range group.open {
 			fmt.Fprintf(b, "    # %s\n", oneLine(why(o)))
 		}
@@ -94,8 +94,8 @@ func (g gate) kubeRules(b *strings.Builder, w kubeWay, open []ports.Opening, pee
 	}
 }
 
-// kubeGroups puts openings together by the networks at the other end, or by its role where no networks are known.
-func (g gate) kubeGroups(open []ports.Opening, role func(ports.Opening) string, peer side) []fwGroup {
+// byEnds puts openings together by the networks at the other end, or by its role where no networks are known.
+func (g gate) byEnds(open []ports.Opening, role func(ports.Opening) string, peer side) []fwGroup {
 	list := make([]ports.Opening, len(open))
 	for i, o := range open {
 		list[i] = o

@@ -2,6 +2,7 @@ package render
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -29,7 +30,10 @@ func (l ServiceLine) String() string {
 func servicesFile(in Input) ([]byte, error) {
 	lines, err := in.serviceLines()
 	if len(lines) == 0 {
-		return nil, cmp.Or(err, fmt.Errorf("%w: services-file: the plan adds no line to a services file of %s by itself; all it has are added on request", ErrEmpty, in.system()))
+		if err != nil && !errors.As(err, new(*Omitted)) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%w: services-file: the plan adds no line to a services file of %s by itself; what it has is added on request (--all)", ErrEmpty, in.system())
 	}
 	end := "\n"
 	if in.system() == "windows" {

@@ -28,10 +28,7 @@ func dnsSRV(in Input) ([]byte, error) {
 		z.service(o)
 	}
 	if z.records.Len() == 0 {
-		if err := z.missing.err("dns-srv"); err != nil {
-			return nil, err
-		}
-		return nil, fmt.Errorf("%w: dns-srv: the inventory has no host on which a service of the plan is reached", ErrEmpty)
+		return nil, fmt.Errorf("%w: dns-srv: no service of the plan is reached here on a host of the inventory, under a name of RFC 6335 %s", ErrEmpty, strings.Join(z.missing.Flows, "; "))
 	}
 	b.WriteString("\n" + z.records.String() + z.hosts.String())
 	return []byte(b.String()), z.missing.err("dns-srv")
@@ -83,6 +80,9 @@ func (z *zoneWriter) service(o ports.Opening) {
 // inventory name, and a record for each address.
 func (z *zoneWriter) target(e ports.Endpoint) (string, bool) {
 	name := e.Address
+	if strings.Contains(name, "/") {
+		return "", false // a host that stands for a network is not one that can be looked up
+	}
 	addr, err := netip.ParseAddr(e.Address)
 	if err == nil {
 		name = e.Host
