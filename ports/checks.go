@@ -97,25 +97,34 @@ func (c *compiler) checkReferences(r *row) {
 		c.checkCondition("a flow of "+r.what(), f.When, f.At)
 	}
 	c.checkCondition(r.what(), r.When, r.At)
-	spans := []Span{}
-	if r.pool != nil {
-		spans = append(spans, r.pool.Span)
-	}
 	for _, k := range r.Cases {
 		c.checkGuard(r.what(), k.When, k.At)
 		c.checkFormula(r, k.Port, k.At)
-		spans = append(spans, k.Span)
 	}
 	for _, a := range r.Alternates {
 		c.checkGuard(r.what(), a.When, a.At)
 		c.checkFormula(r, a.Port, a.At)
-		spans = append(spans, a.Span)
 	}
 	c.checkFormula(r, r.Port, r.At)
 	c.checkFamily(r, r.Family)
-	for _, s := range spans {
+	for _, s := range r.spans() {
 		c.checkFamily(r, s.Family)
 	}
+}
+
+// spans returns all ways in which a pool may have its numbers; none for a service.
+func (r *row) spans() []Span {
+	if r.pool == nil {
+		return nil
+	}
+	all := []Span{r.pool.Span}
+	for _, k := range r.Cases {
+		all = append(all, k.Span)
+	}
+	for _, a := range r.Alternates {
+		all = append(all, a.Span)
+	}
+	return all
 }
 
 func (c *compiler) checkCondition(what, id string, at Place) {
@@ -158,6 +167,12 @@ func (c *compiler) roleNames() string {
 
 // checkPool reports rules of a pool that no lease can keep.
 func (c *compiler) checkPool(r *row) {
+	for _, s := range r.spans() {
+		if c.afford(s) && !slices.Equal(apart(s.Ranges), s.Ranges) {
+			c.report(BadRange, Note, r.At, r.what()+": its ranges have numbers in common, which count once", "write each number in one range")
+			break
+		}
+	}
 	p := r.pool.Pair
 	if p.ID == "" {
 		return

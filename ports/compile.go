@@ -46,7 +46,7 @@ type compiler struct {
 }
 
 // maxSteps bounds the formulas and offsets that one compilation computes: some seconds of work on the worst plan.
-const maxSteps = 5_000_000
+const maxSteps = 2_000_000
 
 // row is a service or a pool of the plan.
 type row struct {
@@ -170,6 +170,7 @@ func (c *compiler) compiled(instance int) Compiled {
 		out.Conditions[cond.ID] = cond.Text
 	}
 	vars := c.at(instance)
+	c.steps = maxSteps // the rows have been computed before, for more instances
 	for i := range c.rows {
 		r := &c.rows[i]
 		spans, bad := c.resolve(r, vars)

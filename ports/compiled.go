@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"io"
 	"math"
 	"slices"
@@ -61,7 +62,7 @@ type Claim struct {
 	Unproven     bool         `json:"unproven,omitempty"`
 	Deprecated   bool         `json:"deprecated,omitempty"`
 	PerHost      bool         `json:"per_host,omitempty"`
-	ServicesFile ServicesFile `json:"services_file"`
+	ServicesFile ServicesFile `json:"services_file,omitzero"`
 	When         string       `json:"when,omitempty"` // a condition's id
 	Origin       string       `json:"origin,omitempty"`
 	Was          string       `json:"was,omitempty"`
@@ -173,6 +174,11 @@ func (c Compiled) hash() string {
 	}
 	for _, f := range c.Flows {
 		write(append([]string{f.Service, string(f.Protocol), f.From, f.To, strconv.Itoa(f.Rank)}, f.Carries...)...)
+	}
+	for _, p := range c.Pools {
+		// A float that is no number cannot be written; the pool's size has then been refused already.
+		rules, _ := json.Marshal(p)
+		write(string(rules))
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

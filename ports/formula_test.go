@@ -99,6 +99,13 @@ func FuzzFormula(f *testing.F) {
 		if n > maxValue || n < -maxValue || err != nil && n != 0 && len(s) > maxFormula {
 			t.Errorf("%q gives %d, %v", s, n, err)
 		}
+		// A formula means the same in brackets.
+		if err == nil && Formula(s).Assigned() && n > -maxValue && n < maxValue && len(s) < maxFormula/2 {
+			m, err := Formula("1 + (" + s + ")*1 - 1").Eval(map[string]int{"instance": 9})
+			if err == nil && m != n || err != nil && !strings.Contains(err.Error(), "nested") {
+				t.Errorf("%q gives %d, and in brackets %d, %v", s, n, m, err)
+			}
+		}
 	})
 }
 

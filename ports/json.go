@@ -10,12 +10,14 @@ import (
 // jsonTime is a span of time as JSON has it: "120s", "1.5s", "90ms" for what is shorter than a second. The zero is left out.
 type jsonTime time.Duration
 
-func (s jsonTime) MarshalText() ([]byte, error) {
+func (s jsonTime) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+func (s jsonTime) String() string {
 	d := time.Duration(s)
 	if d%time.Second != 0 {
-		return []byte(d.String()), nil
+		return d.String()
 	}
-	return fmt.Appendf(nil, "%ds", d/time.Second), nil
+	return fmt.Sprintf("%ds", d/time.Second)
 }
 
 func (s *jsonTime) UnmarshalText(text []byte) error {

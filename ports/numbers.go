@@ -99,15 +99,8 @@ func (r *row) offsets(family string, used map[int]bool) {
 			used[n] = true
 		}
 	}
-	if r.pool == nil {
-		return
-	}
-	mark(r.pool.Span)
-	for _, k := range r.Cases {
-		mark(k.Span)
-	}
-	for _, a := range r.Alternates {
-		mark(a.Span)
+	for _, s := range r.spans() {
+		mark(s)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
 )
 
 // checkInventory names what the inventory says that the plan does not know, and what cannot be.
@@ -224,8 +223,8 @@ func (c *compiler) checkHolds(v *view, out Compiled) {
 		}
 		for _, b := range c.inv.Middleboxes {
 			if p.Hold.Min < b.Conntrack && v.crosses(p.ID, b.Between) {
-				c.report(HoldTooShort, Warning, c.placeOf(p.ID), fmt.Sprintf("pool %s holds a released number for %s, and %s remembers an ended connection for %s", p.ID, p.Hold.Min, b.Name, b.Conntrack),
-					"hold it for "+b.Conntrack.Round(time.Second).String())
+				c.report(HoldTooShort, Warning, c.placeOf(p.ID), fmt.Sprintf("pool %s holds a released number for %s, and %s remembers an ended connection for %s", p.ID, jsonTime(p.Hold.Min), b.Name, jsonTime(b.Conntrack)),
+					"hold it for "+jsonTime(b.Conntrack).String())
 			}
 		}
 	}

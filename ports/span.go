@@ -26,6 +26,9 @@ func (c *compiler) ranges(r *row, one span, sp Span, v values) ([]span, *problem
 	var all []span
 	one.family = sp.Family
 	for _, rg := range rs {
+		if one.parity.count(rg) == 0 {
+			return nil, &problem{BadRange, r.At, fmt.Sprintf("%s: the range %s has no %s number", r.what(), rg, one.parity), "give it more numbers"}
+		}
 		s := one
 		s.Range = rg
 		all = append(all, s)
@@ -72,7 +75,51 @@ func (c *compiler) rangesOf(r *row, one span, sp Span, v values) ([]Range, *prob
 			return nil, &problem{BadRange, r.At, fmt.Sprintf("%s: the range %d-%d is reversed or begins with 0", r.what(), rg.First, rg.Last), "write FIRST-LAST, from 1 to 65535"}
 		}
 	}
-	return slices.Clone(sp.Ranges), nil
+	if !c.afford(sp) {
+		return nil, &problem{TooLarge, r.At, r.what() + ": there are more ranges than can be computed", "join them"}
+	}
+	return apart(sp.Ranges), nil
+}
+
+// afford pays for comparing the ranges of a span with each other; it is false where there are too many.
+func (c *compiler) afford(sp Span) bool {
+	const few = 16 // that cost no more than a formula
+	n := len(sp.Ranges) / few
+	c.steps -= n * n
+	return c.steps >= 0
+}
+
+// apart returns ranges in their order, each without the numbers of those before it: a number that stands twice counts
+// once.
+func apart(ranges []Range) []Range {
+	var all []Range
+	for _, rg := range ranges {
+		left := []Range{rg}
+		for _, have := range all {
+			var rest []Range
+			for _, l := range left {
+				rest = append(rest, l.without(have)...)
+			}
+			left = rest
+		}
+		all = append(all, left...)
+	}
+	return all
+}
+
+// without returns what is left of a range.
+func (r Range) without(other Range) []Range {
+	if other.Last < r.First || other.First > r.Last {
+		return []Range{r}
+	}
+	var left []Range
+	if other.First > r.First {
+		left = append(left, Range{r.First, other.First - 1})
+	}
+	if other.Last < r.Last {
+		left = append(left, Range{other.Last + 1, r.Last})
+	}
+	return left
 }
 
 // familyRanges computes the numbers at the offsets, and joins those that follow one another.
