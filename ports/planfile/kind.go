@@ -87,6 +87,7 @@ func lift[T, U any](f field[T], get func(*U) *T) field[U] {
 type table[T any] struct {
 	what   string // "a service"
 	fields []field[T]
+	limits schema                                             // what a schema can say of the fields together
 	place  func(*T) *ports.Place                              // where the mapping's own place is kept; nil: nowhere
 	check  func(r *reader, at ports.Place, x *T, given given) // what the fields say together; nil: anything goes
 }

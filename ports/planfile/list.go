@@ -1,7 +1,5 @@
 package planfile
 
-import ()
-
 const maxList = 1000 // entries of one list of words, ids or ranges
 
 // listOf is a list of scalars, each once; a single one stands for a list of one.

@@ -18,6 +18,10 @@ type numbers struct {
 func spanTable(withDown bool) *table[numbers] {
 	t := &table[numbers]{
 		what: "a range",
+		limits: schema{
+			"not":               anyOf(requires("from", "family"), requires("from", "list"), requires("family", "list")),
+			"dependentRequired": map[string][]string{"size": {"from"}, "family": {"offsets"}, "offsets": {"family"}},
+		},
 		fields: []field[numbers]{
 			is("from", number[ports.Port](1, maxPort), func(x *numbers) *ports.Port { return &x.From }, "where allocation begins"),
 			is("size", size(), func(x *numbers) *int { return &x.Size }, "how many numbers, with from; auto: computed from the capacity").or("auto"),

@@ -13,9 +13,10 @@ func freshService() ports.Service {
 func serviceTable() *table[ports.Service] {
 	type service = ports.Service
 	return &table[service]{
-		what:  "a service",
-		place: func(s *service) *ports.Place { return &s.At },
-		check: checkService,
+		what:   "a service",
+		place:  func(s *service) *ports.Place { return &s.At },
+		check:  checkService,
+		limits: schema{"not": anyOf(requires("port", "family"), requires("port", "offset"))},
 		fields: []field[service]{
 			is("id", id[string](), func(s *service) *string { return &s.ID }, "its name in the plan").must(),
 			is("function", text[string](), func(s *service) *string { return &s.Function }, "the page's word for what it does"),

@@ -126,3 +126,58 @@ func TestWholePlan(t *testing.T) {
 	}
 	t.Logf("%s", text)
 }
+
+const wholeInventory = `inventory: whole
+zones: {core: {networks: [10.1.0.0/16, "fd00::/8"]}, dmz: }
+dials: [{from: core, to: dmz}]
+openings: {task_link: true, centric: false}
+vars: {usessl: false, ACS_INSTANCE: 3}
+middleboxes:
+  - {name: fw-2, between: [core, dmz], conntrack: 120s, idle: 15m}
+hosts:
+  hq1:
+    roles: [server, job-execution-server]
+    zone: core
+    machine: big
+    netns: ns_1
+    os: windows
+    bind: [10.1.0.5, "::1"]
+    advertise: ["hq1.example.com:8443"]
+    networks: 10.9.0.0/16
+    services:
+      jmnet: {port: 19352, bind: 10.1.0.6, advertise: [hq1-b]}
+      mjsnet:
+  dmz1: {}
+`
+
+// Every field of an inventory becomes the field that it means, and is written down again.
+func TestWholeInventory(t *testing.T) {
+	t.Parallel()
+	got, err := planfile.ParseInventory("f", []byte(wholeInventory))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := ports.Inventory{
+		Name:        "whole",
+		Openings:    map[string]bool{"task_link": true, "centric": false},
+		Vars:        map[string]int{"usessl": 0, "ACS_INSTANCE": 3},
+		Zones:       []ports.Zone{{Name: "core", Networks: []string{"10.1.0.0/16", "fd00::/8"}}, {Name: "dmz"}},
+		Dials:       []ports.Dial{{From: "core", To: "dmz"}},
+		Middleboxes: []ports.Middlebox{{Name: "fw-2", Between: []string{"core", "dmz"}, Conntrack: 2 * time.Minute, Idle: 15 * time.Minute}},
+		Hosts: []ports.Host{
+			{
+				Name: "hq1", Roles: []string{"server", "job-execution-server"}, Zone: "core", Machine: "big", Netns: "ns_1", OS: "windows",
+				Bind: []string{"10.1.0.5", "::1"}, Advertise: []string{"hq1.example.com:8443"}, Networks: []string{"10.9.0.0/16"},
+				Services: []ports.HostService{{Service: "jmnet", Port: 19352, Bind: []string{"10.1.0.6"}, Advertise: []string{"hq1-b"}}, {Service: "mjsnet"}},
+			},
+			{Name: "dmz1"},
+		},
+	}
+	if diff := cmp.Diff(want, got, noPlaces()); diff != "" {
+		t.Error(diff)
+	}
+	back, err := planfile.ParseInventory("f", planfile.FormatInventory(got))
+	if diff := cmp.Diff(got, back, noPlaces()); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+}
