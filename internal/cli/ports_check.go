@@ -7,12 +7,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/ports"
+	"github.com/reeve-scheduler/reeve/ports/builtin"
 	"github.com/reeve-scheduler/reeve/ports/probe"
 )
 
@@ -67,6 +69,9 @@ func (a *app) check(ctx context.Context, plan *planFlags, f checkFlags) ([]probe
 		return nil, err
 	}
 	ask := probe.Ask{Host: f.host, Role: f.role, Own: ownSockets(), Tolerate: meant.plan.Policies.Ephemeral == ports.Tolerate}
+	if !slices.Contains(builtin.Names(), meant.plan.Name) {
+		ask.File = plan.plan
+	}
 	if f.ephemeral != "" {
 		r, err := probe.ParseInterval(f.ephemeral)
 		if err != nil {

@@ -348,3 +348,21 @@ func TestServicesFile(t *testing.T) {
 		t.Errorf("mapper: %+v", mapper)
 	}
 }
+
+// The second numbers of a pool's pairs are the pool's; a remedy is written where the site's own plan is.
+func TestPairs(t *testing.T) {
+	t.Parallel()
+	s := site(t)
+	debug := s.Compiled.Claims[9]
+	debug.Service, debug.Pair, debug.Pool, debug.Parity, debug.Port, debug.Scope = "containers.debug", "containers", false, ports.Odd, 4001, ports.SameHost
+	s.Compiled.Claims = append(s.Compiled.Claims, debug)
+	obs := quiet()
+	obs.Sockets = []Socket{listener("127.0.0.1:4003", foreign()), listener("127.0.0.1:4005", Process{PID: 300, Parent: 250, Job: "acs/c2 of r-1"})}
+	ask := Ask{File: "site.yaml", Own: Own{Leases: []Lease{{Protocol: ports.TCP, Port: 4005, PID: 250}}}}
+	found := checked(t, s, obs, ask)
+	one(t, found, "containers", Free)
+	f := one(t, found, "containers.debug", Unplanned)
+	if f.Port != 4003 || !strings.Contains(f.Note, "inside the pool containers") || !strings.Contains(f.Remedies[1], "in site.yaml: pools: [{id: containers, range: FIRST-LAST}]") {
+		t.Errorf("got %+v", f)
+	}
+}

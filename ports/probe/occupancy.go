@@ -105,7 +105,7 @@ func (c *check) ours(row Row, s Socket) bool {
 		return true
 	}
 	for _, l := range c.ask.Own.Leases {
-		if l.Protocol != s.Protocol || l.Port != ports.Port(s.Local.Port()) || !row.Pool {
+		if l.Protocol != s.Protocol || l.Port != ports.Port(s.Local.Port()) || !row.leased() {
 			continue
 		}
 		if len(s.Owners) == 0 || l.PID == 0 {
@@ -136,9 +136,9 @@ func (c *check) foreign(row Row, port ports.Port, s Socket) Finding {
 	}
 	f.Remedies = []string{c.moveOther(row, port, f.Holder), c.another(row)}
 	switch {
-	case row.Pool:
+	case row.leased():
 		f.Port, f.Last, f.State = port, 0, Unplanned
-		f.Note += ", inside the pool " + row.Service
+		f.Note += ", inside the pool " + row.pool()
 		f.Remedies[1] = c.around(row, port)
 		if f.Holder.Job != "" {
 			f.Note += ", without a lease"
@@ -197,7 +197,7 @@ func (c *check) connected(row Row, port ports.Port, all []Socket) Finding {
 	if s.Remote.IsValid() {
 		f.Remedies[0] = "end that connection, or wait for its end"
 	}
-	if row.Pool {
+	if row.leased() {
 		f.Remedies[1] = c.around(row, port)
 	}
 	return f

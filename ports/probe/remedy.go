@@ -19,26 +19,41 @@ func (c *check) moveOther(row Row, port ports.Port, h *Holder) string {
 
 // another is the second remedy of SW-1: Reeve gives way, and how that is written.
 func (c *check) another(row Row) string {
-	if row.Pool {
-		return fmt.Sprintf("give Reeve's pool other numbers, in a plan of your own: {plan: site, extends: %s, pools: [{id: %s, range: FIRST-LAST}]}", c.site.Compiled.Plan, row.Service)
+	if row.leased() {
+		return "give Reeve's pool other numbers, " + c.written("pools", fmt.Sprintf("{id: %s, range: FIRST-LAST}", row.pool()))
 	}
 	p := c.unused(row)
 	if p == 0 {
 		return fmt.Sprintf("give Reeve's row another number: --set %s=PORT", row.Service)
 	}
-	return fmt.Sprintf("give Reeve's row another number, such as --set %s=%d, or in a plan of your own: {plan: site, extends: %s, services: [{id: %s, port: %d}]}",
-		row.Service, p, c.site.Compiled.Plan, row.Service, p)
+	return fmt.Sprintf("give Reeve's row another number, such as --set %s=%d, or %s", row.Service, p, c.written("services", fmt.Sprintf("{id: %s, port: %d}", row.Service, p)))
+}
+
+// written is where an entry of a plan goes: into the site's own file, or into one that extends the built-in plan.
+func (c *check) written(list, entry string) string {
+	if c.ask.File != "" {
+		return fmt.Sprintf("in %s: %s: [%s]", c.ask.File, list, entry)
+	}
+	return fmt.Sprintf("in a plan of your own: {plan: site, extends: %s, %s: [%s]}", c.site.Compiled.Plan, list, entry)
 }
 
 // around is the second remedy for one number of a pool: the pool goes without it.
 func (c *check) around(row Row, port ports.Port) string {
-	rest := without([]ports.Range{row.Range()}, []ports.Range{{First: port, Last: port}})
+	if row.Pair != "" {
+		return c.another(row)
+	}
+	var all []ports.Range
+	for _, r := range c.rows {
+		if r.Service == row.Service && r.Protocol == row.Protocol {
+			all = append(all, r.Range())
+		}
+	}
+	rest := without(union(all), []ports.Range{{First: port, Last: port}})
 	parts := make([]string, len(rest))
 	for i, r := range rest {
 		parts[i] = `"` + formatRange(r) + `"`
 	}
-	return fmt.Sprintf("let Reeve's pool go without it, in a plan of your own: {plan: site, extends: %s, pools: [{id: %s, range: [%s]}]}",
-		c.site.Compiled.Plan, row.Service, strings.Join(parts, ", "))
+	return "let Reeve's pool go without it, " + c.written("pools", fmt.Sprintf("{id: %s, range: [%s]}", row.Service, strings.Join(parts, ", ")))
 }
 
 // unused proposes a number that nobody has: the row's own and ten thousand, as people do it, or the next below the

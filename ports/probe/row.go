@@ -12,6 +12,7 @@ import (
 type Ask struct {
 	Host      string           // of the inventory; its roles and addresses count
 	Role      string           // of the plan, where no host is given; empty too: every row of the plan
+	File      string           // the site's own plan, where remedies are to be written; empty: it has none
 	Own       Own              // how Reeve's own sockets are known
 	Ephemeral []ports.Range    // instead of the host's range: what would be if it were changed (F34)
 	Tolerate  bool             // a claim inside the ephemeral range is a warning only
@@ -62,7 +63,7 @@ func Rows(site ports.Site, ask Ask) ([]Row, error) {
 			if s.Service != cl.Service {
 				continue
 			}
-			if s.Port != 0 && !cl.Pool {
+			if s.Port != 0 && !row.leased() {
 				row.Port = s.Port
 			}
 			if len(s.Bind) > 0 {
@@ -121,7 +122,18 @@ func (r Row) has(protocol ports.Protocol, p ports.Port) bool {
 	if r.Protocol != protocol || p < r.Port || p > r.Range().Last {
 		return false
 	}
-	return !r.Pool || r.Parity == "" || (r.Parity == ports.Even) == (p%2 == 0)
+	return r.Parity == "" || (r.Parity == ports.Even) == (p%2 == 0)
+}
+
+// leased reports whether the row's numbers are leased one by one: a pool's, or the second ones of its pairs.
+func (r Row) leased() bool { return r.Pool || r.Pair != "" }
+
+// pool is the id of the pool that the row's numbers are leased from.
+func (r Row) pool() string {
+	if r.Pair != "" {
+		return r.Pair
+	}
+	return r.Service
 }
 
 // Range returns the row's numbers on this host.
