@@ -2,6 +2,7 @@ package render
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -14,8 +15,8 @@ import (
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
-// label is a text of a drawing that was read back, with the box that it is given.
-type label struct {
+// caption is a text of a drawing that was read back, with the box that it is given.
+type caption struct {
 	text                     string
 	left, top, right, bottom int
 }
@@ -23,7 +24,7 @@ type label struct {
 // picture is a drawing that was read back.
 type picture struct {
 	width, height int
-	labels        []label
+	captions      []caption
 	flows         []string // of arrows, sorted
 	texts         map[string]string
 }
@@ -34,11 +35,11 @@ func readSVG(t rapid.TB, text []byte) picture {
 	p := picture{texts: map[string]string{}}
 	d := xml.NewDecoder(strings.NewReader(string(text)))
 	var flows []string
-	var at label
+	var at caption
 	inText, anchor := false, ""
 	for {
 		token, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			slices.Sort(p.flows)
 			return p
 		}
@@ -58,7 +59,7 @@ func readSVG(t rapid.TB, text []byte) picture {
 				flows = strings.Fields(a["data-flow"])
 				p.flows = append(p.flows, flows...)
 			case "text":
-				at, inText, anchor = label{left: atoi(t, a["x"]), bottom: atoi(t, a["y"]) + 3}, true, a["text-anchor"]
+				at, inText, anchor = caption{left: atoi(t, a["x"]), bottom: atoi(t, a["y"]) + 3}, true, a["text-anchor"]
 				at.top = at.bottom - textSize
 				if strings.Contains(a["class"], "title") {
 					at.top -= 5
@@ -79,7 +80,7 @@ func readSVG(t rapid.TB, text []byte) picture {
 					half := textWidth(at.text) / 2
 					at.left, at.right = at.left-half, at.left+half
 				}
-				p.labels = append(p.labels, at)
+				p.captions = append(p.captions, at)
 				for _, f := range flows {
 					p.texts[f] += at.text + " "
 				}
@@ -100,11 +101,11 @@ func atoi(t rapid.TB, s string) int {
 // checkLayout looks for texts that meet each other or leave the drawing.
 func checkLayout(t rapid.TB, p picture) {
 	t.Helper()
-	for i, a := range p.labels {
+	for i, a := range p.captions {
 		if a.left < 0 || a.top < 0 || a.right > p.width || a.bottom > p.height {
 			t.Errorf("%q leaves the drawing of %d x %d: %+v", a.text, p.width, p.height, a)
 		}
-		for _, b := range p.labels[:i] {
+		for _, b := range p.captions[:i] {
 			if a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom {
 				t.Errorf("%q and %q meet: %+v %+v", a.text, b.text, a, b)
 			}

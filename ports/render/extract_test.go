@@ -61,7 +61,7 @@ func splitCells(line string) []string {
 // unmark takes the escapes of Markdown away.
 func unmark(s string) string {
 	s = strings.ReplaceAll(s, "<br>", "\n")
-	return regexp.MustCompile("\\\\([[:punct:]])").ReplaceAllString(s, "$1")
+	return regexp.MustCompile(`\\([[:punct:]])`).ReplaceAllString(s, "$1")
 }
 
 var (
@@ -111,6 +111,7 @@ func readRows(t rapid.TB, w words, parts []part) []ports.Row {
 			}
 		}
 	}
+	r := rowReader{w, footnotes}
 	var rows []ports.Row
 	for _, p := range parts {
 		for _, scope := range scopes() {
@@ -118,14 +119,20 @@ func readRows(t rapid.TB, w words, parts []part) []ports.Row {
 				continue
 			}
 			for _, cells := range p.rows {
-				rows = append(rows, readRow(t, w, scope, p.heads, cells, footnotes))
+				rows = append(rows, r.row(t, scope, p.heads, cells))
 			}
 		}
 	}
 	return rows
 }
 
-func readRow(t rapid.TB, w words, scope ports.Scope, heads, cells []string, footnotes map[string]string) ports.Row {
+// rowReader makes rows of cells.
+type rowReader struct {
+	words
+	footnotes map[string]string
+}
+
+func (w rowReader) row(t rapid.TB, scope ports.Scope, heads, cells []string) ports.Row {
 	t.Helper()
 	if len(heads) != len(cells) {
 		t.Fatalf("a row has %d cells below %d headings: %q", len(cells), len(heads), cells)
@@ -154,7 +161,7 @@ func readRow(t rapid.TB, w words, scope ports.Scope, heads, cells []string, foot
 	}
 	for _, name := range []string{"condition", "note"} {
 		if v[name] != "" {
-			text, ok := footnotes[v[name]]
+			text, ok := w.footnotes[v[name]]
 			if !ok {
 				t.Fatalf("the footnote %q stands nowhere", v[name])
 			}

@@ -51,9 +51,16 @@ func (w words) manRow(b *strings.Builder, r ports.Row) {
 	fmt.Fprintf(b, ".TP\n\\fB%s\\fR %s/%s\n", roff(strings.TrimSpace(r.Service+" ")), roff(port), roff(r.Protocol))
 	fmt.Fprintf(b, "%s \\(-> %s: %s\n", roff(w.end(r.Source)), roff(w.end(r.Destination)), roff(r.Purpose))
 	for _, f := range [][2]string{
-		{"function", r.Function}, {"services_windows", w.letter(r.ServicesWindows)}, {"services_unix", w.letter(r.ServicesUnix)},
-		{"condition", r.Condition}, {"door", r.Door}, {"status", w.status[ports.Status(r.Status)]}, {"origin", r.Origin},
-		{"was", r.Was}, {"note", r.Note}, {"id", r.ID},
+		{"function", r.Function},
+		{"services_windows", w.letter(r.ServicesWindows)},
+		{"services_unix", w.letter(r.ServicesUnix)},
+		{"condition", r.Condition},
+		{"door", r.Door},
+		{"status", w.status[ports.Status(r.Status)]},
+		{"origin", r.Origin},
+		{"was", r.Was},
+		{"note", r.Note},
+		{"id", r.ID},
 	} {
 		if f[1] != "" {
 			fmt.Fprintf(b, ".br\n%s: %s\n", roff(w.columns[f[0]]), roff(f[1]))

@@ -58,7 +58,7 @@ func readMan(t rapid.TB, w words, text string) []ports.Row {
 		for column, value := range v {
 			heads, cells = append(heads, w.columns[column]), append(cells, value)
 		}
-		rows = append(rows, readRow(t, w, scope, heads, cells, map[string]string{v["condition"]: v["condition"], v["note"]: v["note"]}))
+		rows = append(rows, rowReader{w, map[string]string{v["condition"]: v["condition"], v["note"]: v["note"]}}.row(t, scope, heads, cells))
 	}
 	return rows
 }

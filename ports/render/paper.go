@@ -50,6 +50,7 @@ func (w words) section(s ports.Scope) string {
 		return w.sameHost
 	case ports.Remote:
 		return w.remote
+	case ports.External:
 	}
 	return w.external
 }

@@ -67,11 +67,6 @@ func (w words) ruleCells(r Rule, c ports.Compiled) []string {
 	}
 }
 
-// side is an end of a line: its addresses, and the role that they play.
-func (w words) side(role, addresses, none string) string {
-	return or(addresses, none) + " [" + role + "]"
-}
-
 func or(s, other string) string {
 	if s == "" {
 		return other

@@ -105,13 +105,13 @@ func (p *paper) pools(w words, c ports.Compiled) {
 	var rows [][]string
 	for _, pool := range c.Pools {
 		order := w.pool.up
-		if pool.Down {
-			order = w.pool.down
-		}
-		if pool.Pick == ports.LRU {
+		switch {
+		case pool.Pick == ports.LRU:
 			order = w.pool.lru
-		} else if pool.Pick == ports.Random {
+		case pool.Pick == ports.Random:
 			order = w.pool.random
+		case pool.Down:
+			order = w.pool.down
 		}
 		pair := ""
 		if pool.Pair.ID != "" {

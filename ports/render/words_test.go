@@ -49,13 +49,12 @@ func sameWords(t *testing.T, at string, en, w reflect.Value) {
 	t.Helper()
 	for i := range w.NumField() {
 		name := at + "." + w.Type().Field(i).Name
-		switch field := w.Field(i); field.Kind() {
-		case reflect.Struct:
+		field := w.Field(i)
+		if field.Kind() == reflect.Struct {
 			sameWords(t, name, en.Field(i), field)
-		case reflect.String:
-			if field.String() == "" || strings.Count(field.String(), "%") != strings.Count(en.Field(i).String(), "%") {
-				t.Errorf("%s is %q, in English %q", name, field.String(), en.Field(i).String())
-			}
+		}
+		if field.Kind() == reflect.String && (field.String() == "" || strings.Count(field.String(), "%") != strings.Count(en.Field(i).String(), "%")) {
+			t.Errorf("%s is %q, in English %q", name, field.String(), en.Field(i).String())
 		}
 	}
 }
