@@ -22,7 +22,9 @@ func (a *app) portsCommand() *cobra.Command {
 	c.AddCommand(a.portsSize())
 	c.AddCommand(a.portsWhy())
 	c.AddCommand(a.portsMatrix())
+	c.AddCommand(a.portsCodes())
 	c.AddCommand(a.portsRender())
+	c.AddCommand(a.portsLease(), a.portsRelease(), a.portsLeases(), a.portsRepair(), a.portsHand())
 	return c
 }
 

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/csv"
 	"fmt"
 	"io"
 	"strings"
@@ -32,50 +31,62 @@ func (a *app) portsList() *cobra.Command {
 		},
 	}
 	plan = a.planFlags(c)
-	c.Flags().StringVar(&lang, "lang", "en", "language of the headings of markdown, html and vendor: en, de or ja")
-	return prints(c, "csv", "markdown", "html", "vendor")
+	c.Flags().StringVar(&lang, "lang", "en", "language of the headings: en, de or ja; json, yaml and csv have none")
+	return prints(c, tables()...)
 }
 
 // printTable prints the port table: some forms here, the others by the renderer of their name.
 func (a *app) printTable(site ports.Site, lang string) error {
+	headings, err := render.Headings(lang)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, "--lang is "+lang, err)
+	}
 	switch a.output {
 	case "table", "json", "yaml":
 		compiled := site.Compiled
 		rows := compiled.Rows()
+		if rows == nil {
+			rows = []ports.Row{}
+		}
 		return a.print(rows, func(w io.Writer) {
-			line(w, "PORT", "PROTOCOL", "SERVICE", "FROM", "TO", "PURPOSE", "STATUS")
+			line(w, tableHead(lang, headings)...)
 			for _, r := range rows {
 				line(w, r.Port, r.Protocol, r.Service, r.Source, r.Destination, r.Purpose, r.Status)
 			}
 			fmt.Fprintf(w, "\nplan %s, instance %d, hash %s\n", compiled.Plan, compiled.Instance, compiled.Hash)
 		})
 	}
-	if a.output == "csv" {
-		return a.printCSV(site.Compiled)
+	target, err := targetNamed(a.output)
+	if err != nil {
+		return err
 	}
-	var tables []string
-	for _, t := range render.Targets() {
-		if t.Kind != "table" {
-			continue
-		}
-		if t.Name == a.output {
-			text, err := t.Render(render.Input{Site: site, Locale: lang})
-			if err != nil {
-				return fault.Wrap(fault.Invalid, "rendering the port table", err)
-			}
-			_, err = a.out.Write(text)
-			return err
-		}
-		tables = append(tables, t.Name)
+	text, err := target.Render(render.Input{Site: site, Locale: lang})
+	if err != nil {
+		return fault.Wrap(fault.Invalid, "rendering the port table", err)
 	}
-	return fault.New(fault.Invalid, fmt.Sprintf("-o is %q", a.output), "it is table, json, yaml, "+strings.Join(tables, ", "))
+	_, err = a.out.Write(text)
+	return err
 }
 
-func (a *app) printCSV(compiled ports.Compiled) error {
-	w := csv.NewWriter(a.out)
-	records := [][]string{ports.Columns()}
-	for _, r := range compiled.Rows() {
-		records = append(records, r.Fields())
+// tableHead is the head of the table for people: some of the columns, in English shorter than the pages have them.
+func tableHead(lang string, headings map[string]string) []any {
+	if lang == "" || lang == "en" {
+		return []any{"PORT", "PROTOCOL", "SERVICE", "FROM", "TO", "PURPOSE", "STATUS"}
 	}
-	return w.WriteAll(records)
+	var out []any
+	for _, column := range []string{"port", "protocol", "service", "source", "destination", "purpose", "status"} {
+		out = append(out, strings.ToUpper(headings[column]))
+	}
+	return out
+}
+
+// tables are the forms of the port table that a renderer writes.
+func tables() []string {
+	var names []string
+	for _, t := range render.Targets() {
+		if t.Kind == "table" && t.Name != "json" { // ours has the same rows
+			names = append(names, t.Name)
+		}
+	}
+	return names
 }
