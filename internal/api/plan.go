@@ -75,7 +75,7 @@ type Pool struct {
 type PlanTarget struct {
 	Name  string `json:"name"`
 	Title string `json:"title"`
-	Kind  string `json:"kind" enum:"table,rules,system,request"`
+	Kind  string `json:"kind" enum:"table,drawing,rules,system,request"`
 	Undo  bool   `json:"undo"`
 }
 

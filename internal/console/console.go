@@ -92,6 +92,8 @@ func table() []route {
 		{"GET /nodes", access.View, (*console).nodes},
 		{"GET /nodes/{name}", access.View, (*console).node},
 		{"GET /ports", access.View, (*console).ports},
+		{"GET /ports/why/{what...}", access.View, (*console).port},
+		{"GET /ports/documents/{target}", access.View, (*console).paper},
 		{"GET /audit", access.Audit, (*console).audit},
 		{"GET /users", access.ManageUsers, (*console).users},
 		{"GET /live", access.View, (*console).live},
@@ -102,6 +104,7 @@ func table() []route {
 		{"POST /tokens", access.ManageNodes, (*console).createToken},
 		{"POST /tokens/{id}/revoke", access.ManageNodes, (*console).revokeToken},
 		{"POST /domain/{verb}", access.Control, (*console).controlDomain},
+		{"POST /leases/{id}/release", access.ManagePorts, (*console).releaseLease},
 		{"POST /users", access.ManageUsers, (*console).createUser},
 		{"POST /users/{name}/{verb}", access.ManageUsers, (*console).changeUser},
 

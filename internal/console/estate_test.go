@@ -51,6 +51,31 @@ func estate(now time.Time) *twin {
 		{ID: "reeve", Function: "Everything", Service: "reeve", Port: "7373", Protocol: "tcp", Scope: "external", Source: "client", Destination: "server", Purpose: "console and API", Door: "console, api", Status: "works"},
 		{ID: "dns", Function: "Name resolution", Port: "53", Protocol: "udp", Scope: "external", Source: "server", Destination: "name server", Purpose: "names of hosts", Status: "foreign"},
 	}}
+	t.plan.Plan, t.plan.Findings = "site", []api.PlanFinding{
+		{Code: "PP101", Severity: "warning", Message: "the pool callback (59870-59999) lies in the range from which Linux takes ports for outgoing connections", Suggestion: "reserve it: net.ipv4.ip_local_reserved_ports = 59870-59999", Place: "site.yaml:12:5"},
+		{Code: "PP107", Severity: "note", Message: "the service name \"jobsch_win\" is not one of RFC 6335"},
+	}
+	t.plan.Pools = []api.Pool{
+		{ID: "callback", Protocol: []string{"tcp"}, Ranges: []string{"59870-59999"}, Pick: "lru", Hold: 120, Reasons: []string{"conntrack", "late-callback"}, Status: "works", Size: 130, Leased: 31, Held: 22, Needed: 130},
+		{ID: "containers", Protocol: []string{"tcp"}, Ranges: []string{"4000-4999"}, Parity: "even", Pair: "debug", Pick: "ascending", Sticky: true, Reasons: []string{}, Status: "works", Size: 12, Leased: 11, Held: 1, Needed: 20},
+		{ID: "reconnect", Protocol: []string{"tcp"}, Ranges: []string{}, Pick: "ascending", Reasons: []string{}, Status: "inactive"},
+	}
+	t.plan.Documents = []api.PlanTarget{
+		{Name: "markdown", Title: "port table, Markdown", Kind: "table"}, {Name: "zones", Title: "zones, and who dials whom", Kind: "drawing"},
+		{Name: "nftables", Title: "a firewall of the host", Kind: "rules", Undo: true}, {Name: "sysctl", Title: "numbers kept out of the range", Kind: "system", Undo: true},
+		{Name: "change-request", Title: "firewall change request", Kind: "request"},
+	}
+	pair, pid, why, granted, until := 4003, 4711, "conntrack", now.Add(-3*time.Hour), now.Add(80*time.Second)
+	t.leases = []api.Lease{
+		{ID: "l1", Name: "estate/harvest/barn/http", Pool: "containers", Protocol: []string{"tcp"}, Port: 4002, Pair: &pair, State: "listening", Owner: "attempt 01k2v7q4m9-000418/barn/1 (pid 4711)", PID: &pid, Granted: &granted},
+		{ID: "l2", Name: "callback-31", Pool: "callback", Protocol: []string{"tcp"}, Port: 59991, State: "held", Owner: "command", Granted: &granted, HoldUntil: &until, HoldReason: &why},
+	}
+	sysctl, holder := "net.ipv4.ip_local_reserved_ports = 59870-59999", "pid 812 httpd (www-data)"
+	t.checked = []api.HostFinding{
+		{ID: "reeve", Service: "reeve", Port: "7373", Protocol: "tcp", State: "ours", Severity: "note", Remedies: []string{}},
+		{ID: "callback", Port: "59870-59999", Protocol: "tcp", State: "ephemeral", Severity: "warning", Sysctl: &sysctl, Remedies: []string{"reserve the numbers"}, Note: "outgoing connections may take these numbers"},
+		{ID: "web", Port: "9900", Protocol: "tcp", State: "taken", Severity: "error", Holder: &holder, Remedies: []string{"move that program", "give this row another number"}},
+	}
 	t.doors = []api.Door{{Door: "api", URLs: []string{"https://hq1.example.com:7373/api/v1"}}, {Door: "console", URLs: []string{"https://hq1.example.com:7373/"}}}
 	return t
 }
@@ -265,4 +290,23 @@ func estateOutput(t *twin) {
 	t.logs[logKey(bigRun, "check-east-stock", 1)] = append(t.logs[logKey(bigRun, "check-east-stock", 1)], api.Log{Job: "check-east-stock", Attempt: 1, At: t.now, Stream: "gap", Lost: 3 << 20})
 	t.write(bigRun, "check-east-stock", 1, "stdout", "row 1200  \x1b[1mpallets counted: 12%\x1b[0m")
 	t.closed[logKey(bigRun, "check-east-stock", 1)] = true
+}
+
+// explained is what the plan knows of a row, with a little of everything.
+func explained(what string) ports.Explanation {
+	return ports.Explanation{
+		Query: what, Plan: ports.Version{Plan: "site", Hash: "a91ca91c"}, Absent: []string{"no row of this instance has the number"},
+		Rows: []ports.RowReason{{
+			ID: "callback", Kind: "pool", Function: "Callback", Name: "callback", Formula: "59999 downwards", Doors: []string{"link"}, Roles: []string{"server"}, Hosts: []string{"hq1"},
+			Origin: "JS-6", Was: "59000", Note: "one port for each running remote task",
+			Claims:     []ports.ClaimReason{{Ports: "59870-59999", Protocol: ports.TCP, Status: ports.Works, Scope: ports.External, TLS: true, Holds: "leased from by server"}},
+			Sources:    []ports.Source{{By: "flag", Key: "--set callback", Text: "not given"}, {By: "plan", Key: "callback", Value: "59870-59999", Taken: true, Text: "the plan's own"}},
+			Choices:    []ports.Choice{{When: "usessl", Ports: "59870-59999", Holds: true, Taken: true}},
+			Conditions: []ports.ConditionReason{{ID: "c", Text: "only where the task link is used", When: "openings.task_link"}},
+			Flows:      []ports.FlowReason{{ID: "callback.1/tcp", From: "task process", To: "server", Purpose: "confirm the start and the end of the task", Carries: []string{"callback"}, Status: ports.Works, Origin: "JS-13"}},
+			Statements: []ports.Statement{{Origin: "JS-3", Text: "the range follows from the largest number of remote processes", Reading: "P + ceil(R 120)"}},
+		}},
+		Instances: []ports.Elsewhere{{Instance: 3, Service: "callback", Protocol: ports.TCP, Ports: "59870-59999"}},
+		Findings:  []ports.Diagnostic{{Code: "PP101", Severity: ports.Warning, Message: "it lies in the ephemeral range", Suggestion: "reserve it"}},
+	}
 }

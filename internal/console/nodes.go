@@ -2,7 +2,6 @@ package console
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -128,37 +127,4 @@ func (c *console) controlNode(w http.ResponseWriter, r *http.Request) error {
 		return back(w, r, nodePath(name), "label")
 	}
 	return c.missing(w, r)
-}
-
-// portsData is the table of ports in use.
-type portsData struct {
-	Plan  api.PlanInfo
-	Doors []doorRow
-}
-
-// doorRow is all doors that stand at the same places.
-type doorRow struct {
-	Doors string
-	URLs  []string
-}
-
-func (c *console) ports(w http.ResponseWriter, r *http.Request) error {
-	var d portsData
-	var err error
-	if d.Plan, err = c.service.Plan(r.Context()); err != nil {
-		return err
-	}
-	doors, err := c.service.Doors(r.Context())
-	if err != nil {
-		return err
-	}
-	for _, door := range doors {
-		at := slices.IndexFunc(d.Doors, func(row doorRow) bool { return slices.Equal(row.URLs, door.URLs) })
-		if at < 0 {
-			d.Doors = append(d.Doors, doorRow{Doors: door.Door, URLs: door.URLs})
-			continue
-		}
-		d.Doors[at].Doors += " " + door.Door
-	}
-	return c.page(w, r, "ports", view{Title: "Ports", Section: "ports", Data: d})
 }

@@ -63,7 +63,7 @@ func loadPages(a assets) (pages, error) {
 		t := template.New("frame.html").Option("missingkey=error").Funcs(template.FuncMap{
 			"asset": a.path, "moment": moment, "span": span, "size": size, "pairs": pairs, "known": known, "reason": reasonText,
 			"runPath": runPath, "nodePath": nodePath, "netPath": netPath, "userPath": userPath, "jobPath": jobPath,
-			"deref": deref, "objectPath": objectPath, "join": strings.Join, "since": func(a, b time.Time) string { return span(b.Sub(a)) },
+			"portPath": portPath, "deref": deref, "objectPath": objectPath, "join": strings.Join, "since": func(a, b time.Time) string { return span(b.Sub(a)) },
 		})
 		if t, err = t.ParseFS(embedded, "templates/frame.html", "templates/parts.html", name); err != nil {
 			return nil, fmt.Errorf("reading the console's templates: %w", err)
@@ -270,6 +270,8 @@ func noticeText(did string) string {
 		return "The node was removed from the domain."
 	case "revoked":
 		return "The token was revoked."
+	case "lease":
+		return "The lease was given back: its number is held for as long as its pool says, and then free."
 	case "user":
 		return "The user was saved."
 	case "deleted":

@@ -456,7 +456,7 @@ func (t *twin) CompiledPlan(ctx context.Context) (json.RawMessage, error) {
 }
 
 func (t *twin) WhyPort(ctx context.Context, what string) (ports.Explanation, error) {
-	return ports.Explanation{Query: what}, t.may(ctx, access.View, "")
+	return explained(what), t.may(ctx, access.View, "")
 }
 
 func (t *twin) SizePool(ctx context.Context, q api.PoolNeed) (api.PoolSize, error) {
@@ -464,7 +464,11 @@ func (t *twin) SizePool(ctx context.Context, q api.PoolNeed) (api.PoolSize, erro
 }
 
 func (t *twin) PlanDocument(ctx context.Context, q api.PlanDocument) (api.Document, error) {
-	return api.Document{Name: q.Target, Type: "text/plain; charset=utf-8", Text: "rendered " + q.Target}, t.may(ctx, access.View, "")
+	doc := api.Document{Name: q.Target, Type: "text/plain; charset=utf-8", Text: "rendered " + q.Target}
+	if q.Target == "zones" {
+		doc.Type, doc.Text = "image/svg+xml", `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 120" width="900" height="120"><rect x="10" y="30" width="200" height="60" fill="none" stroke="#333"/><text x="30" y="65">core</text></svg>`
+	}
+	return doc, t.may(ctx, access.View, "")
 }
 
 func (t *twin) Leases(ctx context.Context) ([]api.Lease, error) {
