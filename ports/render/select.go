@@ -32,7 +32,60 @@ func (in Input) open() (words, ports.Compiled, error) {
 	if in.Service != "" && len(ids) == 0 {
 		return w, c, fmt.Errorf("service %q: %w in the plan %s", in.Service, ErrUnknown, c.Plan)
 	}
-	return w, restricted(c, in.roles(), ids), nil
+	c = restricted(c, in.roles(), ids)
+	if h, ok := in.Site.Host(in.Host); ok {
+		c = ownNumbers(c, h)
+	}
+	return w, c, nil
+}
+
+// plays reports whether a host has a role of the plan. Its inventory may name the role's kind instead.
+func plays(c ports.Compiled, h ports.Host, role string) bool {
+	kind := c.Kinds[role]
+	return slices.Contains(h.Roles, role) || kind != ports.Unmanaged && slices.Contains(h.Roles, string(kind))
+}
+
+// ownNumbers gives the services that stand on a host with another number their rows: those towards the host with its
+// own number, and those from it to others with the plan's.
+func ownNumbers(c ports.Compiled, h ports.Host) ports.Compiled {
+	own := map[string]ports.Port{}
+	for _, s := range h.Services {
+		if s.Port != 0 {
+			own[s.Service] = s.Port
+		}
+	}
+	if len(own) == 0 {
+		return c
+	}
+	changed := func(service string, first, last ports.Port, status ports.Status) bool {
+		return own[service] != 0 && own[service] != first && last == 0 && status != ports.Inactive
+	}
+	out := c
+	out.Claims, out.Flows = nil, nil
+	dials := map[string]bool{}
+	for _, f := range c.Flows {
+		here := changed(f.Service, f.Port, f.Last, f.Status) && plays(c, h, f.To)
+		if !here || plays(c, h, f.From) {
+			out.Flows = append(out.Flows, f)
+			dials[f.Service] = true
+		}
+		if here {
+			f.Port = own[f.Service]
+			out.Flows = append(out.Flows, f)
+		}
+	}
+	for _, cl := range c.Claims {
+		here := changed(cl.Service, cl.Port, cl.Last, cl.Status) && !cl.Pool && slices.ContainsFunc(cl.Listeners, func(role string) bool { return plays(c, h, role) })
+		if here {
+			other := cl
+			other.Port = own[cl.Service]
+			out.Claims = append(out.Claims, other)
+		}
+		if !here || dials[cl.Service] {
+			out.Claims = append(out.Claims, cl)
+		}
+	}
+	return out
 }
 
 // services are the ids of the service that the input names, with those of its second numbers; nil means all.

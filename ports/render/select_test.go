@@ -89,3 +89,36 @@ func TestDeterministic(t *testing.T) {
 		}
 	})
 }
+
+// TestOwnNumbers: a service that stands on a host with another number has it in the host's documents, and what the host
+// dials elsewhere keeps the plan's.
+func TestOwnNumbers(t *testing.T) {
+	t.Parallel()
+	plan := builtinPlan(t, "systemwalker")
+	inv := twoZones(plan)
+	inv.Hosts[0].Services = []ports.HostService{{Service: "jmnet", Port: 19352}}
+	site := compiled(t, plan, inv, 0)
+	numbers := func(host string) map[string][]string {
+		_, c, err := Input{Site: site, Host: host}.open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string][]string{}
+		for _, r := range c.Rows() {
+			if r.ID == "jmnet" {
+				found[r.Port] = append(found[r.Port], r.Source+" > "+r.Destination)
+			}
+		}
+		return found
+	}
+	got := numbers("hq1")
+	if want := []string{"client > server", "job execution server > job requesting server", "message event source > message event destination"}; !slices.Equal(got["19352"], want) {
+		t.Errorf("towards hq1 go %v, want %v", got["19352"], want)
+	}
+	if want := []string{"job requesting server > job execution server", "message event source > message event destination"}; !slices.Equal(got["9352"], want) {
+		t.Errorf("from hq1 go %v, want %v", got["9352"], want)
+	}
+	if got := numbers("hq2"); len(got["9352"]) != 4 || got["19352"] != nil {
+		t.Errorf("hq2 has %v", got)
+	}
+}

@@ -130,7 +130,7 @@ func (in Input) players(c ports.Compiled, role string) []string {
 		}
 	}
 	for _, h := range in.Site.Inventory.Hosts {
-		if slices.Contains(in.Site.Roles(h.Name), role) {
+		if plays(c, h, role) {
 			names = append(names, h.Name)
 		}
 	}

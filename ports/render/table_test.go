@@ -13,7 +13,7 @@ import (
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
-// checkTables reads every form of the port table back and compares it with the plan. P7, F68.
+// checkTables reads every form of the port table back and compares it with the plan. P7, F61, F68.
 func checkTables(t rapid.TB, in Input) {
 	t.Helper()
 	w, err := wordsOf(in.Locale)
