@@ -50,6 +50,7 @@ const (
 	PoolTooSmall     Code = "PP148"
 	HoldTooShort     Code = "PP149"
 	MirrorDrift      Code = "PP150"
+	BadLine          Code = "PP151" // of an importer
 )
 
 // CodeMeaning says what a code means.
@@ -63,7 +64,7 @@ type CodeMeaning struct {
 func Codes() []CodeMeaning {
 	return []CodeMeaning{
 		{InEphemeral, Error, "A claim lies in a range that hosts give to outgoing connections; an error only where the plan's policy for it is error."},
-		{OddRange, Warning, "A range list can be read in two ways, as single ports or as a range: neither is opened until somebody says which."},
+		{OddRange, Error, "A range list can be read in two ways, as single ports or as a range: neither is opened until somebody says which."},
 		{NoRange, Error, "An entry of a range list is none: an unknown separator, or reversed ends."},
 		{PrintedEnds, Warning, "Neither end of a printed range has the parity of its numbers; the range is read without them."},
 		{FreeOffsets, Note, "A family has offsets that nothing uses."},
@@ -107,5 +108,6 @@ func Codes() []CodeMeaning {
 		{PoolTooSmall, Warning, "A pool has fewer numbers than its capacity or the site's agents need."},
 		{HoldTooShort, Warning, "A pool gives a number away while a firewall on the path still remembers its last connection."},
 		{MirrorDrift, Error, "A host has a number of its own for a row of which both ends must name the same."},
+		{BadLine, Error, "A line of a file that is imported cannot be read, or contradicts another one or the plan; a warning where it only looks odd."},
 	}
 }

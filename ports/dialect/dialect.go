@@ -55,7 +55,7 @@ func (f *findings) all() []ports.Diagnostic {
 	if f.more > 0 {
 		last := f.list[len(f.list)-1]
 		f.list = append(f.list, ports.Diagnostic{
-			Code: BadLine, Severity: ports.Error, Place: last.Place,
+			Code: ports.BadLine, Severity: ports.Error, Place: last.Place,
 			Message: fmt.Sprintf("%d more findings are not listed", f.more), Suggestion: "repair these first",
 		})
 	}
@@ -68,7 +68,7 @@ func (f *findings) tooLarge(data []byte) []byte {
 		return data
 	}
 	cut := bytes.LastIndexByte(data[:maxSize], '\n') + 1
-	f.error(BadLine, 1, 1, fmt.Sprintf("the file has %d bytes, more than %d", len(data), maxSize), "split it: what comes later is not read")
+	f.error(ports.BadLine, 1, 1, fmt.Sprintf("the file has %d bytes, more than %d", len(data), maxSize), "split it: what comes later is not read")
 	return data[:cut]
 }
 

@@ -39,7 +39,7 @@ func ParsePortsConfig(file string, data []byte) (PortsConfig, []ports.Diagnostic
 		if l.read(f) {
 			k := key{strings.ToLower(l.Key), strings.ToLower(l.Host), l.Address.String()}
 			if before, ok := seen[k]; ok {
-				f.error(BadLine, l.Line, 1, l.Key+" stands in line "+strconv.Itoa(before)+" already, for the same host", "keep one")
+				f.error(ports.BadLine, l.Line, 1, l.Key+" stands in line "+strconv.Itoa(before)+" already, for the same host", "keep one")
 			} else {
 				seen[k] = l.Line
 			}
@@ -62,7 +62,7 @@ func (l *PortsConfigLine) read(f *findings) bool {
 	}
 	name := all[0]
 	if strings.Trim(name.text, letters+"0123456789_.-") != "" || !strings.ContainsAny(name.text[:1], letters) {
-		f.error(BadLine, l.Line, name.column, strconv.Quote(clip(name.text))+" is no service name", form)
+		f.error(ports.BadLine, l.Line, name.column, strconv.Quote(clip(name.text))+" is no service name", form)
 		return false
 	}
 	rest := all[1:]
@@ -90,7 +90,7 @@ func portRanges(f *findings, line int, w word) ([]ports.Range, bool) {
 	for item := range strings.SplitSeq(strings.TrimSuffix(w.text, ";"), ";") {
 		r, wrong := interval(item)
 		if wrong != "" {
-			f.error(BadLine, line, column, wrong, "write PORT or FIRST-LAST, with ; between")
+			f.error(ports.BadLine, line, column, wrong, "write PORT or FIRST-LAST, with ; between")
 			return nil, false
 		}
 		all = append(all, r)
@@ -128,7 +128,7 @@ func hostAndAddress(f *findings, line int, rest []word) (host string, address ne
 			if len(rest) > 0 {
 				a, err := netip.ParseAddr(rest[0].text)
 				if err != nil {
-					f.error(BadLine, line, rest[0].column, strconv.Quote(clip(rest[0].text))+" is no IP address", "write an address behind the host, or nothing")
+					f.error(ports.BadLine, line, rest[0].column, strconv.Quote(clip(rest[0].text))+" is no IP address", "write an address behind the host, or nothing")
 					return "", netip.Addr{}, false
 				}
 				address, rest = a, rest[1:]
@@ -136,7 +136,7 @@ func hostAndAddress(f *findings, line int, rest []word) (host string, address ne
 		}
 	}
 	if len(rest) > 0 {
-		f.error(BadLine, line, rest[0].column, strconv.Quote(clip(rest[0].text))+" is too much", "write NAME, numbers, host and address, in this order")
+		f.error(ports.BadLine, line, rest[0].column, strconv.Quote(clip(rest[0].text))+" is too much", "write NAME, numbers, host and address, in this order")
 		return "", netip.Addr{}, false
 	}
 	return host, address, true

@@ -56,7 +56,7 @@ type configHost struct {
 
 func (t *configPart) systemAssigned(l PortsConfigLine) {
 	if len(l.Ranges) > 0 || l.Host != "" || l.Address.IsValid() {
-		t.f.error(BadLine, l.Line, 1, AllRPC+" stands alone", "remove what stands behind it")
+		t.f.error(ports.BadLine, l.Line, 1, AllRPC+" stands alone", "remove what stands behind it")
 		return
 	}
 	t.all = l.Line
@@ -71,7 +71,7 @@ func (t *configPart) systemAssigned(l PortsConfigLine) {
 func (t *configPart) contradiction() {
 	for id, line := range t.fixed {
 		if t.all != 0 {
-			t.f.error(BadLine, line, 1, fmt.Sprintf("the line fixes %s, and line %d says that the system chooses for every RPC service", id, t.all), "keep one of the two")
+			t.f.error(ports.BadLine, line, 1, fmt.Sprintf("the line fixes %s, and line %d says that the system chooses for every RPC service", id, t.all), "keep one of the two")
 		}
 	}
 }
@@ -79,20 +79,20 @@ func (t *configPart) contradiction() {
 func (t *configPart) line(l PortsConfigLine) {
 	cl, ok := t.rows.find(l.Key)
 	if !ok {
-		t.f.error(BadLine, l.Line, 1, "the plan has no row "+clip(l.Key), "see `reeve ports list` for its rows, or add one to the plan")
+		t.f.error(ports.BadLine, l.Line, 1, "the plan has no row "+clip(l.Key), "see `reeve ports list` for its rows, or add one to the plan")
 		return
 	}
 	switch {
 	case cl.RPC.Kind == "msrpc":
 		if len(l.Ranges) > 0 {
-			t.f.error(BadLine, l.Line, l.column, l.Key+" is an MSRPC service: the system gives its number", "write its name alone")
+			t.f.error(ports.BadLine, l.Line, l.column, l.Key+" is an MSRPC service: the system gives its number", "write its name alone")
 		}
 		return
 	case len(l.Ranges) == 0:
-		t.f.error(BadLine, l.Line, 1, l.Key+" has no number", "write one, or leave the line away for the default")
+		t.f.error(ports.BadLine, l.Line, 1, l.Key+" has no number", "write one, or leave the line away for the default")
 		return
 	case !cl.Pool && (len(l.Ranges) != 1 || l.Ranges[0].First != l.Ranges[0].Last):
-		t.f.error(BadLine, l.Line, l.column, l.Key+" takes exactly one port, and the line gives "+formatRanges(l.Ranges, ";"), "write one number")
+		t.f.error(ports.BadLine, l.Line, l.column, l.Key+" takes exactly one port, and the line gives "+formatRanges(l.Ranges, ";"), "write one number")
 		return
 	}
 	if l.Host != "" || l.Address.IsValid() {
@@ -120,7 +120,7 @@ func (t *configPart) host(l PortsConfigLine, cl ports.Claim) {
 		name = hostOf(l.Address)
 	}
 	if cl.Pool {
-		t.f.error(BadLine, l.Line, l.column, "an inventory gives no host a pool of its own: "+l.Key+" of "+name+" is not imported", "write the range without a host")
+		t.f.error(ports.BadLine, l.Line, l.column, "an inventory gives no host a pool of its own: "+l.Key+" of "+name+" is not imported", "write the range without a host")
 		return
 	}
 	i := slices.IndexFunc(t.hosts, func(h *configHost) bool { return strings.EqualFold(h.name, name) })
@@ -133,7 +133,7 @@ func (t *configPart) host(l PortsConfigLine, cl ports.Claim) {
 		h.addresses = append(h.addresses, a)
 	}
 	if slices.ContainsFunc(h.services, func(f Field) bool { return f.Key == cl.Service }) {
-		t.f.error(BadLine, l.Line, 1, "host "+name+" has a number for "+l.Key+" already", "keep one line")
+		t.f.error(ports.BadLine, l.Line, 1, "host "+name+" has a number for "+l.Key+" already", "keep one line")
 		return
 	}
 	h.services = append(h.services, Field{cl.Service, Document{{"port", int(l.Ranges[0].First)}}})

@@ -51,7 +51,7 @@ const (
 func ParseProcessClasses(file string, data []byte) ([]ProcessClass, []ports.Diagnostic) {
 	f := &findings{file: file}
 	if len(data) > maxSize {
-		f.error(BadLine, 1, 1, fmt.Sprintf("the file has %d bytes, more than %d", len(data), maxSize), "split it")
+		f.error(ports.BadLine, 1, 1, fmt.Sprintf("the file has %d bytes, more than %d", len(data), maxSize), "split it")
 		return nil, f.all()
 	}
 	d := xml.NewDecoder(bytes.NewReader(data))
@@ -101,12 +101,12 @@ func (r *classReader) next() bool {
 	}
 	if err != nil {
 		line, column = r.decoder.InputPos()
-		r.f.error(BadLine, line, column, "the XML cannot be read: "+clip(strings.TrimPrefix(err.Error(), "XML syntax error ")), "no entities but those of XML itself; every element closed")
+		r.f.error(ports.BadLine, line, column, "the XML cannot be read: "+clip(strings.TrimPrefix(err.Error(), "XML syntax error ")), "no entities but those of XML itself; every element closed")
 		return false
 	}
 	switch t := token.(type) {
 	case xml.Directive:
-		r.f.error(BadLine, line, column, "a document type (<!"+clip(firstWord(string(t)))+" …>) is not read: it could bring in entities", "remove it")
+		r.f.error(ports.BadLine, line, column, "a document type (<!"+clip(firstWord(string(t)))+" …>) is not read: it could bring in entities", "remove it")
 		return false
 	case xml.StartElement:
 		return r.start(t, line, column)
@@ -129,17 +129,17 @@ func firstWord(s string) string {
 func (r *classReader) start(t xml.StartElement, line, column int) bool {
 	r.path = append(r.path, t.Name.Local)
 	if len(r.path) > maxDepth {
-		r.f.error(BadLine, line, column, fmt.Sprintf("elements lie %d deep", len(r.path)), "a configuration lies some five deep")
+		r.f.error(ports.BadLine, line, column, fmt.Sprintf("elements lie %d deep", len(r.path)), "a configuration lies some five deep")
 		return false
 	}
 	switch t.Name.Local {
 	case "process_class":
 		if r.class {
-			r.f.error(BadLine, line, column, "a process_class inside another one", "close the first one")
+			r.f.error(ports.BadLine, line, column, "a process_class inside another one", "close the first one")
 			return false
 		}
 		if len(r.classes) >= maxClasses {
-			r.f.error(BadLine, line, column, fmt.Sprintf("more than %d process classes", maxClasses), "split the file")
+			r.f.error(ports.BadLine, line, column, fmt.Sprintf("more than %d process classes", maxClasses), "split the file")
 			return false
 		}
 		r.open(t, line, column)
@@ -181,7 +181,7 @@ func (r *classReader) open(t xml.StartElement, line, column int) {
 		r.names = map[string]int{}
 	}
 	if before, ok := r.names[c.Name]; ok {
-		r.f.error(BadLine, line, column, "the process class "+strconv.Quote(clip(c.Name))+" stands in line "+strconv.Itoa(before)+" already", "rename or remove one")
+		r.f.error(ports.BadLine, line, column, "the process class "+strconv.Quote(clip(c.Name))+" stands in line "+strconv.Itoa(before)+" already", "rename or remove one")
 	} else {
 		r.names[c.Name] = line
 	}
@@ -198,7 +198,7 @@ func name(a xml.Attr) string {
 func (r *classReader) list(t xml.StartElement, line, column int) {
 	c := &r.classes[len(r.classes)-1]
 	if len(c.Remotes) > 0 {
-		r.f.error(BadLine, line, column, "the class has a remote_scheduler and a list of them", "keep the list")
+		r.f.error(ports.BadLine, line, column, "the class has a remote_scheduler and a list of them", "keep the list")
 	}
 	c.Listed = true
 	for _, a := range t.Attr {
@@ -206,9 +206,9 @@ func (r *classReader) list(t xml.StartElement, line, column int) {
 		case a.Name.Local == "select" && (a.Value == "first" || a.Value == "next"):
 			c.Select = a.Value
 		case a.Name.Local == "select":
-			r.f.error(BadLine, line, column, "select is "+strconv.Quote(clip(a.Value)), "it is first or next")
+			r.f.error(ports.BadLine, line, column, "select is "+strconv.Quote(clip(a.Value)), "it is first or next")
 		default:
-			r.f.warn(BadLine, line, column, "the attribute "+clip(name(a))+" of remote_schedulers is left out", "")
+			r.f.warn(ports.BadLine, line, column, "the attribute "+clip(name(a))+" of remote_schedulers is left out", "")
 		}
 	}
 }
@@ -234,7 +234,7 @@ func (r *classReader) remote(t xml.StartElement, line, column int) {
 		}
 	}
 	if !found {
-		r.f.error(BadLine, line, column, "a remote_scheduler without an address", `write remote_scheduler="http://HOST:PORT"`)
+		r.f.error(ports.BadLine, line, column, "a remote_scheduler without an address", `write remote_scheduler="http://HOST:PORT"`)
 		return
 	}
 	s.Heartbeat, s.Patience, s.Other = heartbeat, patience, other
@@ -246,7 +246,7 @@ func (r *classReader) close() {
 	r.class = false
 	c := r.classes[len(r.classes)-1]
 	if c.Listed && len(c.Remotes) == 0 && len(r.f.list) == r.before {
-		r.f.error(BadLine, c.Line, 1, "the process class "+strconv.Quote(clip(c.Name))+" has an empty list of remote schedulers", "name one, or remove the list")
+		r.f.error(ports.BadLine, c.Line, 1, "the process class "+strconv.Quote(clip(c.Name))+" has an empty list of remote schedulers", "name one, or remove the list")
 	}
 }
 
@@ -255,7 +255,7 @@ func (r *classReader) number(a xml.Attr, line, column int) int {
 	const most = 1 << 30
 	n, err := strconv.Atoi(a.Value)
 	if err != nil || n < 0 || n > most {
-		r.f.error(BadLine, line, column, a.Name.Local+" is "+strconv.Quote(clip(a.Value)), "it is a number from 0")
+		r.f.error(ports.BadLine, line, column, a.Name.Local+" is "+strconv.Quote(clip(a.Value)), "it is a number from 0")
 		return 0
 	}
 	return n
@@ -271,7 +271,7 @@ func (r *classReader) address(text string, line, column int) (RemoteScheduler, b
 	rest = strings.TrimSuffix(rest, "/")
 	at := strings.LastIndexByte(rest, ':')
 	if at < 0 {
-		r.f.error(BadLine, line, column, strconv.Quote(clip(text))+" names no port", "write HOST:PORT")
+		r.f.error(ports.BadLine, line, column, strconv.Quote(clip(text))+" names no port", "write HOST:PORT")
 		return s, false
 	}
 	s.Host = rest[:at]
@@ -284,14 +284,14 @@ func (r *classReader) address(text string, line, column int) (RemoteScheduler, b
 	_, err := netip.ParseAddr(inner)
 	switch {
 	case wrong != "":
-		r.f.error(BadLine, line, column, wrong+" in "+strconv.Quote(clip(text)), "write HOST:PORT")
+		r.f.error(ports.BadLine, line, column, wrong+" in "+strconv.Quote(clip(text)), "write HOST:PORT")
 	case bracketed && err == nil, !bracketed && err == nil && !strings.Contains(inner, ":"):
 		s.Host = inner
 		return s, true
 	case !bracketed && err != nil && hostName(s.Host):
 		return s, true
 	default:
-		r.f.error(BadLine, line, column, strconv.Quote(clip(text))+" names no host", "write HOST:PORT")
+		r.f.error(ports.BadLine, line, column, strconv.Quote(clip(text))+" names no host", "write HOST:PORT")
 	}
 	return s, false
 }

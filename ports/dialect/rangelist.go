@@ -74,7 +74,7 @@ func (l *RangeLine) read(f *findings, reading Reading) {
 	if strings.Trim(body[:1], letters) == "" {
 		end := strings.IndexFunc(body, func(r rune) bool { return r == '=' || r == '[' || blank(r) })
 		if end < 0 {
-			f.error(BadLine, l.Line, column, strconv.Quote(clip(body))+" is no list and has no value", "write [LIST], or NAME = VALUE")
+			f.error(ports.BadLine, l.Line, column, strconv.Quote(clip(body))+" is no list and has no value", "write [LIST], or NAME = VALUE")
 			return
 		}
 		l.Key = body[:end]
@@ -104,13 +104,13 @@ func (l *RangeLine) list(f *findings, body string, column int, reading Reading) 
 	const form = "write ports and ranges with | between: [20000-20100|7199]"
 	if strings.HasPrefix(body, "[") {
 		if !strings.HasSuffix(body, "]") {
-			f.error(BadLine, l.Line, column, "the list "+clip(body)+" does not end with ]", form)
+			f.error(ports.BadLine, l.Line, column, "the list "+clip(body)+" does not end with ]", form)
 			return false
 		}
 		body, column = body[1:len(body)-1], column+1
 	}
 	if len(body) > maxList {
-		f.error(BadLine, l.Line, column, "the list is too long", "a list has some ten items")
+		f.error(ports.BadLine, l.Line, column, "the list is too long", "a list has some ten items")
 		return false
 	}
 	good := true
@@ -124,7 +124,7 @@ func (l *RangeLine) list(f *findings, body string, column int, reading Reading) 
 		}
 		r, wrong := interval(item)
 		if wrong != "" {
-			f.error(BadLine, l.Line, at, wrong, form)
+			f.error(ports.BadLine, l.Line, at, wrong, form)
 			good = false
 			continue
 		}
@@ -144,7 +144,7 @@ func (l *RangeLine) refuse(f *findings, item string, column int) bool {
 	a, wrong1 := number(first)
 	b, wrong2 := number(rest[width:])
 	if wrong1 != "" || wrong2 != "" || width == 0 {
-		f.error(BadLine, l.Line, column, strconv.Quote(clip(item))+" is neither a port nor a range", "write PORT or FIRST-LAST")
+		f.error(ports.BadLine, l.Line, column, strconv.Quote(clip(item))+" is neither a port nor a range", "write PORT or FIRST-LAST")
 		return false
 	}
 	meant := meantRange(a, b)
@@ -156,7 +156,7 @@ func (l *RangeLine) refuse(f *findings, item string, column int) bool {
 	if b < a {
 		why += ", and " + strconv.Itoa(int(b)) + " is below " + strconv.Itoa(int(a))
 	}
-	f.error(Refused, l.Line, column+at, fmt.Sprintf("%s is refused: %s; it can have meant two single ports, %d|%d (%s), or the range %s (%s)",
+	f.error(ports.NoRange, l.Line, column+at, fmt.Sprintf("%s is refused: %s; it can have meant two single ports, %d|%d (%s), or the range %s (%s)",
 		clip(item), why, a, b, count(2), formatRanges([]ports.Range{meant}, ""), count(size(meant))), "write what is meant; nothing of it is opened")
 	return false
 }
@@ -185,7 +185,7 @@ func (l *RangeLine) doubts(f *findings, reading Reading) {
 			}
 			l.List[i].Doubt = &Doubt{Printed: fmt.Sprintf("%d|%d", a.First, b.First), Meant: meant}
 			l.List[i+1].second = true
-			f.error(Ambiguous, l.Line, a.Column, fmt.Sprintf("%s can be read in two ways: two single ports, %d and %d (%s), or the range %s (%s)%s",
+			f.error(ports.OddRange, l.Line, a.Column, fmt.Sprintf("%s can be read in two ways: two single ports, %d and %d (%s), or the range %s (%s)%s",
 				l.List[i].Doubt.Printed, a.First, b.First, count(2), formatRanges([]ports.Range{meant}, ""), count(size(meant)), whole),
 				"neither is opened: say which with --read ports or --read ranges, or write FIRST-LAST")
 			i++

@@ -34,7 +34,7 @@ func (r RangeLists) Part(file string, over ports.Compiled, pool string) (Part, [
 			vars = Document{{settingTLS, on}}
 			continue
 		case l.Value != "":
-			f.warn(BadLine, l.Line, 1, "the setting "+clip(l.Key)+" is none of ports, and is left out", "")
+			f.warn(ports.BadLine, l.Line, 1, "the setting "+clip(l.Key)+" is none of ports, and is left out", "")
 			continue
 		case len(l.List) == 0:
 			continue
@@ -49,16 +49,16 @@ func (r RangeLists) Part(file string, over ports.Compiled, pool string) (Part, [
 		case key == "" || key == settingCallback || key == "callback":
 			id = pool
 		default:
-			f.error(BadLine, l.Line, 1, clip(l.Key)+" is not a name that the plan's pools have", "the names are "+strings.Join([]string{settingCallback, settingClient, settingTLSPort, settingPort, settingTLS}, ", "))
+			f.error(ports.BadLine, l.Line, 1, clip(l.Key)+" is not a name that the plan's pools have", "the names are "+strings.Join([]string{settingCallback, settingClient, settingTLSPort, settingPort, settingTLS}, ", "))
 			continue
 		}
 		if before := at[id]; before != 0 {
-			f.error(BadLine, l.Line, 1, "line "+strconv.Itoa(before)+" gives the pool "+id+" its numbers already", "keep one")
+			f.error(ports.BadLine, l.Line, 1, "line "+strconv.Itoa(before)+" gives the pool "+id+" its numbers already", "keep one")
 			continue
 		}
 		at[id] = l.Line
 		if cl, ok := have.find(id); !ok || !cl.Pool {
-			f.error(BadLine, l.Line, 1, "the plan has no pool "+id, "name one with --pool")
+			f.error(ports.BadLine, l.Line, 1, "the plan has no pool "+id, "name one with --pool")
 			continue
 		}
 		if ranges := l.Ranges(); len(ranges) > 0 && !sameRanges(have.ranges[id], ranges) {

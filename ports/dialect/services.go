@@ -40,7 +40,7 @@ func ParseServices(file string, data []byte) (ServicesFile, []ports.Diagnostic) 
 		parsed.Lines = append(parsed.Lines, ServicesLine{textLine: line, Entry: servicesEntry(f, line.Text, i+1)})
 	}
 	if n := len(lines); n > 0 && lines[n-1].End == "" && parsed.Lines[n-1].Entry.Name != "" {
-		f.warn(BadLine, n, utf8.RuneCountInString(lines[n-1].Text)+1, "the last line does not end: an old reader leaves it out", "end it with a newline")
+		f.warn(ports.BadLine, n, utf8.RuneCountInString(lines[n-1].Text)+1, "the last line does not end: an old reader leaves it out", "end it with a newline")
 	}
 	f.twice(parsed)
 	return parsed, f.all()
@@ -59,20 +59,20 @@ func servicesEntry(f *findings, text string, line int) ServicesEntry {
 		return ServicesEntry{}
 	}
 	if len(all) == 1 {
-		f.error(BadLine, line, bom+all[0].column, "the name "+clip(all[0].text)+" has no number", form)
+		f.error(ports.BadLine, line, bom+all[0].column, "the name "+clip(all[0].text)+" has no number", form)
 		return ServicesEntry{}
 	}
 	num, proto, slash := strings.Cut(all[1].text, "/")
 	port, wrong := number(num)
 	switch {
 	case !slash || proto == "":
-		f.error(BadLine, line, bom+all[1].column, strconv.Quote(clip(all[1].text))+" is no NUMBER/PROTOCOL", form)
+		f.error(ports.BadLine, line, bom+all[1].column, strconv.Quote(clip(all[1].text))+" is no NUMBER/PROTOCOL", form)
 		return ServicesEntry{}
 	case wrong != "":
-		f.error(BadLine, line, bom+all[1].column, wrong, form)
+		f.error(ports.BadLine, line, bom+all[1].column, wrong, form)
 		return ServicesEntry{}
 	case strings.Trim(strings.ToLower(proto), "abcdefghijklmnopqrstuvwxyz0123456789-") != "":
-		f.error(BadLine, line, bom+all[1].column+len(num)+1, strconv.Quote(clip(proto))+" is no protocol", form)
+		f.error(ports.BadLine, line, bom+all[1].column+len(num)+1, strconv.Quote(clip(proto))+" is no protocol", form)
 		return ServicesEntry{}
 	}
 	e := ServicesEntry{Name: all[0].text, Port: port, Protocol: ports.Protocol(strings.ToLower(proto)), Comment: strings.TrimSpace(comment), Line: line}
@@ -99,10 +99,10 @@ func (f *findings) twice(s ServicesFile) {
 				first[k] = l.Entry
 			case before.Line == l.Entry.Line:
 			case before.Port != l.Entry.Port:
-				f.error(BadLine, l.Entry.Line, 1, "the name "+clip(name)+" has the number "+l.Entry.number()+" here and "+before.number()+" in line "+
+				f.error(ports.BadLine, l.Entry.Line, 1, "the name "+clip(name)+" has the number "+l.Entry.number()+" here and "+before.number()+" in line "+
 					strconv.Itoa(before.Line), "keep one: readers take the first")
 			default:
-				f.warn(BadLine, l.Entry.Line, 1, "the name "+clip(name)+" stands for "+l.Entry.number()+" in line "+strconv.Itoa(before.Line)+" already", "keep one")
+				f.warn(ports.BadLine, l.Entry.Line, 1, "the name "+clip(name)+" stands for "+l.Entry.number()+" in line "+strconv.Itoa(before.Line)+" already", "keep one")
 			}
 		}
 	}

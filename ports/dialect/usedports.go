@@ -46,10 +46,10 @@ func ParseUsedPorts(file string, data []byte) (UsedPorts, []ports.Diagnostic) {
 		if l.read(f) {
 			where := strconv.Itoa(int(l.Port)) + " " + strings.ToLower(l.Address)
 			if before, ok := names[l.Name]; ok {
-				f.error(BadLine, l.Line, 1, fmt.Sprintf("the name %s has %d on %s in line %d already", clip(l.Name), before.Port, clip(before.Address), before.Line), "keep one line: the first one counts")
+				f.error(ports.BadLine, l.Line, 1, fmt.Sprintf("the name %s has %d on %s in line %d already", clip(l.Name), before.Port, clip(before.Address), before.Line), "keep one line: the first one counts")
 				l.Name = ""
 			} else if before, ok := numbers[where]; ok {
-				f.error(BadLine, l.Line, 1, fmt.Sprintf("%d on %s is %s's in line %d already", l.Port, clip(l.Address), clip(before.Name), before.Line), "keep one line: the first one counts")
+				f.error(ports.BadLine, l.Line, 1, fmt.Sprintf("%d on %s is %s's in line %d already", l.Port, clip(l.Address), clip(before.Name), before.Line), "keep one line: the first one counts")
 				l.Name = ""
 			} else {
 				names[l.Name], numbers[where] = l, l
@@ -58,7 +58,7 @@ func ParseUsedPorts(file string, data []byte) (UsedPorts, []ports.Diagnostic) {
 		u.Lines = append(u.Lines, l)
 	}
 	if n := len(lines); n > 0 && lines[n-1].End == "" {
-		f.warn(BadLine, n, len([]rune(lines[n-1].Text))+1, "the last line does not end: what is appended next would be joined to it", "end it with a newline")
+		f.warn(ports.BadLine, n, len([]rune(lines[n-1].Text))+1, "the last line does not end: what is appended next would be joined to it", "end it with a newline")
 	}
 	return u, f.all()
 }
@@ -70,23 +70,23 @@ func (l *UsedPort) read(f *findings) bool {
 	case len(all) == 0:
 		return false
 	case len(all) < 3:
-		f.error(BadLine, l.Line, all[len(all)-1].column, fmt.Sprintf("the line has %d words, and needs three", len(all)), form)
+		f.error(ports.BadLine, l.Line, all[len(all)-1].column, fmt.Sprintf("the line has %d words, and needs three", len(all)), form)
 		return false
 	case len(all) > 3:
-		f.error(BadLine, l.Line, all[3].column, fmt.Sprintf("the line has %d words, and three are read", len(all)), form)
+		f.error(ports.BadLine, l.Line, all[3].column, fmt.Sprintf("the line has %d words, and three are read", len(all)), form)
 		return false
 	}
 	port, wrong := number(all[1].text)
 	if wrong != "" {
-		f.error(BadLine, l.Line, all[1].column, wrong, form)
+		f.error(ports.BadLine, l.Line, all[1].column, wrong, form)
 		return false
 	}
 	if !leaseName(all[0].text) {
-		f.error(BadLine, l.Line, all[0].column, strconv.Quote(clip(all[0].text))+" is no name for a lease", "a name has 1 to 128 printable characters, without : and =")
+		f.error(ports.BadLine, l.Line, all[0].column, strconv.Quote(clip(all[0].text))+" is no name for a lease", "a name has 1 to 128 printable characters, without : and =")
 		return false
 	}
 	if strings.Trim(all[2].text, letters+"0123456789.-:%") != "" {
-		f.error(BadLine, l.Line, all[2].column, strconv.Quote(clip(all[2].text))+" is no address", form)
+		f.error(ports.BadLine, l.Line, all[2].column, strconv.Quote(clip(all[2].text))+" is no address", form)
 		return false
 	}
 	l.Name, l.Port, l.Address = all[0].text, port, all[2].text
@@ -127,7 +127,7 @@ func (u UsedPorts) Part(file string, over ports.Compiled, pool string) (Part, []
 		protocol, has, why := poolHas(over, pool, l.Port)
 		if !has {
 			column := strings.Index(l.Text, " "+strconv.Itoa(int(l.Port))) + 2
-			f.error(BadLine, l.Line, max(column, 1), fmt.Sprintf("%s has %d, which %s", clip(l.Name), l.Port, why), "see whether the instance is right (--instance), or give the container a number of the pool")
+			f.error(ports.BadLine, l.Line, max(column, 1), fmt.Sprintf("%s has %d, which %s", clip(l.Name), l.Port, why), "see whether the instance is right (--instance), or give the container a number of the pool")
 			continue
 		}
 		part.Leases = append(part.Leases, Lease{
