@@ -11,6 +11,7 @@ import (
 
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/ports"
+	"github.com/reeve-scheduler/reeve/ports/probe"
 )
 
 func (a *app) portsWhy() *cobra.Command {
@@ -18,14 +19,18 @@ func (a *app) portsWhy() *cobra.Command {
 	c := &cobra.Command{
 		Use: "why ID|PORT[/PROTOCOL]", Short: "everything about a row or a number of the plan", Args: cobra.ExactArgs(1),
 		Long: "Explain a row, asked for by its id or service name, or a number: where the number comes from (flag, environment, services file, plan), formula and values, conditions and " +
-			"their switches, flows, doors, what the page says, who holds it, and which other instances claim it. A number that no row has: why not, and exit code 5.\n\n" + exitHelp,
-		RunE: func(_ *cobra.Command, args []string) error {
+			"their switches, flows, doors, what the page says, who holds it by the plan and on this host, and which other instances claim it. A number that no row has: why not, and exit code 5.\n\n" + exitHelp,
+		RunE: func(c *cobra.Command, args []string) error {
 			meant, err := plan.read()
 			if err != nil {
 				return err
 			}
 			e := ports.Why(meant.plan, meant.inventory, meant.instance, args[0])
-			if err := a.print(e, func(w io.Writer) { explain(w, e) }); err != nil {
+			answer := whyAnswer{Explanation: e, Here: []hereSocket{}}
+			if obs, err := probe.Observe(c.Context(), probe.Options{}); err == nil { // where nothing can be seen, nothing is said
+				answer.Here = here(obs, numbersAsked(e))
+			}
+			if err := a.print(answer, func(w io.Writer) { explain(w, answer) }); err != nil {
 				return err
 			}
 			if !e.Found() {
@@ -38,8 +43,77 @@ func (a *app) portsWhy() *cobra.Command {
 	return c
 }
 
+// whyAnswer is what `ports why -o json` prints: what the plan knows, and what this host shows.
+type whyAnswer struct {
+	ports.Explanation
+	Here []hereSocket `json:"here"`
+}
+
+// hereSocket is a socket of this host on one of the numbers.
+type hereSocket struct {
+	Protocol ports.Protocol `json:"protocol"`
+	Address  string         `json:"address"`
+	Listens  bool           `json:"listens"`
+	PID      *int           `json:"pid"` // null: cannot be seen
+	Program  *string        `json:"program"`
+	Job      *string        `json:"job"` // NET/JOB of RUN, for a process that a run started
+}
+
+// numbersAsked are the numbers that a question is about: the one that was asked for, or those of the row.
+func numbersAsked(e ports.Explanation) []ports.Range {
+	number, _, _ := strings.Cut(e.Query, "/")
+	if r, err := ports.ParseRange(number); err == nil && r != (ports.Range{}) {
+		return []ports.Range{r}
+	}
+	var out []ports.Range
+	for _, row := range e.Rows {
+		for _, c := range row.Claims {
+			if r, err := ports.ParseRange(c.Ports); err == nil && r != (ports.Range{}) {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}
+
+// here lists the sockets of this host on the numbers. A connection from a number is listed too: it blocks a listener.
+func here(obs probe.Observation, numbers []ports.Range) []hereSocket {
+	out := []hereSocket{}
+	for _, s := range obs.Sockets {
+		port := ports.Port(s.Local.Port())
+		if !slices.ContainsFunc(numbers, func(r ports.Range) bool { return port >= r.First && port <= r.Last }) {
+			continue
+		}
+		one := hereSocket{Protocol: s.Protocol, Address: s.Local.String(), Listens: s.Listens}
+		if len(s.Owners) > 0 {
+			owner := s.Owners[0]
+			one.PID, one.Program = &owner.PID, &owner.Program
+			if owner.Job != "" {
+				one.Job = &owner.Job
+			}
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+func (h hereSocket) String() string {
+	state := "connected"
+	if h.Listens {
+		state = "listens"
+	}
+	who := "a program that only root can see"
+	if h.PID != nil {
+		who = fmt.Sprintf("%s (pid %d)", *h.Program, *h.PID)
+	}
+	if h.Job != nil {
+		who += ", started by job " + *h.Job
+	}
+	return fmt.Sprintf("%s %s %s: %s", h.Protocol, h.Address, state, who)
+}
+
 // explain prints an explanation as blocks of name and value.
-func explain(w io.Writer, e ports.Explanation) {
+func explain(w io.Writer, e whyAnswer) {
 	for _, r := range e.Rows {
 		explainRow(w, r)
 	}
@@ -51,10 +125,11 @@ func explain(w io.Writer, e ports.Explanation) {
 		}
 		put(w, what, fmt.Sprintf("%d: %s/%s of %s", i.Instance, i.Ports, i.Protocol, i.Service))
 	}
+	putAll(w, "on this host", e.Here, hereSocket.String)
 	for _, d := range e.Findings {
 		line(w, "finding", d.String())
 	}
-	fmt.Fprintf(w, "\n%s\n", e.Plan)
+	fmt.Fprintf(w, "\n%s\n", e.Explanation.Plan)
 }
 
 // put writes a name and a value; where the value is empty, nothing. An empty name goes on below the one before.
