@@ -180,6 +180,32 @@ jobs:
 	})
 }
 
+// The example runs as it stands, and its sticky number is the same at every run.
+func TestExampleOfPorts(t *testing.T) {
+	t.Parallel()
+	e, _, first := newPortEstate(t)
+	e.must("net", "apply", "../../examples/ports/service.yaml")
+	sticky := ""
+	for range 2 {
+		r := e.settled(e.begin("ports/service", ""), 60*time.Second)
+		if r.State != "succeeded" {
+			t.Fatalf("run: %s\n%s", r.State, e.logs())
+		}
+		for _, j := range r.Jobs {
+			port := j.Attempts[0].Outputs["port"]
+			if port != strconv.Itoa(first) && port != strconv.Itoa(first+2) {
+				t.Errorf("job %s had port %q, want one of the pool from %d", j.Name, port, first)
+			}
+			if j.Name == "inherits" && sticky != "" && port != sticky {
+				t.Errorf("the sticky port was %s, and is now %s", sticky, port)
+			}
+			if j.Name == "inherits" {
+				sticky = port
+			}
+		}
+	}
+}
+
 // A pool that the agent's plan does not have is told when the net is applied.
 func TestPortsNeedAPool(t *testing.T) {
 	t.Parallel()
