@@ -22,7 +22,9 @@ type goFigure struct {
 
 // goFigures are the benchmarks that stand beside the packages that they measure.
 func goFigures() []goFigure {
-	return []goFigure{}
+	return []goFigure{
+		{pkg: "./ports", bench: "BenchmarkCompileLarge", figure: "compile and check in memory: 200 roles, 800 rows, 10000 hosts", metric: "ns/op", reach: 1e9},
+	}
 }
 
 // measureGo runs them, one after the other.
