@@ -8,12 +8,12 @@ import (
 // checkRows sorts out the rows that cannot be compiled. The others are resolved for every instance, so that a plan
 // that is good today is not bad for the next one.
 func (c *compiler) checkRows(instance int) {
-	instances := c.plan.Instances()
-	if len(instances) == 0 {
-		instances = []int{instance} // the range of instances is bad, and reported
+	c.instances = c.plan.Instances()
+	if len(c.instances) == 0 {
+		c.instances = []int{instance} // the range of instances is bad, and reported
 	}
-	all := make([]values, len(instances))
-	for i, n := range instances {
+	all := make([]values, len(c.instances))
+	for i, n := range c.instances {
 		all[i] = c.at(n)
 	}
 	for _, r := range c.plan.planRows() {
@@ -43,12 +43,16 @@ func (c *compiler) resolveAll(r *row, all []values) bool {
 		if i > 0 && !c.depends(r) {
 			break
 		}
+		c.steps -= stepsARow
 		spans, bad := c.resolve(r, v)
 		if c.steps < 0 && bad == nil {
 			bad = &problem{TooLarge, r.At, r.what() + ": the plan has more formulas and instances than can be computed", "take fewer"}
 		}
 		if bad != nil {
-			c.report(bad.code, Error, bad.at, bad.message, bad.fix)
+			if bad.code != TooLarge || !c.exhausted {
+				c.report(bad.code, Error, bad.at, bad.message, bad.fix)
+			}
+			c.exhausted = c.exhausted || bad.code == TooLarge // all rows behind it have the same finding
 			return false
 		}
 		r.numbers = append(r.numbers, spans)

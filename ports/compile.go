@@ -30,23 +30,28 @@ func Compile(p Plan, inv Inventory, instance int) (Compiled, []Diagnostic) {
 
 // compiler holds one compilation: the plan's tables, what was found so far, and the rows worth compiling.
 type compiler struct {
-	plan     Plan
-	inv      Inventory
-	roles    map[string]Role
-	families map[string]Family
-	conds    map[string]Condition
-	values   values           // of variables and switches, the instance aside
-	given    map[string]Given // what overrides a row's number, by its id
-	kinds    map[string]RoleKind
-	zones    map[string]bool
-	players  map[string][]*Host // the hosts that play a role
-	steps    int                // of work that is left for formulas and ranges
-	rows     []row              // without an error of their own
-	found    []Diagnostic
+	plan      Plan
+	inv       Inventory
+	roles     map[string]Role
+	families  map[string]Family
+	conds     map[string]Condition
+	values    values           // of variables and switches, the instance aside
+	given     map[string]Given // what overrides a row's number, by its id
+	kinds     map[string]RoleKind
+	zones     map[string]bool
+	players   map[string][]*Host // the hosts that play a role
+	exhausted bool               // the steps are used up, and it is reported
+	instances []int              // all that the plan may have
+	steps     int                // of work that is left for formulas and ranges
+	rows      []row              // without an error of their own
+	found     []Diagnostic
 }
 
 // maxSteps bounds the formulas and offsets that one compilation computes: some seconds of work on the worst plan.
-const maxSteps = 2_000_000
+const (
+	maxSteps  = 2_000_000
+	stepsARow = 4 // in one instance: a row's numbers are kept
+)
 
 // row is a service or a pool of the plan.
 type row struct {

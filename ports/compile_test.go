@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/reeve-scheduler/reeve/ports"
 )
@@ -250,76 +249,5 @@ func TestJSON(t *testing.T) {
 	}
 	if diff := cmp.Diff(c.Rows(), back.Rows()); diff != "" {
 		t.Error(diff)
-	}
-}
-
-// drawPlan makes plans of all kinds, good and bad.
-func drawPlan(t *rapid.T) (ports.Plan, ports.Inventory, int) {
-	word := rapid.SampledFrom([]string{"a", "b", "c", "server", "agent", ""})
-	p := ports.Plan{Name: "p", Instance: rapid.SampledFrom([]string{"", "i"}).Draw(t, "instance")}
-	for range rapid.IntRange(0, 2).Draw(t, "vars") {
-		p.Vars = append(p.Vars, ports.Var{Name: rapid.SampledFrom([]string{"i", "j"}).Draw(t, "var"), Min: rapid.Int().Draw(t, "min"), Max: rapid.IntRange(-5, 20).Draw(t, "max")})
-	}
-	for range rapid.IntRange(0, 4).Draw(t, "roles") {
-		p.Roles = append(p.Roles, ports.Role{ID: word.Draw(t, "role"), Is: ports.RoleKind(word.Draw(t, "is"))})
-	}
-	for range rapid.IntRange(0, 4).Draw(t, "services") {
-		s := ports.Service{ID: word.Draw(t, "id"), Port: ports.Formula(rapid.SampledFrom([]string{"", "unassigned", "80", "80 + i", "j*9", "("}).Draw(t, "port")), Binds: rapid.Bool().Draw(t, "binds")}
-		s.Protocols = rapid.SliceOfN(rapid.SampledFrom([]ports.Protocol{ports.TCP, ports.UDP}), 0, 2).Draw(t, "protocols")
-		s.RunsOn = rapid.SliceOfN(word, 0, 2).Draw(t, "runs on")
-		for range rapid.IntRange(0, 2).Draw(t, "flows") {
-			s.Flows = append(s.Flows, ports.Flow{From: word.Draw(t, "from"), To: word.Draw(t, "to"), Carries: []string{"link"}})
-		}
-		p.Services = append(p.Services, s)
-	}
-	inv := ports.Inventory{Zones: []ports.Zone{{Name: "a"}}}
-	for range rapid.IntRange(0, 3).Draw(t, "hosts") {
-		inv.Hosts = append(inv.Hosts, ports.Host{Name: word.Draw(t, "host"), Roles: rapid.SliceOfN(word, 0, 3).Draw(t, "host roles"), Zone: word.Draw(t, "zone")})
-	}
-	inv.Dials = []ports.Dial{{From: word.Draw(t, "dial from"), To: word.Draw(t, "dial to")}}
-	return p, inv, rapid.IntRange(-1, 12).Draw(t, "n")
-}
-
-// P5: compile is a pure function: same input, same bytes; the input is not touched; hosts do not enter the hash; a
-// plan without errors holds no port twice where two claims can meet.
-func TestCompileIsPure(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		p, inv, n := drawPlan(t)
-		before, err := json.Marshal([]any{p, inv})
-		if err != nil {
-			t.Fatal(err)
-		}
-		one, found1 := ports.Compile(p, inv, n)
-		two, found2 := ports.Compile(p, inv, n)
-		if diff := cmp.Diff(one, two); diff != "" {
-			t.Error(diff)
-		}
-		if diff := cmp.Diff(found1, found2); diff != "" {
-			t.Error(diff)
-		}
-		if after, _ := json.Marshal([]any{p, inv}); string(after) != string(before) {
-			t.Errorf("compiling changed %s to %s", before, after)
-		}
-		bare, _ := ports.Compile(p, ports.Inventory{}, n)
-		if bare.Hash != one.Hash {
-			t.Error("the inventory changes the hash")
-		}
-		if !ports.HasErrors(found1) {
-			noPortTwice(t, one)
-		}
-	})
-}
-
-func noPortTwice(t *rapid.T, c ports.Compiled) {
-	for i, a := range c.Claims {
-		for _, b := range c.Claims[i+1:] {
-			if a.Port == 0 || a.Port != b.Port || a.Protocol != b.Protocol || !a.Binds || !b.Binds {
-				continue
-			}
-			if slices.ContainsFunc(a.Listeners, func(r string) bool { return slices.Contains(b.Listeners, r) }) {
-				t.Errorf("%s and %s both have %d", a.Service, b.Service, a.Port)
-			}
-		}
 	}
 }

@@ -47,9 +47,9 @@ func (k *knownNumbers) row(r *row) {
 	var popular []string
 	seen := map[string]bool{}
 	for n, spans := range r.numbers {
-		where := k.c.inInstance(r, n)
 		for _, s := range spans {
 			for _, known := range k.c.meets(r, s, k.table) {
+				where := k.c.inInstance(r, n)
 				if known.Kind == OfFamily {
 					k.meets(r, known, where)
 					continue
@@ -88,7 +88,7 @@ func (c *compiler) inInstance(r *row, n int) string {
 	if !r.varies {
 		return ""
 	}
-	return fmt.Sprintf(" in instance %d", c.plan.Instances()[n])
+	return fmt.Sprintf(" in instance %d", c.instances[n])
 }
 
 // meets returns what a span of the row takes of others. The port mapper's number is its own.

@@ -73,12 +73,11 @@ func (c *compiler) inEphemeral(r *row, n int, spans []span, ranges []outgoing) b
 		if len(whose) == 0 {
 			continue
 		}
-		where := c.inInstance(r, n)
 		sev := Warning
 		if c.plan.Policies.Ephemeral == Forbid {
 			sev = Error
 		}
-		c.report(InEphemeral, sev, r.At, fmt.Sprintf("%s: %s%s lies in the range for outgoing connections of %s", r.what(), both, where, strings.Join(whose, " and of ")),
+		c.report(InEphemeral, sev, r.At, fmt.Sprintf("%s: %s%s lies in the range for outgoing connections of %s", r.what(), both, c.inInstance(r, n), strings.Join(whose, " and of ")),
 			"reserve "+both.String()+" (ip_local_reserved_ports, excludedportrange), or move it below "+c.below(r, ranges))
 		return true
 	}

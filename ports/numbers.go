@@ -7,11 +7,10 @@ func (c *compiler) checkNumbers(r *row) {
 	outside, parity := false, false
 	missing := ""
 	for n, spans := range r.numbers {
-		where := c.inInstance(r, n)
 		for _, s := range spans {
 			if s.First == 0 {
 				if missing == "" && !s.off && r.asleep() && r.Status == Works {
-					missing = r.what() + " has no number" + where
+					missing = r.what() + " has no number" + c.inInstance(r, n)
 				}
 				continue
 			}
@@ -21,7 +20,7 @@ func (c *compiler) checkNumbers(r *row) {
 				if s.by != "" {
 					sev = Warning // the site knows what it does
 				}
-				c.report(OutsideWindow, sev, r.At, fmt.Sprintf("%s: %s%s is outside the window %s", r.what(), s.Range, where, window), "change the number, or the window")
+				c.report(OutsideWindow, sev, r.At, fmt.Sprintf("%s: %s%s is outside the window %s", r.what(), s.Range, c.inInstance(r, n), window), "change the number, or the window")
 			}
 			if !parity && !s.pair && !s.parity.fits(s.First) && !s.parity.fits(s.Last) {
 				parity = true
@@ -60,7 +59,7 @@ func (r *row) window(c *compiler, s span) Range {
 // checkOffsets reports which offsets of a family nothing uses, where its instances follow one another at a fixed
 // distance.
 func (c *compiler) checkOffsets() {
-	instances := c.plan.Instances()
+	instances := c.instances
 	if len(instances) < 2 {
 		return
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	maxComparisons = 20_000_000 // of claims on hosts: about a second of work on the worst plan
+	maxComparisons = 10_000_000 // of claims on hosts: about a second of work on the worst plan
 	maxOverlaps    = 1000       // that are reported; who has more has one cause for many
 )
 
@@ -42,10 +42,7 @@ type place struct {
 // checkOverlaps reports claims that meet on one host: within any instance as errors, between two instances, which
 // may run on one host too, and with a neighbour as warnings. One pair of rows is reported once of each.
 func (c *compiler) checkOverlaps(out Compiled) {
-	o := &overlaps{c: c, instances: c.plan.Instances(), left: maxComparisons, reported: map[[3]int]bool{}}
-	if len(o.instances) == 0 {
-		return
-	}
+	o := &overlaps{c: c, instances: c.instances, left: maxComparisons, reported: map[[3]int]bool{}}
 	for i := range c.rows {
 		o.items = append(o.items, c.rows[i].taken())
 	}
@@ -100,6 +97,7 @@ func (o *overlaps) sweep(places []place) {
 	})
 	var open []taken // those that reach up to the number at hand
 	for _, it := range all {
+		o.left -= len(open) // what is passed over costs work too
 		open = slices.DeleteFunc(open, func(other taken) bool {
 			return other.protocol != it.protocol || other.span.Last < it.span.First
 		})
