@@ -17,6 +17,8 @@ func (a *app) portsCommand() *cobra.Command {
 	c := &cobra.Command{Use: "ports", Short: "the port plan; needs neither a server nor a data folder"}
 	c.AddCommand(a.portsList())
 	c.AddCommand(a.portsCheck())
+	c.AddCommand(a.portsImport())
+	c.AddCommand(a.portsExport())
 	c.AddCommand(a.portsCompile())
 	c.AddCommand(a.portsDiff())
 	c.AddCommand(a.portsSize())

@@ -170,7 +170,7 @@ func ExportPortsConfig(site ports.Site) PortsConfig {
 		case !cl.Binds || !inConfig(l.Key):
 			continue
 		case cl.RPC.Kind == "msrpc":
-		case cl.Pool && cl.Service != "reconnect", cl.Status == ports.Foreign:
+		case cl.Pool && cl.Service != "reconnect", cl.Status == ports.Foreign, cl.Service == managementID: // which has a file of its own (AR-10)
 			continue
 		case cl.Pool:
 			if l.Ranges = r.ranges[cl.Service]; len(l.Ranges) == 0 {

@@ -99,8 +99,8 @@ func (f *findings) twice(s ServicesFile) {
 				first[k] = l.Entry
 			case before.Line == l.Entry.Line:
 			case before.Port != l.Entry.Port:
-				f.error(ports.BadLine, l.Entry.Line, 1, "the name "+clip(name)+" has the number "+l.Entry.number()+" here and "+before.number()+" in line "+
-					strconv.Itoa(before.Line), "keep one: readers take the first")
+				f.warn(ports.BadLine, l.Entry.Line, 1, "the name "+clip(name)+" has the number "+l.Entry.number()+" here and "+before.number()+" in line "+
+					strconv.Itoa(before.Line), "readers take the first")
 			default:
 				f.warn(ports.BadLine, l.Entry.Line, 1, "the name "+clip(name)+" stands for "+l.Entry.number()+" in line "+strconv.Itoa(before.Line)+" already", "keep one")
 			}

@@ -9,22 +9,31 @@ import (
 
 // Part turns a services file into a piece of a plan over the given one: a row of the plan that the file gives another
 // number has it; a name that no row has becomes a foreign row, unless only known names are asked for. Protocols that
-// no plan covers are left out.
-func (s ServicesFile) Part(over ports.Compiled, known bool) Part {
+// no plan covers are left out. A row to which the file gives two numbers is reported: the first one is taken, as
+// readers do, and which is meant must be said.
+func (s ServicesFile) Part(file string, over ports.Compiled, known bool) (Part, []ports.Diagnostic) {
+	f := &findings{file: file}
 	rows := newRows(over)
 	var services []any
-	done := map[string]bool{}  // rows of the plan that the file names
-	given := map[string]bool{} // ids of rows that the plan has, or that were made here
+	done := map[string]ServicesEntry{} // of each row of the plan, the line that names it
+	given := map[string]bool{}         // ids of rows that the plan has, or that were made here
 	for _, cl := range over.Claims {
 		given[cl.Service] = true
 	}
 	for _, group := range groups(s.Entries()) {
 		e := group[0]
 		if cl, ok := rows.find(e.Name, e.Aliases...); ok {
-			if !done[cl.Service] && !cl.Pool && cl.Port != e.Port {
+			before, twice := done[cl.Service]
+			switch {
+			case twice && before.Port != e.Port:
+				f.error(ports.BadLine, e.Line, 1, "the row "+cl.Service+" has the number "+e.number()+" here ("+clip(e.Name)+") and "+before.number()+" in line "+strconv.Itoa(before.Line), "keep one")
+			case twice || cl.Pool:
+			case cl.Port != e.Port:
 				services = append(services, Document{{"id", cl.Service}, {"port", int(e.Port)}})
 			}
-			done[cl.Service] = true // a reader takes the first line of a name
+			if !twice {
+				done[cl.Service] = e
+			}
 			continue
 		}
 		if known {
@@ -41,7 +50,7 @@ func (s ServicesFile) Part(over ports.Compiled, known bool) Part {
 		}
 		services = append(services, row)
 	}
-	return Part{Plan: planPart(over.Plan, Field{"services", services})}
+	return Part{Plan: planPart(over.Plan, Field{"services", services})}, f.all()
 }
 
 // aliasNote begins the note of a row that has other names in a services file.
@@ -104,13 +113,12 @@ func unusedID(name string, given map[string]bool) string {
 }
 
 // ExportServices makes a services file of a plan: one line for each named row with a number, and for each transport.
-// Inactive rows and pools are left out; a name that was seen already is not written twice.
+// Inactive rows and pools are left out; nothing is written twice.
 func ExportServices(c ports.Compiled) ServicesFile {
 	var entries []ServicesEntry
 	seen := map[string]bool{}
 	for _, cl := range c.Claims {
-		name := strings.ToLower(cl.Name)
-		key := name + "/" + string(cl.Protocol)
+		key := strings.ToLower(cl.Name) + " " + strconv.Itoa(int(cl.Port)) + "/" + string(cl.Protocol)
 		if cl.Port == 0 || cl.Pool || cl.Status == ports.Inactive || seen[key] || !inServices(cl.Name) {
 			continue
 		}

@@ -52,7 +52,7 @@ func TestServices(t *testing.T) {
 		[]string{"services:15:7: ", "is no port number"},
 		[]string{"services:16:12: ", "is no NUMBER/PROTOCOL"},
 		[]string{"services:17:11: ", "is no protocol"},
-		[]string{"services:18:1: ", "jmsrv has the number 9999/tcp here and 9367/tcp in line 2"},
+		[]string{"services:18:1: ", "warning", "jmsrv has the number 9999/tcp here and 9367/tcp in line 2"},
 		[]string{"services:19:1: ", "warning", "in line 3 already"},
 		[]string{"services:20:11: ", "warning", "does not end"},
 	)
@@ -158,8 +158,9 @@ func TestServicesPart(t *testing.T) {
 	t.Parallel()
 	over := compiled(t, "systemwalker", 0)
 	s, _ := ParseServices("f", []byte("JMNET 19352/tcp\njmcal 9368/tcp\nOracle.TNS 1521/tcp listener\nOracle.TNS 1521/udp\n9p 564/tcp\nx 5/sctp\n"))
-	part := s.Part(over, false)
-	p, site := applied(t, part, 0)
+	part, found := s.Part("f", over, false)
+	says(t, found)
+	_, site := applied(t, part, 0)
 	if got := port(site.Compiled, "jmnet"); got != 19352 {
 		t.Errorf("jmnet: got %d", got)
 	}
@@ -173,7 +174,7 @@ func TestServicesPart(t *testing.T) {
 	if len(part.Plan[2].Value.([]any)) != 3 {
 		t.Errorf("%s", part.YAML())
 	}
-	if only := s.Part(over, true); len(only.Plan[2].Value.([]any)) != 1 {
+	if only, _ := s.Part("f", over, true); len(only.Plan[2].Value.([]any)) != 1 {
 		t.Errorf("known names alone: %s", only.YAML())
 	}
 	// import(export(p)) == p
@@ -182,13 +183,16 @@ func TestServicesPart(t *testing.T) {
 	if ports.HasErrors(found) {
 		t.Errorf("exported with findings: %v", lines(found))
 	}
-	if back := again.Part(site.Compiled, false); !back.Empty() {
+	if back, _ := again.Part("f", site.Compiled, false); !back.Empty() {
 		t.Errorf("the exported file changes the plan:\n%s\n%s", back.YAML(), exported.Bytes())
 	}
 	if e, ok := again.Number("listener", ports.TCP); !ok || e.Port != 1521 {
 		t.Errorf("the alias is lost: %s", exported.Bytes())
 	}
-	_ = p
+	// Two numbers for a row of the plan are a contradiction, and two for any other name are not this plan's business.
+	s, _ = ParseServices("f", []byte("jmnet 9352/tcp\ndicom 104/tcp\nJMNET 9353/tcp\ndicom 11112/tcp\n"))
+	_, found = s.Part("f", over, true)
+	says(t, found, []string{"f:3:1: ", "error", "the row jmnet has the number 9353/tcp here (JMNET) and 9352/tcp in line 1"})
 }
 
 // Every built-in plan, in every instance: what is exported, imported over the plan, changes nothing; and numbers that
@@ -199,7 +203,7 @@ func TestServicesOfBuiltInPlans(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		over := rapid.SampledFrom(plans).Draw(t, "plan")
 		s, _ := ParseServices("f", ExportServices(over).Bytes())
-		if part := s.Part(over, false); !part.Empty() {
+		if part, _ := s.Part("f", over, false); !part.Empty() {
 			t.Fatalf("%s: %s", over.Plan, part.YAML())
 		}
 		entries := s.Entries()
@@ -213,7 +217,7 @@ func TestServicesOfBuiltInPlans(t *testing.T) {
 				entries[j].Port = to
 			}
 		}
-		part := NewServices(entries).Part(over, false)
+		part, _ := NewServices(entries).Part("f", over, false)
 		cl, _ := newRows(over).find(entries[i].Name)
 		want := []any{Document{{"id", cl.Service}, {"port", int(to)}}}
 		if got := part.Plan[2].Value; !cmp.Equal(got, any(want)) {
@@ -239,7 +243,7 @@ func FuzzServices(f *testing.F) {
 			t.Errorf("%d findings", len(found))
 		}
 		over := ports.Compiled{Plan: "default"}
-		if part := s.Part(over, false); len(part.Plan) > 0 {
+		if part, _ := s.Part("f", over, false); len(part.Plan) > 0 {
 			applied(t, part, 0)
 		}
 	})
