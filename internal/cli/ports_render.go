@@ -56,7 +56,7 @@ func (a *app) portsRender() *cobra.Command {
 	fl.BoolVar(&f.in.Undo, "undo", false, "what takes back what the same command without --undo adds, and nothing else")
 	fl.BoolVar(&f.in.All, "all", false, "services file: also what the plan adds on request only")
 	fl.StringVar(&f.lang, "lang", "en", "language of headings and fixed words: en, de or ja")
-	fl.StringVar(&f.previous, "previous", "", "change request: what was asked for last: its CSV, a plan, or what `ports compile -o json` printed")
+	fl.StringVar(&f.previous, "previous", "", "change request: what was asked for last: its CSV, a plan, or what compile -o json printed")
 	fl.StringVar(&f.in.Owner, "owner", "", "change request and rules: who answers for them; the plan's owner")
 	fl.StringVar(&f.expires, "expires", "", "change request and rules: the day until which they are needed, YYYY-MM-DD")
 	fl.StringVar(&f.in.OS, "os", "", "services file: linux or windows; the host's")
