@@ -13,27 +13,31 @@ import (
 // shop is a small plan without any finding, to be spoilt.
 func shop() (ports.Plan, ports.Inventory) {
 	tcp := []ports.Protocol{ports.TCP}
-	return ports.Plan{
-			Name: "shop", Instance: "i",
-			Vars:     []ports.Var{{Name: "i", Max: 1}, {Name: "ssl", Type: ports.Bool, Default: 1}},
-			Roles:    []ports.Role{{ID: "server", Is: ports.Server}, {ID: "agent", Is: ports.Agent}, {ID: "client", Is: ports.Client}},
-			Families: []ports.Family{{ID: "f", Formula: "20100 + i*10 + offset", Window: ports.Range{First: 20100, Last: 20199}}},
-			Services: []ports.Service{
-				{ID: "main", Name: "main", Port: "21000", Protocols: tcp, Binds: true, Flows: []ports.Flow{{From: "agent", To: "server", Carries: []string{"link"}}}},
-				{ID: "all", Family: "f", Protocols: tcp, Binds: true, RunsOn: []string{"server"}},
+	p := ports.Plan{
+		Name: "shop", Instance: "i",
+		Vars:     []ports.Var{{Name: "i", Max: 1}, {Name: "ssl", Type: ports.Bool, Default: 1}},
+		Roles:    []ports.Role{{ID: "server", Is: ports.Server}, {ID: "agent", Is: ports.Agent}, {ID: "client", Is: ports.Client}},
+		Families: []ports.Family{{ID: "f", Formula: "20100 + i*10 + offset", Window: ports.Range{First: 20100, Last: 20199}}},
+		Services: []ports.Service{
+			{ID: "main", Name: "main", Port: "21000", Protocols: tcp, Binds: true, Flows: []ports.Flow{{From: "agent", To: "server", Carries: []string{"link"}}}},
+			{ID: "all", Family: "f", Protocols: tcp, Binds: true, RunsOn: []string{"server"}},
+		},
+		Pools: []ports.Pool{
+			{Service: ports.Service{ID: "rest", Protocols: tcp, Binds: true, RunsOn: []string{"server"}}, Span: ports.Span{Family: "f", Offsets: [2]int{1, 9}}},
+			{
+				Service: ports.Service{ID: "pool", Protocols: tcp, Binds: true, Flows: []ports.Flow{{From: "agent", To: "server"}}},
+				Span:    ports.Span{Ranges: []ports.Range{{First: 22000, Last: 22009}}},
 			},
-			Pools: []ports.Pool{
-				{Service: ports.Service{ID: "rest", Protocols: tcp, Binds: true, RunsOn: []string{"server"}}, Span: ports.Span{Family: "f", Offsets: [2]int{1, 9}}},
-				{Service: ports.Service{ID: "pool", Protocols: tcp, Binds: true, Flows: []ports.Flow{{From: "agent", To: "server"}}},
-					Span: ports.Span{Ranges: []ports.Range{{First: 22000, Last: 22009}}}},
-			},
-		}, ports.Inventory{
-			Zones: []ports.Zone{{Name: "a", Networks: []string{"10.0.0.0/8"}}, {Name: "b"}},
-			Hosts: []ports.Host{
-				{Name: "s", Roles: []string{"server"}, Zone: "a", Advertise: []string{"s"}},
-				{Name: "w", Roles: []string{"agent"}, Zone: "b", Advertise: []string{"w"}},
-			},
-		}
+		},
+	}
+	inv := ports.Inventory{
+		Zones: []ports.Zone{{Name: "a", Networks: []string{"10.0.0.0/8"}}, {Name: "b"}},
+		Hosts: []ports.Host{
+			{Name: "s", Roles: []string{"server"}, Zone: "a", Advertise: []string{"s"}},
+			{Name: "w", Roles: []string{"agent"}, Zone: "b", Advertise: []string{"w"}},
+		},
+	}
+	return p, inv
 }
 
 // spoilt has a way to each finding of Compile, by its code. Several of one code have a mark behind it.

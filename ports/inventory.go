@@ -75,9 +75,6 @@ type HostService struct {
 
 // isKind reports whether an inventory may name the kind instead of a plan role: it then stands for all roles of it.
 func isKind(role string) bool {
-	switch RoleKind(role) {
-	case Server, Agent, Desk, Client:
-		return true
-	}
-	return false
+	k := RoleKind(role)
+	return k == Server || k == Agent || k == Desk || k == Client
 }

@@ -145,7 +145,7 @@ func commonNumbers(a, b span) Range {
 	if rg.First > rg.Last || a.parity != "" && b.parity != "" && a.parity != b.parity {
 		return Range{}
 	}
-	return Parity(cmp.Or(a.parity, b.parity)).within(rg)
+	return cmp.Or(a.parity, b.parity).within(rg)
 }
 
 // report names two claims that meet.
@@ -188,10 +188,10 @@ func (o *overlaps) report(places []place, a, b taken) {
 func (o *overlaps) both(places []place, a, b taken) string {
 	p, q := places[a.place], places[b.place]
 	one, other := o.c.rows[p.row].what(), o.c.rows[q.row].what()
-	switch {
-	case p.host == "":
+	switch p.host {
+	case "":
 		return one + " and " + other
-	case p.host == q.host:
+	case q.host:
 		return "on host " + p.host + ", " + one + " and " + other
 	}
 	return one + " of host " + p.host + " and " + other + " of host " + q.host + ", which is the same machine,"

@@ -51,8 +51,10 @@ func (g Given) source() string {
 		return "the flag " + g.Key
 	case ByEnvironment:
 		return "the environment variable " + g.Key
+	case ByServicesFile:
+		return "the services file's name " + g.Key
 	}
-	return "the services file's name " + g.Key
+	return "an unknown source"
 }
 
 func (o Override) interval() string {

@@ -35,15 +35,19 @@ func TestPoolNumbers(t *testing.T) {
 		"family in steps":   {ports.Pool{Span: ports.Span{Family: "steps", Offsets: [2]int{0, 2}}}, "p 100 p 103 p 106 3"},
 		"even":              {ports.Pool{Span: literal(4000, 4999), Parity: ports.Even}, "p 4000-4999 even 500"},
 		"odd":               {ports.Pool{Span: literal(4000, 4999), Parity: ports.Odd}, "p 4000-4999 odd 500"},
-		"pairs": {ports.Pool{Span: literal(50, 72), Parity: ports.Even, Pair: ports.Pair{ID: "debug", Delta: 1, Parity: ports.Odd, Optional: true}},
-			"p 50-72 even p.debug 51-73 odd 12"}, // F83: 12 containers, the debuggers end at 73
+		"pairs": {
+			ports.Pool{Span: literal(50, 72), Parity: ports.Even, Pair: ports.Pair{ID: "debug", Delta: 1, Parity: ports.Odd, Optional: true}},
+			"p 50-72 even p.debug 51-73 odd 12",
+		}, // F83: 12 containers, the debuggers end at 73
 		"pairs by the second's parity": {ports.Pool{Span: literal(50, 73), Pair: ports.Pair{ID: "debug", Delta: 1, Parity: ports.Odd}}, "p 50-73 even p.debug 51-73 odd 12"},
 		"pairs below":                  {ports.Pool{Span: literal(1, 9), Parity: ports.Odd, Pair: ports.Pair{ID: "x", Delta: -2}}, "p 1-9 odd p.x 1-7 odd 5"},
 		"pairs without parity":         {ports.Pool{Span: literal(100, 109), Pair: ports.Pair{ID: "x", Delta: 10}}, "p 100-109 p.x 110-119 10"},
 		"auto":                         {ports.Pool{Span: ports.Span{From: 59999}, Down: true, Capacity: ten, Hold: ports.Hold{Min: 120 * time.Second}}, "p 59870-59999 130"},
 		"auto, even":                   {ports.Pool{Span: ports.Span{From: 59999}, Down: true, Parity: ports.Even, Capacity: ten, Hold: ports.Hold{Min: 120 * time.Second}}, "p 59740-59999 even 130"},
-		"auto, by load": {ports.Pool{Span: ports.Span{From: 59999}, Down: true, Hold: ports.Hold{Min: 120 * time.Second},
-			Capacity: ports.Capacity{Rate: 0.1667, Duration: 10 * time.Minute, Blocking: 0.001}}, "p 59849-59999 151"}, // E1
+		"auto, by load": {ports.Pool{
+			Span: ports.Span{From: 59999}, Down: true, Hold: ports.Hold{Min: 120 * time.Second},
+			Capacity: ports.Capacity{Rate: 0.1667, Duration: 10 * time.Minute, Blocking: 0.001},
+		}, "p 59849-59999 151"}, // E1
 		"none": {ports.Pool{}, "p  inactive 0"},
 	} {
 		c.pool.Service = ports.Service{ID: "p", Protocols: []ports.Protocol{ports.TCP}, Binds: true, RunsOn: []string{"r"}}
