@@ -15,13 +15,14 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/ports"
 	"github.com/reeve-scheduler/reeve/ports/builtin"
+	"github.com/reeve-scheduler/reeve/ports/ledger"
 	"github.com/reeve-scheduler/reeve/ports/probe"
 )
 
 // checkFlags say what `ports check` compares.
 type checkFlags struct {
-	host, role, ephemeral string
-	bind                  bool
+	host, role, ephemeral, ledger string
+	bind                          bool
 }
 
 func (a *app) portsCheck() *cobra.Command {
@@ -54,6 +55,7 @@ func (a *app) portsCheck() *cobra.Command {
 	c.Flags().StringVar(&f.role, "role", "", "only what this role of the plan listens on")
 	c.Flags().BoolVar(&f.bind, "bind", false, "really bind each port that looks free, and let it go again")
 	c.Flags().StringVar(&f.ephemeral, "ephemeral", "", "FIRST-LAST: what would be if the system took outgoing ports from there")
+	c.Flags().StringVar(&f.ledger, "ledger", "", "folder of the ledger of leases (REEVE_LEDGER): what it has leased is Reeve's own")
 	c.MarkFlagsMutuallyExclusive("host", "role")
 	return c
 }
@@ -84,6 +86,9 @@ func (a *app) check(ctx context.Context, plan *planFlags, f checkFlags) ([]probe
 	obs, err := probe.Observe(ctx, probe.Options{})
 	if err != nil {
 		return nil, err
+	}
+	if ask.Own.Leases, err = leasesOf(ctx, f.ledger); err != nil {
+		obs.Unseen = append(obs.Unseen, probe.Unseen{What: "leases of this host", Why: err.Error()})
 	}
 	if ask.Host == "" && ask.Role == "" && len(site.Inventory.Hosts) > 0 {
 		ask.Host = obs.Host
@@ -119,6 +124,36 @@ func ownSockets() probe.Own {
 		own.Programs = append(own.Programs, real)
 	}
 	return own
+}
+
+// leasesOf returns what this host's ledger has leased to an owner. A host without a ledger has no leases.
+func leasesOf(ctx context.Context, dir string) ([]probe.Lease, error) {
+	dir, err := ledgerDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	l, err := ledger.Open(dir, ledger.Options{ReadOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	all, err := l.Leases(ctx)
+	var leases []probe.Lease
+	for _, one := range all {
+		switch one.State {
+		case ledger.Blocked, ledger.Leaked, ledger.Held, ledger.Planned, ledger.Free:
+			continue // somebody else's, or nobody's
+		case ledger.Reserved, ledger.Bound, ledger.Listening, ledger.Draining, ledger.Suspect:
+		}
+		for _, protocol := range one.Protocol {
+			for _, port := range []ports.Port{one.Port, one.Pair} {
+				if port != 0 {
+					leases = append(leases, probe.Lease{Name: one.Name, Protocol: protocol, Port: port, PID: one.Owner.PID})
+				}
+			}
+		}
+	}
+	return leases, err
 }
 
 // otherInstances compiles the plan's other instances: they may run on this host too.

@@ -2,12 +2,10 @@ package probe
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/reeve-scheduler/reeve/ports"
 )
-
-// defaultEphemeral is what Linux takes where nothing is set (net/ipv4/af_inet.c).
-func defaultEphemeral() []ports.Range { return []ports.Range{{First: 32768, Last: 60999}} }
 
 // inEphemeral returns of each row the numbers that the system may give to an outgoing connection.
 func (c *check) inEphemeral(ephemeral, reserved []ports.Range) [][]ports.Range {
@@ -78,7 +76,8 @@ func (c *check) drift() {
 				"write numbers and intervals between commas, without blanks")
 		}
 	}
-	ephemeral, reserved := defaultEphemeral(), []ports.Range(nil)
+	c.declared()
+	ephemeral, reserved := []ports.Range{ports.LinuxEphemeral()}, []ports.Range(nil)
 	from := "no file of sysctl.d sets them"
 	if s, ok := lasting(c.obs.Settings, rangeSetting); ok {
 		ephemeral, from = s.Ranges, fmt.Sprintf("%s:%d", s.File, s.Line)
@@ -95,6 +94,17 @@ func (c *check) drift() {
 	}
 	c.warn(Drift, fmt.Sprintf("after the next start %s will lie in the ephemeral range %s (%s)", FormatRanges(union(lost)), FormatRanges(ephemeral), from),
 		"write the line to a file of /etc/sysctl.d: "+settingPrefix+reservedSetting+"="+FormatRanges(union(append(append([]ports.Range{}, c.obs.Reserved...), lost...))))
+}
+
+// declared reports an inventory that says another ephemeral range of the host than it has: the plan was checked
+// against a range that is not this one.
+func (c *check) declared() {
+	for _, h := range c.site.Inventory.Hosts {
+		if h.Name == c.ask.Host && h.Ephemeral != (ports.Range{}) && len(c.obs.Ephemeral) > 0 && !slices.Equal(c.obs.Ephemeral, []ports.Range{h.Ephemeral}) {
+			c.warn(Drift, fmt.Sprintf("the inventory gives host %s the ephemeral range %s, and it has %s", h.Name, formatRange(h.Ephemeral), FormatRanges(c.obs.Ephemeral)),
+				"correct the inventory (ephemeral: "+FormatRanges(c.obs.Ephemeral)+"), or the host's setting")
+		}
+	}
 }
 
 // warn adds a finding about the host as a whole.

@@ -83,6 +83,22 @@ func TestDrift(t *testing.T) {
 	}
 }
 
+// F35: what the inventory says of a host is compared with it.
+func TestDeclaredRange(t *testing.T) {
+	t.Parallel()
+	s := site(t)
+	s.Inventory.Hosts = []ports.Host{{Name: "hq1", Roles: []string{"server"}, Ephemeral: span(9000, 65500)}}
+	found := checked(t, s, quiet(), Ask{Host: "hq1"})
+	if f := found[len(found)-1]; f.State != Drift || !strings.Contains(f.Note, "the inventory gives host hq1 the ephemeral range 9000-65500, and it has 32768-40000") {
+		t.Errorf("got %+v", f)
+	}
+	s.Inventory.Hosts[0].Ephemeral = span(32768, 40000)
+	found = checked(t, s, quiet(), Ask{Host: "hq1"})
+	if f := found[len(found)-1]; f.State == Drift {
+		t.Errorf("got %+v", f)
+	}
+}
+
 // F51, F52: an interval that Windows keeps for itself is no missing right. One that netsh was told to keep is ours.
 func TestExcludedByWindows(t *testing.T) {
 	t.Parallel()
