@@ -10,9 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/reeve-scheduler/reeve/ports"
+	"github.com/reeve-scheduler/reeve/ports/builtin"
 )
 
 // TestDrawingsInBrowser lets a real browser measure the texts: with its fonts too, none meets another or leaves the
@@ -53,7 +55,7 @@ const overlaps = `(() => {
 })()`
 
 // TestPageInBrowser looks at the page of the largest plan: nothing but its own content, no scrolling sideways on a narrow
-// screen, and the same rows.
+// screen, all columns on a sheet of paper, and the same rows.
 func TestPageInBrowser(t *testing.T) {
 	t.Parallel()
 	ctx := browser(t)
@@ -73,6 +75,19 @@ func TestPageInBrowser(t *testing.T) {
 	  return found;
 	})()`, len(site.Compiled.Rows()))) {
 		t.Error(found)
+	}
+	do(t, ctx, chromedp.EmulateViewport(1032, 700), chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error { // A4 landscape within its margins
+		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+		return err
+	}))
+	for _, name := range builtin.Names() {
+		text, err := renderHTML(Input{Site: compiled(t, builtinPlan(t, name), ports.Inventory{}, 0), Locale: "de"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range look(t, ctx, name+".html", text, `document.scrollingElement.scrollWidth > 1032 ? [document.scrollingElement.scrollWidth + ' wide on paper'] : []`) {
+			t.Errorf("%s: %s", name, found)
+		}
 	}
 }
 

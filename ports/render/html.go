@@ -20,8 +20,8 @@ th{background:var(--soft)}td{overflow-wrap:break-word}tbody tr:nth-child(even){b
 table,tbody,tr,td{display:block}tr{border:1px solid var(--line);border-radius:.4rem;margin:0 0 .75rem;padding:.3rem 0}
 td{border:0;padding:.15rem .7rem;display:grid;grid-template-columns:9rem 1fr;gap:.6rem}td:empty{display:none}td::before{content:attr(data-label);font-weight:600}}
 @page{size:A4 landscape;margin:12mm}
-@media print{:root{--line:#999;--soft:#eee;--ink:#000;--paper:#fff}body{padding:0;max-width:none;font-size:8pt}.wide{overflow:visible}
-h2{break-after:avoid}thead{display:table-header-group}tr{break-inside:avoid}th,td{padding:.2rem .35rem}}`
+@media print{:root{--line:#999;--soft:#eee;--ink:#000;--paper:#fff}body{padding:0;max-width:none;font-size:7pt}.wide{overflow:visible}
+h2{break-after:avoid}thead{display:table-header-group}tr{break-inside:avoid}th,td{padding:.15rem .25rem;overflow-wrap:anywhere}}`
 
 // html writes the document as one complete page, without any script.
 func (p paper) html(w words) []byte {
