@@ -22,9 +22,14 @@ type testPackage struct {
 	calls map[string][]string
 }
 
-// namedInTests returns the tests that name a row in a comment on them or in them, by row. What a function that is no
-// test names is named by the tests that call it.
-func namedInTests(t *testing.T) map[string][]string {
+// mentions are the tests that name a row in a comment on them or in them. What a function that is no test names is
+// named by the tests that call it.
+type mentions struct {
+	rows map[string][]string // tests by row, each as it is printed
+	all  map[string][]string // every test as it is printed, by its name
+}
+
+func mentionsInTests(t *testing.T) mentions {
 	t.Helper()
 	packages := map[string]*testPackage{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -32,9 +37,6 @@ func namedInTests(t *testing.T) map[string][]string {
 			return err
 		}
 		dir := filepath.Dir(path)
-		if filepath.Base(dir) == "docs" { // these tests speak of all rows
-			return nil
-		}
 		if packages[dir] == nil {
 			packages[dir] = &testPackage{names: map[string][]string{}, calls: map[string][]string{}}
 		}
@@ -43,18 +45,27 @@ func namedInTests(t *testing.T) map[string][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := map[string][]string{}
-	for _, p := range packages {
+	found := mentions{rows: map[string][]string{}, all: map[string][]string{}}
+	for dir, p := range packages {
+		pkg, err := filepath.Rel(root, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for fn := range p.calls {
 			if !isTest.MatchString(fn) {
 				continue
 			}
+			printed := "`" + fn + "` (" + filepath.ToSlash(pkg) + ")"
+			found.all[fn] = append(found.all[fn], printed)
+			if pkg == filepath.Join("internal", "docs") {
+				continue // these tests speak of all rows
+			}
 			for _, row := range p.reached(fn, map[string]bool{}) {
-				rows[row] = with(rows[row], fn)
+				found.rows[row] = with(found.rows[row], printed)
 			}
 		}
 	}
-	return rows
+	return found
 }
 
 func (p *testPackage) read(path string) error {

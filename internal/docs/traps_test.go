@@ -19,6 +19,7 @@ type trap struct {
 	Shown    []string // tests, besides those that name the row
 	Later    string   // the issue that shows it
 	Platform string   // what would be needed to show it
+	Remark   string
 }
 
 const (
@@ -35,8 +36,8 @@ func TestReferenceTraps(t *testing.T) {
 	if len(traps) != trapRows {
 		t.Fatalf("testdata/traps.yaml has %d rows, want %d", len(traps), trapRows)
 	}
-	named := namedInTests(t)
-	_, tests := goFiles(t)
+	tests := mentionsInTests(t)
+	named := tests.rows
 	var b bytes.Buffer
 	b.WriteString("# Traps\n\n" + generated +
 		"What broke in other port allocators, where it was reported, the test that the story asks for, and the test of Reeve\n" +
@@ -49,12 +50,14 @@ func TestReferenceTraps(t *testing.T) {
 			t.Errorf("row %d is %+v, want %s with story, source and what it asks for", i+1, x, want)
 		}
 		for _, name := range x.Shown {
-			if !strings.Contains(tests, "func "+name+"(") {
+			if len(tests.all[name]) == 0 {
 				t.Errorf("%s: there is no test %s", x.Row, name)
 			}
-			named[x.Row] = with(named[x.Row], name)
+			for _, printed := range tests.all[name] {
+				named[x.Row] = with(named[x.Row], printed)
+			}
 		}
-		cell := shownBy(named[x.Row], x.Later, x.Platform)
+		cell := shownBy(named[x.Row], x.Later, platform(x.Platform), x.Remark)
 		if cell == "" {
 			missing = append(missing, x.Row)
 			cell = "missing"
@@ -86,7 +89,7 @@ func TestReferenceTraps(t *testing.T) {
 func shownBy(tests []string, others ...string) string {
 	var parts []string
 	if len(tests) > 0 {
-		parts = append(parts, "`"+strings.Join(slices.Sorted(slices.Values(tests)), "`, `")+"`")
+		parts = append(parts, strings.Join(slices.Sorted(slices.Values(tests)), ", "))
 	}
 	for _, o := range others {
 		if o != "" {
@@ -94,6 +97,13 @@ func shownBy(tests []string, others ...string) string {
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+func platform(needs string) string {
+	if needs == "" {
+		return ""
+	}
+	return "not here: it takes " + needs
 }
 
 // promised are the properties P1 to P12.

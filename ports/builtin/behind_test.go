@@ -235,3 +235,18 @@ func TestApplicationRule(t *testing.T) {
 		}
 	}
 }
+
+// TestSquatters moves the default plan to a number that a release of macOS took from everybody: compiling says who has
+// it now (F53).
+func TestSquatters(t *testing.T) {
+	t.Parallel()
+	for _, port := range []string{"5000", "7000"} {
+		site := extended(t, "plan: site\nextends: default\nservices: [{id: reeve, port: "+port+"}]\n")
+		_, found := ports.Compile(site, ports.Inventory{}, 0)
+		if !slices.ContainsFunc(found, func(d ports.Diagnostic) bool {
+			return strings.Contains(d.Message, port) && strings.Contains(d.Message, "AirPlay") && d.Suggestion != ""
+		}) {
+			t.Errorf("%s: got %v", port, found)
+		}
+	}
+}
