@@ -33,6 +33,7 @@ type fieldDoc struct {
 	needed              bool   // unless what it is read over has it
 	schema              schema
 	inner               []fieldDoc
+	lifted              bool // it is explained where it was lifted from
 }
 
 // is makes a field of a value of one kind, which get finds in its owner.
@@ -76,8 +77,10 @@ func (f field[T]) unless(same func(*T) bool) field[T] {
 
 // lift makes a field of T one of U, which contains a T.
 func lift[T, U any](f field[T], get func(*U) *T) field[U] {
+	doc := f.fieldDoc
+	doc.lifted = true
 	return field[U]{
-		fieldDoc: f.fieldDoc,
+		fieldDoc: doc,
 		read:     func(r *reader, n *node, to *U) { f.read(r, n, get(to)) },
 		write:    func(from *U) *written { return f.write(get(from)) },
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -218,49 +217,5 @@ hosts:
 	}
 	if diff := cmp.Diff(want, got, noPlaces()); diff != "" {
 		t.Error(diff)
-	}
-}
-
-// Whatever the text is: no panic; mistakes have places within the text; what is a plan can be written and read again.
-func FuzzParse(f *testing.F) {
-	f.Add(baseText)
-	f.Add("plan: site\nextends: base\nservices:\n  - {id: main, port: 19352}\n")
-	files, _ := filepath.Glob("testdata/broken/*.yaml")
-	for _, file := range files {
-		data, _ := os.ReadFile(file)
-		f.Add(string(data))
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		p, err := planfile.Parse("f", []byte(text), base)
-		if _, err := planfile.ParseInventory("f", []byte(text)); err != nil {
-			checkMistakes(t, text, err)
-		}
-		if err != nil {
-			checkMistakes(t, text, err)
-			return
-		}
-		written := planfile.Format(p)
-		back, err := planfile.Parse("f", written, base)
-		if err != nil {
-			t.Fatalf("%v\n%s", err, written)
-		}
-		p.Extends = ""
-		if diff := cmp.Diff(p, back, noPlaces()); diff != "" {
-			t.Fatalf("%s\n%s", diff, written)
-		}
-		ports.Compile(p, ports.Inventory{}, 0)
-	})
-}
-
-func checkMistakes(t *testing.T, text string, err error) {
-	t.Helper()
-	var mistakes planfile.Mistakes
-	if !errors.As(err, &mistakes) || len(mistakes) == 0 {
-		t.Fatalf("the error is %T: %v", err, err)
-	}
-	if slices.ContainsFunc(mistakes, func(m planfile.Mistake) bool {
-		return m.Message == "" || m.Line < 0 || m.Column < 0 || m.Line > strings.Count(text, "\n")+strings.Count(text, "\r")+2
-	}) {
-		t.Fatalf("places: %v", mistakes)
 	}
 }

@@ -216,6 +216,9 @@ func (b *builder) scalar() *node {
 	oneLine := !strings.Contains(written, "\n")
 	switch tk.Type { //nolint:exhaustive // the others are texts
 	case token.StringType:
+		if strings.Contains(tk.Value, ": ") { // the lexer lets it pass in brackets
+			b.fail(tk, "there is a second colon: a comma is missing before it, or the text needs quotes")
+		}
 		if oneLine {
 			n.lead = 0
 		}
