@@ -49,6 +49,13 @@ type view struct {
 	hosts  []viewHost
 	plays  map[string][]*viewHost // by role
 	dirs   directions
+	toward map[rowKey][]ResolvedFlow // every flow, by its row
+}
+
+// rowKey is a row over one transport.
+type rowKey struct {
+	service  string
+	protocol Protocol
 }
 
 type viewHost struct {
@@ -66,7 +73,7 @@ type flowKey struct {
 }
 
 func newView(s Site) *view {
-	v := &view{site: s, claims: map[flowKey]Claim{}, plays: map[string][]*viewHost{}, dirs: newDirections(s)}
+	v := &view{site: s, claims: map[flowKey]Claim{}, plays: map[string][]*viewHost{}, dirs: newDirections(s), toward: map[rowKey][]ResolvedFlow{}}
 	for _, cl := range s.Compiled.Claims {
 		k := flowKey{cl.Service, cl.Protocol, cl.Port, cl.Last}
 		if old, ok := v.claims[k]; !ok || old.Status != Works {
@@ -74,6 +81,7 @@ func newView(s Site) *view {
 		}
 	}
 	for _, f := range s.Compiled.Flows {
+		v.toward[rowKey{f.Service, f.Protocol}] = append(v.toward[rowKey{f.Service, f.Protocol}], f)
 		cl := v.claims[flowKey{f.Service, f.Protocol, f.Port, f.Last}]
 		if f.opens(cl) {
 			v.flows = append(v.flows, f)
@@ -334,13 +342,16 @@ func filter(hosts []*viewHost, keep func(*viewHost) bool) []*viewHost {
 // merged joins openings that differ in their purpose only, and ranges that follow one another.
 func merged(all []Opening) []Opening {
 	var out []Opening
+	rows := map[rowKey][]int{} // where the openings of a row stand: only they can be one
 	for _, o := range all {
-		i := slices.IndexFunc(out, func(p Opening) bool { return p.sameEnds(o) && p.meets(o) })
+		key := rowKey{o.Service, o.Protocol}
+		i := slices.IndexFunc(rows[key], func(i int) bool { return out[i].sameEnds(o) && out[i].meets(o) })
 		if i < 0 {
+			rows[key] = append(rows[key], len(out))
 			out = append(out, o)
 			continue
 		}
-		p := &out[i]
+		p := &out[rows[key][i]]
 		p.First, p.Last = min(p.First, o.First), max(p.Last, o.Last)
 		if p.Purpose != o.Purpose {
 			p.Purpose = join(p.Purpose, o.Purpose)

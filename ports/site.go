@@ -107,8 +107,8 @@ func (v *view) listens(cl Claim, h Host, plays []string) bool {
 			continue
 		}
 		dialled := false
-		for _, f := range v.site.Compiled.Flows {
-			if f.Service != cl.Service || f.Protocol != cl.Protocol || f.To != role {
+		for _, f := range v.toward[rowKey{cl.Service, cl.Protocol}] {
+			if f.To != role {
 				continue
 			}
 			dialled = true
