@@ -140,7 +140,7 @@ func (l *Ledger) try(ctx context.Context, all []Request) ([]Grant, error) {
 			g.Close()
 			if !refused {
 				// It may stand in the file, and nobody was told: it ends, as far as that can still be written.
-				_ = l.give(context.WithoutCancel(ctx), g.Lease.ID, g.Lease.Fence, "it could not be made durable", true)
+				_ = l.give(context.WithoutCancel(ctx), g.Lease.ID, g.Lease.Fence, giving{reason: "it could not be made durable", keep: true})
 			}
 		}
 		return nil, err

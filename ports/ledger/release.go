@@ -22,20 +22,38 @@ func (c *change) find(id string, fence uint64) (*Lease, error) {
 // Release gives a lease back: its number is held for the pool's reasons, and then free. A sticky number stays with its
 // name; Forget gives that up too. Close the sockets first. It may be called again: what is released stays released.
 func (l *Ledger) Release(ctx context.Context, id string, fence uint64, reason string) error {
-	return l.give(ctx, id, fence, reason, true)
+	return l.give(ctx, id, fence, giving{reason: reason, keep: true})
 }
 
 // Forget releases a lease, and gives up what its name has of the number.
 func (l *Ledger) Forget(ctx context.Context, id string, fence uint64, reason string) error {
-	return l.give(ctx, id, fence, reason, false)
+	return l.give(ctx, id, fence, giving{reason: reason})
 }
 
-func (l *Ledger) give(ctx context.Context, id string, fence uint64, reason string, keep bool) error {
+// Revoke is Forget by somebody else than the owner: an operator. It is refused, with the owner's name, while the
+// owner's process lives, which would go on using the port.
+func (l *Ledger) Revoke(ctx context.Context, id string, fence uint64, reason string) error {
+	return l.give(ctx, id, fence, giving{reason: reason, idle: true})
+}
+
+// giving is how a lease is given back.
+type giving struct {
+	reason string
+	keep   bool // a sticky number stays with its name
+	idle   bool // only if its owner's process is gone
+}
+
+func (l *Ledger) give(ctx context.Context, id string, fence uint64, how giving) error {
+	keep, reason := how.keep, how.reason
 	return l.decide(ctx, func(c *change) error {
 		c.ending = true
 		lease, err := c.find(id, fence)
 		if err != nil {
 			return err
+		}
+		if how.idle && lease.State.live() && lease.Owner.PID != 0 && l.opts.Alive(lease.Owner) == Alive {
+			held := lease.clone()
+			return &Refusal{Outcome: Ours, Pool: lease.Pool, Name: lease.Name, Port: lease.Port, Holder: &held}
 		}
 		next := *lease
 		switch {

@@ -80,6 +80,15 @@ func (r *repair) found(was State, l Lease, format string, args ...any) {
 	r.report.Found = append(r.report.Found, Finding{Lease: l.clone(), Was: was, Text: fmt.Sprintf(format, args...)})
 }
 
+// after returns a lease as it is now.
+func (r *repair) after(l Lease) Lease {
+	if now := r.leases[l.ID]; now != nil {
+		return *now
+	}
+	l.State = Free
+	return l
+}
+
 // adopt brings back what processes carry and the ledger does not know.
 func (r *repair) adopt() {
 	for _, l := range r.obs.Leases {
@@ -122,7 +131,7 @@ func (r *repair) owners() {
 			r.found(l.State, next, "leaked: %s", next.Reason)
 		case life == Dead:
 			r.bereave(next)
-			r.found(l.State, next, "ended: %s is gone", l.Owner)
+			r.found(l.State, r.after(l), "ended: %s is gone", l.Owner)
 		case x == nil && l.State != Suspect && (l.Netns == r.obs.Netns || l.Netns == 0 || life == Unseen):
 			if next.Sweeps++; next.Sweeps >= suspectAfter {
 				next.State, next.Reason = Suspect, reasonSilent
@@ -155,7 +164,7 @@ func (r *repair) outside() {
 		default:
 			r.end(l, r.now, l.Owner.String()+" is gone")
 		}
-		r.found(was, l, "free of strangers: nothing has port %d any more", l.Port)
+		r.found(was, r.after(l), "nothing has port %d any more", l.Port)
 	}
 }
 
