@@ -26,6 +26,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/server"
 	"github.com/reeve-scheduler/reeve/ports"
 	"github.com/reeve-scheduler/reeve/ports/builtin"
+	"github.com/reeve-scheduler/reeve/ports/planfile"
 )
 
 var update = flag.Bool("update", false, "write the reference pages instead of comparing them")
@@ -39,13 +40,16 @@ const (
 func TestReference(t *testing.T) {
 	t.Parallel()
 	for name, write := range map[string]func(t *testing.T) []byte{
-		"api.md":          apiPage,
-		"openapi.json":    openAPI,
-		"cli.md":          cliPage,
-		"reasons.md":      reasonsPage,
-		"net.schema.json": func(*testing.T) []byte { return jobfile.Schema() },
-		"ports.md":        portsPage,
-		"config.md":       configPage,
+		"api.md":                apiPage,
+		"openapi.json":          openAPI,
+		"cli.md":                cliPage,
+		"reasons.md":            reasonsPage,
+		"net.schema.json":       func(*testing.T) []byte { return jobfile.Schema() },
+		"plan.schema.json":      func(*testing.T) []byte { return planfile.Schema() },
+		"inventory.schema.json": func(*testing.T) []byte { return planfile.InventorySchema() },
+		"plan.md":               planPage,
+		"ports.md":              portsPage,
+		"config.md":             configPage,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -77,6 +81,7 @@ func TestReferenceHasNoStrangers(t *testing.T) {
 	t.Parallel()
 	known := map[string]bool{
 		"api.md": true, "openapi.json": true, "cli.md": true, "reasons.md": true, "net.schema.json": true, "ports.md": true, "config.md": true,
+		"plan.md": true, "plan.schema.json": true, "inventory.schema.json": true,
 	}
 	entries, err := os.ReadDir(filepath.Join(root, "docs", "reference"))
 	if err != nil {
@@ -119,6 +124,10 @@ func openAPI(t *testing.T) []byte {
 
 func cliPage(*testing.T) []byte {
 	return append([]byte("# Command line\n\n"+generated), cli.Reference()...)
+}
+
+func planPage(*testing.T) []byte {
+	return append([]byte("# Plan and inventory\n\n"+generated), planfile.Reference()...)
 }
 
 func reasonsPage(*testing.T) []byte {

@@ -129,7 +129,7 @@ func varTable() *table[ports.Var] {
 		fields: []field[variable]{
 			is("type", word(ports.Int, ports.Bool), func(v *variable) *ports.VarType { return &v.Type }, "what it holds").or("int"),
 			is("min", number[int](-anyNumber, anyNumber), func(v *variable) *int { return &v.Min }, "the least value").or("0").unless(isBool),
-			is("max", number[int](-anyNumber, anyNumber), func(v *variable) *int { return &v.Max }, "the greatest value").or("0").unless(isBool),
+			is("max", number[int](-anyNumber, anyNumber), func(v *variable) *int { return &v.Max }, "the greatest value").or("0; any, where neither is given").unless(isBool),
 			def,
 			is("env", text[string](), func(v *variable) *string { return &v.Env }, "the environment variable that the page names for it"),
 		},
@@ -140,7 +140,8 @@ func varTable() *table[ports.Var] {
 				}
 				v.Min, v.Max = 0, 1
 			}
-			if v.Min > v.Max || v.Default < v.Min || v.Default > v.Max {
+			unbounded := v.Min == 0 && v.Max == 0
+			if !unbounded && (v.Min > v.Max || v.Default < v.Min || v.Default > v.Max) {
 				r.add(at, "the variable %q needs min <= default <= max", v.Name)
 			}
 		},
