@@ -30,37 +30,68 @@ func splitAdvertised(s string) advertised {
 	return advertised{host, r.First}
 }
 
-// reached returns under which addresses others reach a service on the host; nil is the host as a whole.
-func (h Host) reached(hs *HostService) []advertised {
-	names, binds := h.Advertise, h.Bind
-	if hs != nil && len(hs.Advertise) > 0 {
+// reached returns under which addresses others reach a service on the host: the advertised ones, else those that it
+// binds, else its networks, else its name. The zero HostService is the host as a whole.
+func (h Host) reached(hs HostService) []advertised {
+	names := h.Advertise
+	if len(hs.Advertise) > 0 {
 		names = hs.Advertise
-	}
-	if hs != nil && len(hs.Bind) > 0 {
-		binds = hs.Bind
 	}
 	var all []advertised
 	for _, n := range names {
 		all = append(all, splitAdvertised(n))
 	}
-	if len(all) > 0 {
-		return all
+	return h.orElse(all, h.bound(hs))
+}
+
+// bound returns the addresses that a service binds on the host; none where it binds all of them.
+func (h Host) bound(hs HostService) []advertised {
+	binds := h.Bind
+	if len(hs.Bind) > 0 {
+		binds = hs.Bind
 	}
+	var all []advertised
 	for _, b := range binds {
 		if a, err := netip.ParseAddr(b); err == nil && !a.IsUnspecified() && !a.IsLoopback() {
 			all = append(all, advertised{b, 0})
 		}
 	}
-	if len(all) > 0 {
-		return all
+	return all
+}
+
+// dialling returns the addresses from which the host connects: its networks where it stands for many, else what it
+// advertises or binds as a number, because a name would have to be resolved, else the advertised name.
+func (h Host) dialling() []advertised {
+	if len(h.Networks) > 0 {
+		return h.orElse()
 	}
+	var numbers, names []advertised
+	for _, n := range h.Advertise {
+		a := splitAdvertised(n)
+		if _, err := netip.ParseAddr(a.host); err == nil {
+			numbers = append(numbers, a)
+		} else {
+			names = append(names, a)
+		}
+	}
+	return h.orElse(numbers, h.bound(HostService{}), names)
+}
+
+// orElse returns the first list that has addresses; the host's networks, and at last its name, where none has.
+func (h Host) orElse(lists ...[]advertised) []advertised {
+	for _, all := range lists {
+		if len(all) > 0 {
+			return all
+		}
+	}
+	all := make([]advertised, 0, len(h.Networks))
 	for _, n := range h.Networks {
 		all = append(all, advertised{n, 0})
 	}
-	if len(all) > 0 {
-		return all
+	if len(all) == 0 {
+		return []advertised{{h.Name, 0}}
 	}
-	return []advertised{{h.Name, 0}}
+	return all
 }
 
 // endpoints makes ends of addresses, each once.

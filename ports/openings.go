@@ -89,7 +89,7 @@ func newView(s Site) *view {
 	}
 	v.hosts = make([]viewHost, len(s.Inventory.Hosts))
 	for i, h := range s.Inventory.Hosts {
-		v.hosts[i] = viewHost{Host: h, own: h.endpoints(h.reached(nil))}
+		v.hosts[i] = viewHost{Host: h, own: h.endpoints(h.dialling())}
 		plays := s.Compiled.rolesOf(h.Roles)
 		for _, role := range plays {
 			v.plays[role] = append(v.plays[role], &v.hosts[i])
@@ -171,7 +171,7 @@ func (v *view) bound(o Opening, h *viewHost) Opening {
 	if ok && hs.Port != 0 && o.First == o.Last {
 		o.First, o.Last = hs.Port, hs.Port
 	}
-	o.Destinations = h.endpoints(h.reached(&hs))
+	o.Destinations = h.endpoints(h.orElse(h.bound(hs), h.reached(hs)))
 	return o
 }
 
@@ -215,7 +215,7 @@ func (v *view) reaching(o Opening, to []*viewHost) []Opening {
 	for _, h := range to {
 		b := v.bound(o, h)
 		hs, _ := h.service(o.Service)
-		for _, a := range h.reached(&hs) {
+		for _, a := range h.reached(hs) {
 			first := b.First
 			if a.port != 0 && b.First == b.Last && (len(hs.Advertise) > 0 || v.alone(h)) {
 				first = a.port

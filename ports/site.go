@@ -62,7 +62,7 @@ func (s Site) Addresses(host string) []Endpoint {
 	if !ok {
 		return nil
 	}
-	return h.endpoints(h.reached(nil))
+	return h.endpoints(h.reached(HostService{}))
 }
 
 // Held returns the claims that a host keeps from all others, reserved rows among them: what must be left out of its

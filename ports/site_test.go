@@ -105,9 +105,9 @@ func TestOpenings(t *testing.T) {
 			"app.1/tcp app:Event Log/tcp server>mail [hq1.example.com]>[] events ()",
 		}},
 		"a server with a number of its own": {twoZones(), "hq2", []string{
-			"main.1/tcp 7100/tcp client>server [10.9.0.0/16]>[nat.example.com] commands; pages ()",
-			"main.3/tcp 7100/tcp worker>server [10.2.0.5,w2]>[nat.example.com] link ()",
-			"main.5/tcp 7100/tcp server>server [hq1.example.com]>[nat.example.com] peers ()",
+			"main.1/tcp 7100/tcp client>server [10.9.0.0/16]>[10.1.0.6] commands; pages ()",
+			"main.3/tcp 7100/tcp worker>server [10.2.0.5,w2]>[10.1.0.6] link ()",
+			"main.5/tcp 7100/tcp server>server [hq1.example.com]>[10.1.0.6] peers ()",
 		}, []string{
 			"main.5/tcp 7000/tcp server>server [10.1.0.6]>[hq1.example.com] peers ()",
 			"smtp.1/tcp 25/tcp server>mail [10.1.0.6]>[] mail (if mail is sent)",
