@@ -104,7 +104,7 @@ func (d drawer) service() ports.Service {
 	}
 	for range d.number(0, 2) {
 		s.Flows = append(s.Flows, ports.Flow{
-			From: d.id(), To: d.id(), Purpose: d.text(), Carries: d.list(ports.Carriers()...), When: d.word("", "no"), Origin: d.text(), Mirror: d.flag(), Note: d.text(),
+			From: d.id(), To: d.id(), Purpose: d.text(), Carries: d.list(ports.Carriers()...), When: d.word("", "no"), Origin: d.text(), Mirror: d.flag(), Rank: d.number(0, 3), Note: d.text(),
 		})
 	}
 	return s
@@ -119,7 +119,7 @@ func (d drawer) numbered() ports.Service {
 	case 1:
 		s.Family, s.Offset = d.id(), d.number(0, 65535)
 	case 2:
-		s.Alternates = []ports.Alternate{{When: d.guard(), Port: d.formula(), TLS: d.flag()}, {When: "x", Port: "2"}}
+		s.Alternates = []ports.Alternate{{When: d.guard(), Port: d.formula(), TLS: d.flag(), Origin: d.text()}, {When: "x", Port: "2"}}
 	}
 	if d.flag() {
 		s.Cases = []ports.Case{{When: d.guard(), Name: d.word("", "n{i}"), Port: ports.Formula(d.word("", "unassigned", "5"))}}
@@ -139,7 +139,7 @@ func (d drawer) pool() ports.Pool {
 		Fallback: d.word("", "rendezvous"),
 	}
 	if d.flag() {
-		p.Pair = ports.Pair{ID: d.id(), Delta: d.number(1, 5), Parity: ports.Parity(d.word("", "even", "odd")), Optional: d.flag(), Open: d.flag(), Hint: d.text(), Origin: d.text(), Note: d.text()}
+		p.Pair = ports.Pair{ID: d.id(), Delta: d.number(1, 5), Parity: ports.Parity(d.word("", "even", "odd")), Optional: d.flag(), Open: d.flag(), Hint: d.text(), Printed: d.interval(), Origin: d.text(), Note: d.text()}
 	}
 	if d.flag() {
 		p.Sticky = ports.Sticky{Key: "{instance}/{name}@{host}", OnBusy: d.word("", "fail", "next"), HostChange: d.word("", "deny", "allow")}
@@ -149,7 +149,7 @@ func (d drawer) pool() ports.Pool {
 		p.Cases = []ports.Case{{When: d.guard(), Name: d.word("", "n"), Span: d.span(), Parity: ports.Parity(d.word("", "odd"))}}
 	case 1:
 		p.Span, p.Down = ports.Span{}, false
-		p.Alternates = []ports.Alternate{{When: d.guard(), Span: d.span(), TLS: d.flag()}}
+		p.Alternates = []ports.Alternate{{When: d.guard(), Span: d.span(), TLS: d.flag(), Origin: d.text()}}
 	}
 	return p
 }
@@ -189,7 +189,7 @@ func (d drawer) plan() ports.Plan {
 			return ports.LocalSocket{ID: d.id(), RunsOn: d.word("", "server"), Purpose: d.text()}
 		}),
 		Notes: some(d, func(s ports.Statement) string { return s.Text }, func() ports.Statement {
-			return ports.Statement{Origin: d.word("AC-1", "1"), Text: "x" + d.text(), Reading: d.text()}
+			return ports.Statement{Origin: d.word("AC-1", "1"), Text: "x" + d.text(), Reading: d.text(), Contradicts: d.list("AC-1", "1")}
 		}),
 	}
 }
@@ -241,7 +241,7 @@ func (d drawer) inventory() ports.Inventory {
 		Hosts: some(d, func(h ports.Host) string { return h.Name }, func() ports.Host {
 			return ports.Host{
 				Name: "h" + strconv.Itoa(d.number(0, 9)), Roles: d.list("server", "no", "1"), Zone: d.word("", "no", "core"), Machine: d.word("", "m.1"), Netns: d.word("", "ns_1"),
-				OS: d.word("", "linux", "windows", "darwin"), Bind: address(), Advertise: advertised(), Networks: networks(),
+				OS: d.word("", "linux", "windows", "darwin"), Bind: address(), Advertise: advertised(), Networks: networks(), Ephemeral: d.interval(),
 				Services: some(d, func(s ports.HostService) string { return s.Service }, func() ports.HostService {
 					return ports.HostService{Service: d.id(), Port: ports.Port(d.number(0, 65535)), Bind: address(), Advertise: advertised()}
 				}),
