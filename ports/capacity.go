@@ -92,9 +92,9 @@ func (c Capacity) size(hold time.Duration, p Parity, pairs bool) (Sizing, error)
 			rate = min(rate, parallel/d)
 		}
 		load := c.Rate * (d + h)
-		s.ErlangB = PortsFor(load, blocking)
+		s.ErlangB = Enough(load, blocking)
 		if carried := rate * (d + h); carried <= maxPool {
-			n := PortsFor(carried, blocking)
+			n := Enough(carried, blocking)
 			take(float64(n), fmt.Sprintf("Erlang B: %s erlang (%s/s × (%s + %s)), %s blocked: %d", figure(carried), figure(rate), seconds(d), seconds(h), figure(blocking), n))
 		} else {
 			tooMany = max(tooMany, carried)
@@ -168,9 +168,9 @@ func Blocking(n int, load float64) float64 {
 	return b
 }
 
-// PortsFor is the smallest number of ports that turns away at most the given part of the requests; 65536, one more
+// Enough is the smallest number of ports that turns away at most the given part of the requests; 65536, one more
 // than there are, if no number does.
-func PortsFor(load, blocking float64) int {
+func Enough(load, blocking float64) int {
 	b := 1.0
 	for n := 1; n <= maxPool; n++ {
 		b = load * b / (float64(n) + load*b)

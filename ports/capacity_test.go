@@ -21,8 +21,8 @@ func TestErlangTable(t *testing.T) {
 		2500: {2526, 2603, 2649, 2715}, 5000: {5010, 5133, 5202, 5297},
 	} {
 		for i, b := range blocking {
-			if got := ports.PortsFor(load, b); got != want[i] {
-				t.Errorf("PortsFor(%v, %v): got %d, want %d", load, b, got, want[i])
+			if got := ports.Enough(load, b); got != want[i] {
+				t.Errorf("Enough(%v, %v): got %d, want %d", load, b, got, want[i])
 			}
 			if ports.Blocking(want[i], load) > b || ports.Blocking(want[i]-1, load) <= b {
 				t.Errorf("%d is not the smallest number for %v erlang and %v", want[i], load, b)
@@ -77,16 +77,41 @@ func TestSize(t *testing.T) {
 		want    ports.Sizing
 		formula string
 	}{
-		{"the issue's example", ports.Capacity{Parallel: 10, Rate: 1}, 2 * minute, "", false,
-			ports.Sizing{ParallelRate: 130, Ports: 130, Width: 130}, "10 + ceil(1/s × 120s) = 130"},
-		{"its tasks take 30 s: 10 of them cannot begin 1/s", ports.Capacity{Parallel: 10, Rate: 1, Duration: 30 * time.Second}, 2 * minute, "", false,
-			ports.Sizing{Guaranteed: 50, ErlangB: 183, Burst: 50, ParallelRate: 130, Ports: 130, Width: 130}, "10 + ceil(1/s × 120s) = 130"},
-		{"E1 with its cap", ports.Capacity{Parallel: 100, Rate: 0.1667, Duration: 10 * minute}, 2 * minute, "", false,
-			ports.Sizing{Guaranteed: 120, ErlangB: 151, Burst: 200, ParallelRate: 121, Ports: 151, Width: 151}, "Erlang B: 120 erlang"},
-		{"E2 with its cap", ports.Capacity{Parallel: 100, Rate: 20, Duration: 5 * time.Second}, 2 * minute, "", false,
-			ports.Sizing{Guaranteed: 2500, ErlangB: 2603, Burst: 2500, ParallelRate: 2500, Ports: 2603, Width: 2603}, "Erlang B: 2500 erlang (20/s × (5s + 120s)), 0.001 blocked: 2603"},
-		{"only the cap and the duration", ports.Capacity{Parallel: 100, Duration: 10 * minute}, 2 * minute, "", false,
-			ports.Sizing{Guaranteed: 120, Burst: 200, Ports: 120, Width: 120}, "ceil(100 × (1 + 120s/600s)) = 120"},
+		{
+			"the issue's example",
+			ports.Capacity{Parallel: 10, Rate: 1},
+			2 * minute, "", false,
+			ports.Sizing{ParallelRate: 130, Ports: 130, Width: 130},
+			"10 + ceil(1/s × 120s) = 130",
+		},
+		{
+			"its tasks take 30 s: 10 of them cannot begin 1/s",
+			ports.Capacity{Parallel: 10, Rate: 1, Duration: 30 * time.Second},
+			2 * minute, "", false,
+			ports.Sizing{Guaranteed: 50, ErlangB: 183, Burst: 50, ParallelRate: 130, Ports: 130, Width: 130},
+			"10 + ceil(1/s × 120s) = 130",
+		},
+		{
+			"E1 with its cap",
+			ports.Capacity{Parallel: 100, Rate: 0.1667, Duration: 10 * minute},
+			2 * minute, "", false,
+			ports.Sizing{Guaranteed: 120, ErlangB: 151, Burst: 200, ParallelRate: 121, Ports: 151, Width: 151},
+			"Erlang B: 120 erlang",
+		},
+		{
+			"E2 with its cap",
+			ports.Capacity{Parallel: 100, Rate: 20, Duration: 5 * time.Second},
+			2 * minute, "", false,
+			ports.Sizing{Guaranteed: 2500, ErlangB: 2603, Burst: 2500, ParallelRate: 2500, Ports: 2603, Width: 2603},
+			"Erlang B: 2500 erlang (20/s × (5s + 120s)), 0.001 blocked: 2603",
+		},
+		{
+			"only the cap and the duration",
+			ports.Capacity{Parallel: 100, Duration: 10 * minute},
+			2 * minute, "", false,
+			ports.Sizing{Guaranteed: 120, Burst: 200, Ports: 120, Width: 120},
+			"ceil(100 × (1 + 120s/600s)) = 120",
+		},
 		{"no hold", ports.Capacity{Parallel: 12}, 0, "", false, ports.Sizing{Guaranteed: 12, ParallelRate: 12, Ports: 12, Width: 12}, "12 at one time, and nothing is held"},
 		{"even numbers only", ports.Capacity{Parallel: 12}, 0, ports.Even, false, ports.Sizing{Guaranteed: 12, ParallelRate: 12, Ports: 12, Width: 24}, "12 at one time"},
 		{"even numbers, with the odd ones as pairs", ports.Capacity{Parallel: 12}, 0, ports.Even, true, ports.Sizing{Guaranteed: 12, ParallelRate: 12, Ports: 12, Width: 24}, "12 at one time"},

@@ -65,8 +65,10 @@ func TestDiff(t *testing.T) {
 		},
 		{
 			name: "a flow", change: func(c *ports.Compiled) { c.Flows[1].Purpose = "cancel a job" },
-			want: []ports.Change{{What: "changed", Kind: "flow", ID: "jmnet/tcp", Flow: "server to server: cancel a job",
-				Fields: field("flow", "server to server: cancel", "server to server: cancel a job")}},
+			want: []ports.Change{{
+				What: "changed", Kind: "flow", ID: "jmnet/tcp", Flow: "server to server: cancel a job",
+				Fields: field("flow", "server to server: cancel", "server to server: cancel a job"),
+			}},
 		},
 		{
 			name: "a flow turned round", change: func(c *ports.Compiled) { c.Flows[0].From, c.Flows[0].To = "server", "client" },

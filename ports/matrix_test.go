@@ -28,8 +28,16 @@ func TestMatrixOfACS(t *testing.T) {
 		instance   int
 		port, with string
 	}{
-		{3, "3306", "mysql"}, {3, "3389", "ms-wbt-server"}, {2, "3260", "iscsi"}, {2, "3268", "globalcatLDAP"}, {2, "3269", "globalcatLDAPssl"},
-		{1, "3128", "squid"}, {6, "3690", "svn"}, {2, "3200", "SAP dispatcher"}, {3, "3300", "SAP gateway"}, {6, "3600", "SAP message server"},
+		{3, "3306", "mysql"},
+		{3, "3389", "ms-wbt-server"},
+		{2, "3260", "iscsi"},
+		{2, "3268", "globalcatLDAP"},
+		{2, "3269", "globalcatLDAPssl"},
+		{1, "3128", "squid"},
+		{6, "3690", "svn"},
+		{2, "3200", "SAP dispatcher"},
+		{3, "3300", "SAP gateway"},
+		{6, "3600", "SAP message server"},
 	} {
 		if !meets(c.instance, c.port, c.with) {
 			t.Errorf("instance %d: %s does not meet %s", c.instance, c.port, c.with)
@@ -132,7 +140,7 @@ func TestKnownPorts(t *testing.T) {
 		if k.First == 0 || k.Protocol != ports.TCP && k.Protocol != ports.UDP || !slices.Contains([]ports.KnownKind{ports.Popular, ports.Registered, ports.OfFamily}, k.Kind) || k.Name == "" {
 			t.Errorf("%+v is no known number", k)
 		}
-		if key := k.Range.String() + "/" + string(k.Protocol); seen[key] {
+		if key := k.String() + "/" + string(k.Protocol); seen[key] {
 			t.Errorf("%s stands twice", key)
 		} else {
 			seen[key] = true
@@ -148,7 +156,7 @@ func TestKnownPorts(t *testing.T) {
 	} {
 		var got []string
 		for _, k := range claim.Meets(table) {
-			got = append(got, k.Range.String()+" "+k.Name)
+			got = append(got, k.String()+" "+k.Name)
 		}
 		if strings.Join(got, ", ") != want {
 			t.Errorf("%+v meets %q, want %q", *claim, got, want)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -51,8 +52,15 @@ func (f *planFlags) load() (ports.Site, []ports.Diagnostic, error) {
 	return ports.Site{Compiled: compiled, Inventory: meant.inventory}, found, nil
 }
 
+// enoughMemory is a soft limit: a site of ten thousand hosts is read and compiled within it. Without it the collector
+// lets the garbage of reading grow as large as what is kept.
+const enoughMemory = 160 << 20
+
 // read returns the plan as written, for what is asked of the plan itself.
 func (f *planFlags) read() (meantPlan, error) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(enoughMemory)
+	}
 	if f.alone {
 		f.plan = f.named
 		return f.planSource.read()

@@ -125,6 +125,7 @@ func (s *planSource) overrides(p ports.Plan) ([]ports.Given, error) {
 	}
 	for _, row := range p.Services {
 		switch row.Override.By {
+		case ports.ByFlag: // read above
 		case ports.ByEnvironment:
 			value := s.getenv(row.Override.Key)
 			if value == "" {

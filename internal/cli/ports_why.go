@@ -129,7 +129,7 @@ func explain(w io.Writer, e whyAnswer) {
 	for _, d := range e.Findings {
 		line(w, "finding", d.String())
 	}
-	fmt.Fprintf(w, "\n%s\n", e.Explanation.Plan)
+	fmt.Fprintf(w, "\n%s\n", e.Plan)
 }
 
 // put writes a name and a value; where the value is empty, nothing. An empty name goes on below the one before.
