@@ -58,6 +58,32 @@ func applied(t testing.TB, part Part, instance int) (ports.Plan, ports.Site) {
 	return p, ports.Site{Compiled: c, Inventory: inv}
 }
 
+// readable checks that the readers of plans and inventories take a part, over a plan that has only these rows. It is
+// applied without the work of a real plan, for fuzzing.
+func readable(t *testing.T, part Part, over ports.Compiled) {
+	t.Helper()
+	text := part.YAML()
+	base := ports.Plan{Name: over.Plan}
+	for _, cl := range over.Claims {
+		s := ports.Service{ID: cl.Service, Protocols: []ports.Protocol{cl.Protocol}, Port: "1", Binds: true, Scope: ports.External, Status: ports.Works}
+		if cl.Pool {
+			base.Pools = append(base.Pools, ports.Pool{Service: s})
+		} else {
+			base.Services = append(base.Services, s)
+		}
+	}
+	if len(part.Plan) > 0 {
+		if _, err := planfile.Parse("part.yaml", text, func(string) (ports.Plan, error) { return base, nil }); err != nil {
+			t.Errorf("%v in:\n%s", err, text)
+		}
+	}
+	if len(part.Inventory) > 0 {
+		if _, err := planfile.ParseInventory("part.yaml", text); err != nil {
+			t.Errorf("%v in:\n%s", err, text)
+		}
+	}
+}
+
 // lines are the findings as they are printed, without what comes after the message's beginning.
 func lines(found []ports.Diagnostic) []string {
 	var all []string

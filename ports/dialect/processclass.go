@@ -89,7 +89,7 @@ type classReader struct {
 	names   map[string]int
 	path    []string // the open elements
 	class   bool     // the last of classes is open
-	before  int      // findings before it
+	missed  bool     // one of its remote schedulers was reported
 }
 
 // next reads one token; it is false at the end, and at the first thing that makes the rest unreadable.
@@ -157,7 +157,7 @@ func (r *classReader) start(t xml.StartElement, line, column int) bool {
 
 func (r *classReader) open(t xml.StartElement, line, column int) {
 	c := ProcessClass{Line: line}
-	r.before = len(r.f.list)
+	r.missed = false
 	for _, a := range t.Attr {
 		switch a.Name.Local {
 		case "name":
@@ -174,7 +174,7 @@ func (r *classReader) open(t xml.StartElement, line, column int) {
 				c.Remotes = append(c.Remotes, s)
 			}
 		default:
-			c.Other = append(c.Other, OtherValue{name(a), a.Value})
+			c.Other = r.keep(c.Other, a, line, column)
 		}
 	}
 	if r.names == nil {
@@ -188,11 +188,14 @@ func (r *classReader) open(t xml.StartElement, line, column int) {
 	r.classes, r.class = append(r.classes, c), true
 }
 
-func name(a xml.Attr) string {
-	if a.Name.Space == "" {
-		return a.Name.Local
+// keep adds an attribute that Reeve has no use for, if it can be written again as it stands.
+func (r *classReader) keep(all []OtherValue, a xml.Attr, line, column int) []OtherValue {
+	n := a.Name.Local
+	if n == "" || a.Name.Space != "" || n == "xmlns" || strings.Trim(n, letters+"0123456789_.-") != "" || !strings.ContainsAny(n[:1], letters+"_") {
+		r.f.warn(ports.BadLine, line, column, "the attribute "+clip(n)+" is left out", "")
+		return all
 	}
-	return a.Name.Space + ":" + a.Name.Local
+	return append(all, OtherValue{n, a.Value})
 }
 
 func (r *classReader) list(t xml.StartElement, line, column int) {
@@ -208,13 +211,14 @@ func (r *classReader) list(t xml.StartElement, line, column int) {
 		case a.Name.Local == "select":
 			r.f.error(ports.BadLine, line, column, "select is "+strconv.Quote(clip(a.Value)), "it is first or next")
 		default:
-			r.f.warn(ports.BadLine, line, column, "the attribute "+clip(name(a))+" of remote_schedulers is left out", "")
+			r.f.warn(ports.BadLine, line, column, "the attribute "+clip(a.Name.Local)+" of remote_schedulers is left out", "")
 		}
 	}
 }
 
 func (r *classReader) remote(t xml.StartElement, line, column int) {
 	c := &r.classes[len(r.classes)-1]
+	r.missed = true
 	var s RemoteScheduler
 	var other []OtherValue
 	heartbeat, patience, found := 0, 0, false
@@ -230,13 +234,14 @@ func (r *classReader) remote(t xml.StartElement, line, column int) {
 		case "http_heartbeat_timeout":
 			patience = r.number(a, line, column)
 		default:
-			other = append(other, OtherValue{name(a), a.Value})
+			other = r.keep(other, a, line, column)
 		}
 	}
 	if !found {
 		r.f.error(ports.BadLine, line, column, "a remote_scheduler without an address", `write remote_scheduler="http://HOST:PORT"`)
 		return
 	}
+	r.missed = false
 	s.Heartbeat, s.Patience, s.Other = heartbeat, patience, other
 	c.Listed = true
 	c.Remotes = append(c.Remotes, s)
@@ -245,7 +250,7 @@ func (r *classReader) remote(t xml.StartElement, line, column int) {
 func (r *classReader) close() {
 	r.class = false
 	c := r.classes[len(r.classes)-1]
-	if c.Listed && len(c.Remotes) == 0 && len(r.f.list) == r.before {
+	if c.Listed && len(c.Remotes) == 0 && !r.missed {
 		r.f.error(ports.BadLine, c.Line, 1, "the process class "+strconv.Quote(clip(c.Name))+" has an empty list of remote schedulers", "name one, or remove the list")
 	}
 }

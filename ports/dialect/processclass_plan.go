@@ -115,9 +115,7 @@ func (s RemoteScheduler) fields() []string {
 func others(values []OtherValue) []string {
 	var all []string
 	for _, v := range values {
-		if n := v.Name; n != "" && strings.Trim(n, letters+"0123456789_.-") == "" && strings.ContainsAny(n[:1], letters+"_") {
-			all = append(all, field(n, v.Value))
-		}
+		all = append(all, field(v.Name, v.Value))
 	}
 	return all
 }

@@ -242,9 +242,8 @@ func FuzzServices(f *testing.F) {
 		if len(found) > maxFindings+1 {
 			t.Errorf("%d findings", len(found))
 		}
-		over := ports.Compiled{Plan: "default"}
-		if part, _ := s.Part("f", over, false); len(part.Plan) > 0 {
-			applied(t, part, 0)
-		}
+		over := ports.Compiled{Plan: "default", Claims: []ports.Claim{{Service: "reeve", Name: "b", Protocol: ports.TCP, Port: 9}}}
+		part, _ := s.Part("f", over, false)
+		readable(t, part, over)
 	})
 }
