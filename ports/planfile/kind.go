@@ -116,8 +116,10 @@ func (t *table[T]) read(r *reader, n *node, at ports.Place, x *T) {
 	}
 	var missing []string
 	for _, f := range t.fields {
-		isThere := given.has(f.name) && (len(r.found) > before || f.write(x) != nil) // what is wrong is not missing too
-		if f.required && !isThere || f.needed && !isThere && f.write(x) == nil {
+		if !f.required && !f.needed || given.has(f.name) && len(r.found) > before { // what is wrong is not missing too
+			continue
+		}
+		if f.required && !given.has(f.name) || f.write(x) == nil {
 			missing = append(missing, withArticle(f.name))
 		}
 	}

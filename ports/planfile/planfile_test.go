@@ -2,9 +2,6 @@ package planfile_test
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -128,69 +125,6 @@ services:
 	}
 	if got.Services[0].At.File != "site.yaml" || got.Services[2].At.File != "base.yaml" {
 		t.Errorf("places: %v and %v", got.Services[0].At, got.Services[2].At)
-	}
-}
-
-// Each file below testdata/broken stands beside the mistakes that it must give. UPDATE=1 writes them anew.
-func TestBroken(t *testing.T) {
-	t.Parallel()
-	files, err := filepath.Glob("testdata/broken/*.yaml")
-	if err != nil || len(files) < 19 {
-		t.Fatalf("%d files, %v", len(files), err)
-	}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = planfile.Parse(filepath.Base(file), data, base)
-		if strings.HasPrefix(filepath.Base(file), "inventory") {
-			_, err = planfile.ParseInventory(filepath.Base(file), data)
-		}
-		var mistakes planfile.Mistakes
-		if !errors.As(err, &mistakes) {
-			t.Errorf("%s: got %v", file, err)
-			continue
-		}
-		golden := strings.TrimSuffix(file, ".yaml") + ".txt"
-		if os.Getenv("UPDATE") != "" {
-			if err := os.WriteFile(golden, []byte(err.Error()+"\n"), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, _ := os.ReadFile(golden)
-		if diff := cmp.Diff(string(want), err.Error()+"\n"); diff != "" {
-			t.Errorf("%s: %s", file, diff)
-		}
-	}
-}
-
-// What would cost the parser its time or its stack is refused before it is parsed. Without the bounds this test does
-// not end.
-func TestBounds(t *testing.T) {
-	t.Parallel()
-	var siblings strings.Builder
-	for i := range 300_000 {
-		siblings.WriteString("a" + strings.Repeat("b", i%7) + ": 1\n")
-	}
-	for name, text := range map[string]string{
-		"too large":      "plan: a\n" + strings.Repeat("#", 4<<20),
-		"brackets":       "plan: a\nroles: " + strings.Repeat("[", 1<<20),
-		"braces":         "plan: a\nroles: " + strings.Repeat("{a: ", 1<<19),
-		"dashes":         "plan: a\nservices:\n" + strings.Repeat("- ", 1<<20),
-		"siblings":       "plan: a\n" + siblings.String(),
-		"documents":      strings.Repeat("---\nplan: a\n", 100_000),
-		"question marks": strings.Repeat("? ", 1<<20),
-		"tags":           "plan: " + strings.Repeat("!a ", 1<<19),
-		"aliases":        "plan: a\na: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
-		"not UTF-8":      "plan: a\xff\n",
-		"NUL":            "plan: a\x00\n",
-	} {
-		_, err := planfile.Parse("f", []byte(text), base)
-		var mistakes planfile.Mistakes
-		if !errors.As(err, &mistakes) || len(mistakes) > 100 || len(err.Error()) > 64<<10 {
-			t.Errorf("%s: got %.200v", name, err)
-		}
 	}
 }
 

@@ -91,7 +91,7 @@ func quoted(s string) string {
 	if plainWord(s) {
 		return s
 	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+	return `"` + strings.ReplaceAll(strings.ReplaceAll(s, `\`, `\\`), `"`, `\"`) + `"`
 }
 
 // plainWord reports whether s begins with a letter and holds only letters, digits, hyphens, underscores and single
