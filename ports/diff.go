@@ -80,22 +80,28 @@ type item struct {
 	fields   map[string]string
 }
 
-func (i item) equal(other item) bool {
-	return i.name == other.name && maps.Equal(i.fields, other.fields)
+// key is a text that only equal items share.
+func (i item) key() string {
+	var b strings.Builder
+	b.WriteString(quote(i.name))
+	for _, name := range slices.Sorted(maps.Keys(i.fields)) {
+		b.WriteString(" " + quote(name) + quote(i.fields[name]))
+	}
+	return b.String()
 }
 
-// compare pairs the items of one id: first those that are equal, then those of one name, then the others in their order.
+// compare pairs the items of one id: those that are equal, then those of one name, then flows between the same ends.
+// What is left was removed or added.
 func (d *Difference) compare(kind string, from, to []item) {
 	old, fresh := byID(from), byID(to)
 	for _, id := range ids(from, to) {
 		before, after := old[id], fresh[id]
-		before, after = without(before, after), without(after, before)
-		for _, same := range []func(a, b item) bool{func(a, b item) bool { return a.name == b.name }, func(a, b item) bool { return short(a.name) == short(b.name) }} {
-			for i := 0; i < len(before); i++ {
-				if j := slices.IndexFunc(after, func(b item) bool { return same(before[i], b) }); j >= 0 {
-					d.changed(kind, before[i], after[j])
-					before, after = slices.Delete(before, i, i+1), slices.Delete(after, j, j+1)
-					i--
+		before, after, _ = pair(before, after, item.key)
+		for _, same := range []func(item) string{func(i item) string { return i.name }, item.ends} {
+			var pairs [][2]item
+			if before, after, pairs = pair(before, after, same); len(pairs) > 0 {
+				for _, p := range pairs {
+					d.changed(kind, p[0], p[1])
 				}
 			}
 		}
@@ -108,6 +114,31 @@ func (d *Difference) compare(kind string, from, to []item) {
 	}
 }
 
+// pair puts together items with the same key, one for one and in their order, and returns those that have no partner.
+func pair(before, after []item, key func(item) string) (lonely, fresh []item, pairs [][2]item) {
+	waiting := map[string][]int{}
+	for n, i := range after {
+		k := key(i)
+		waiting[k] = append(waiting[k], n)
+	}
+	taken := make([]bool, len(after))
+	for _, i := range before {
+		k := key(i)
+		if list := waiting[k]; len(list) > 0 {
+			pairs = append(pairs, [2]item{i, after[list[0]]})
+			taken[list[0]], waiting[k] = true, list[1:]
+			continue
+		}
+		lonely = append(lonely, i)
+	}
+	for n, i := range after {
+		if !taken[n] {
+			fresh = append(fresh, i)
+		}
+	}
+	return lonely, fresh, pairs
+}
+
 // changed notes a pair that is not equal.
 func (d *Difference) changed(kind string, a, b item) {
 	fields := fieldChanges(a.fields, b.fields)
@@ -117,9 +148,9 @@ func (d *Difference) changed(kind string, a, b item) {
 	d.Changes = append(d.Changes, Change{What: "changed", Kind: kind, ID: a.id, Flow: b.name, Fields: fields})
 }
 
-// short is a flow's name without its purpose: its two ends.
-func short(name string) string {
-	ends, _, _ := strings.Cut(name, ": ")
+// ends is a flow's name without its purpose: its two ends.
+func (i item) ends() string {
+	ends, _, _ := strings.Cut(i.name, ": ")
 	return ends
 }
 
@@ -142,20 +173,6 @@ func ids(from, to []item) []string {
 		}
 	}
 	return all
-}
-
-// without leaves away what stands unchanged in the other list too, one for one.
-func without(items, other []item) []item {
-	rest := slices.Clone(other)
-	var out []item
-	for _, i := range items {
-		if j := slices.IndexFunc(rest, i.equal); j >= 0 {
-			rest = slices.Delete(rest, j, j+1)
-			continue
-		}
-		out = append(out, i)
-	}
-	return out
 }
 
 func fieldChanges(a, b map[string]string) []FieldChange {
@@ -282,12 +299,16 @@ func newlyHeld(before, after Compiled, breaking bool) []Claimed {
 			was[h] = append(was[h], cl.Range())
 		}
 	}
-	out := []Claimed{}
+	for h, ranges := range was {
+		was[h] = mergedRanges(ranges)
+	}
+	out, seen := []Claimed{}, map[Claimed]bool{}
 	for _, cl := range after.Claims {
 		for _, h := range cl.holds() {
 			for _, r := range minus(cl.Range(), was[h]) {
 				one := Claimed{Ports: r.String(), Protocol: cl.Protocol, Role: h.role, Service: cl.Service, Breaking: breaking}
-				if !slices.Contains(out, one) {
+				if !seen[one] {
+					seen[one] = true
 					out = append(out, one)
 				}
 			}
@@ -311,15 +332,28 @@ func (cl Claim) holds() []held {
 	return out
 }
 
-// minus returns what is left of r without the others.
+// mergedRanges returns the fewest ranges with the same numbers, in order.
+func mergedRanges(ranges []Range) []Range {
+	slices.SortFunc(ranges, func(a, b Range) int { return cmp.Compare(a.First, b.First) })
+	var out []Range
+	for _, r := range ranges {
+		if n := len(out) - 1; n >= 0 && int(r.First) <= int(out[n].Last)+1 {
+			out[n].Last = max(out[n].Last, r.Last)
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// minus returns what is left of r without others, which are merged already.
 func minus(r Range, others []Range) []Range {
-	others = slices.Clone(others)
-	slices.SortFunc(others, func(a, b Range) int { return cmp.Compare(a.First, b.First) })
+	start, _ := slices.BinarySearchFunc(others, r.First, func(o Range, first Port) int { return cmp.Compare(o.Last, first) })
 	var left []Range
 	next := int(r.First)
-	for _, o := range others {
-		if int(o.Last) < next || o.First > r.Last {
-			continue
+	for _, o := range others[start:] {
+		if o.First > r.Last {
+			break
 		}
 		if int(o.First) > next {
 			left = append(left, Range{Port(next), o.First - 1})

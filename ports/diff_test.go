@@ -141,3 +141,17 @@ func TestDiffOfRows(t *testing.T) {
 		t.Errorf("a plan differs from its own JSON: %v, %+v", err, d)
 	}
 }
+
+// TestDiffOfMany: rows of one id by the thousand are compared in one pass.
+func TestDiffOfMany(t *testing.T) {
+	t.Parallel()
+	var from, to ports.Compiled
+	for n := range 5_000 {
+		from.Claims = append(from.Claims, ports.Claim{Service: "one", Protocol: ports.TCP, Port: ports.Port(1 + n), Binds: true, Status: ports.Works})
+		to.Claims = append(to.Claims, ports.Claim{Service: "one", Protocol: ports.TCP, Port: ports.Port(2 + n), Binds: true, Status: ports.Works})
+	}
+	d := ports.Diff(from, to)
+	if len(d.Changes) != 1 || len(d.Claimed) != 1 || d.Claimed[0].Ports != "5001" || len(d.Freed) != 1 || d.Freed[0].Ports != "1" {
+		t.Errorf("got %d changes, claimed %v, freed %v", len(d.Changes), d.Claimed, d.Freed)
+	}
+}

@@ -73,7 +73,7 @@ func NewMatrix(p Plan, inv Inventory, instances, inUse []int, beside []Compiled)
 	for n := range c.rows {
 		cells = append(cells, m.row(&c.rows[n], all)...)
 	}
-	m.collide(cells, c.usedCells(all, inUse), beside)
+	m.collide(cells, newNeighbours(c.usedCells(all, inUse), beside))
 	m.sort()
 	m.propose()
 	return m
@@ -138,12 +138,63 @@ func (c *compiler) usedCells(all, inUse []int) []cell {
 	return cells
 }
 
-// maxCollisions is more than anybody reads; it bounds what a plan of thousands of instances can print.
-const maxCollisions = 10_000
+// These bound what a plan of a thousand instances can ask for.
+const (
+	maxCollisions = 10_000 // that are listed: more than anybody reads; all are counted
+	maxMeets      = 100    // of one claim
+)
 
-// collide looks for what each claim meets.
-func (m *Matrix) collide(cells, used []cell, beside []Compiled) {
+// neighbour is a claim that must not be met, with its name for people.
+type neighbour struct {
+	claim      Claim
+	kind, with string
+	instance   int // of the same plan; -1: of another
+}
+
+// neighbours are sorted by their first number; furthest is the highest last number up to each.
+type neighbours struct {
+	list     []neighbour
+	furthest []Port
+}
+
+func newNeighbours(used []cell, beside []Compiled) neighbours {
+	var n neighbours
+	for _, u := range used {
+		n.list = append(n.list, neighbour{u.claim, "instance", fmt.Sprintf("instance %d: %s", u.instance, u.claim.Service), u.instance})
+	}
+	for _, other := range beside {
+		for _, cl := range other.Claims {
+			if len(cl.holds()) > 0 {
+				n.list = append(n.list, neighbour{cl, "plan", fmt.Sprintf("plan %s: %s", other.Plan, cl.Service), -1})
+			}
+		}
+	}
+	slices.SortStableFunc(n.list, func(a, b neighbour) int { return cmp.Compare(a.claim.Port, b.claim.Port) })
+	furthest := Port(0)
+	for _, x := range n.list {
+		furthest = max(furthest, x.claim.Range().Last)
+		n.furthest = append(n.furthest, furthest)
+	}
+	return n
+}
+
+// near returns those whose numbers may meet a range, at most maxMeets.
+func (n neighbours) near(r Range) []neighbour {
+	end, _ := slices.BinarySearchFunc(n.list, int(r.Last)+1, func(x neighbour, port int) int { return cmp.Compare(int(x.claim.Port), port) })
+	start := end
+	for start > 0 && end-start < maxMeets && n.furthest[start-1] >= r.First {
+		start--
+	}
+	return n.list[start:end]
+}
+
+// collide looks for what each claim meets, and counts it for its instance.
+func (m *Matrix) collide(cells []cell, around neighbours) {
+	counts := map[int]int{}
 	add := func(a cell, r Range, kind, with string) {
+		if !a.fixed && kind != string(Registered) {
+			counts[a.instance]++
+		}
 		if len(m.Collisions) < maxCollisions {
 			m.Collisions = append(m.Collisions, Collision{a.instance, a.fixed, a.claim.Service, a.claim.Protocol, r.String(), kind, with})
 		}
@@ -151,20 +202,19 @@ func (m *Matrix) collide(cells, used []cell, beside []Compiled) {
 	known := KnownPorts()
 	for _, a := range cells {
 		for _, k := range a.claim.Meets(known) {
+			if a.claim.RPC.Role != "" {
+				break // the port mapper's number is its own
+			}
 			add(a, k.Range, string(k.Kind), k.Name)
 		}
-		for _, b := range used {
-			if r, ok := meeting(a.claim, b.claim); ok && !a.fixed && a.instance != b.instance {
-				add(a, r, "instance", fmt.Sprintf("instance %d: %s", b.instance, b.claim.Service))
+		for _, b := range around.near(a.claim.Range()) {
+			if r, ok := meeting(a.claim, b.claim); ok && (b.instance < 0 || !a.fixed && a.instance != b.instance) {
+				add(a, r, b.kind, b.with)
 			}
 		}
-		for _, other := range beside {
-			for _, cl := range other.Claims {
-				if r, ok := meeting(a.claim, cl); ok && len(cl.holds()) > 0 {
-					add(a, r, "plan", fmt.Sprintf("plan %s: %s", other.Plan, cl.Service))
-				}
-			}
-		}
+	}
+	for i := range m.Instances {
+		m.Instances[i].Collisions = counts[m.Instances[i].Instance]
 	}
 }
 
@@ -197,16 +247,8 @@ func (m *Matrix) sort() {
 	})
 }
 
-// propose counts the collisions and chooses an instance.
+// propose chooses an instance.
 func (m *Matrix) propose() {
-	for i := range m.Instances {
-		col := &m.Instances[i]
-		for _, c := range m.Collisions {
-			if !c.Fixed && c.Instance == col.Instance && c.Kind != string(Registered) {
-				col.Collisions++
-			}
-		}
-	}
 	for _, col := range m.Instances {
 		if col.InUse {
 			continue

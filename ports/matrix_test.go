@@ -163,3 +163,27 @@ func TestKnownPorts(t *testing.T) {
 		}
 	}
 }
+
+// TestMatrixOfManyInstances: work and answer stay bounded where every claim of a thousand instances meets every other,
+// and what is not listed is counted all the same.
+func TestMatrixOfManyInstances(t *testing.T) {
+	t.Parallel()
+	p := ports.Plan{Name: "many", Instance: "n", Vars: []ports.Var{{Name: "n", Max: 999}}, Roles: []ports.Role{{ID: "server"}}}
+	for i := range 10 {
+		p.Services = append(p.Services, ports.Service{
+			ID: fmt.Sprintf("s%d", i), Port: ports.Formula(fmt.Sprintf("45000 + n - n + %d", i)), Cases: []ports.Case{{When: "n == 0", Port: ports.Formula(fmt.Sprint(46000 + i))}},
+			Protocols: []ports.Protocol{ports.TCP}, Binds: true, RunsOn: []string{"server"},
+		})
+	}
+	used := make([]int, 900)
+	for i := range used {
+		used[i] = i + 1
+	}
+	m := ports.NewMatrix(p, ports.Inventory{}, nil, used, nil)
+	if len(m.Collisions) != 10_000 || m.Instances[950].Collisions == 0 {
+		t.Errorf("%d collisions are listed, and instance 950 has %d", len(m.Collisions), m.Instances[950].Collisions)
+	}
+	if m.Proposal == nil || *m.Proposal != 0 {
+		t.Errorf("the proposal is %v, want 0", m.Proposal)
+	}
+}
