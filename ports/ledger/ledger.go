@@ -222,24 +222,33 @@ func (l *Ledger) catchUp(ctx context.Context) error {
 	return nil
 }
 
+// lookTimes is how often a reader without the lock looks before it believes in damage: it may see a record half written
+// and the next one whole.
+const lookTimes = 5
+
 // look reads without the lock and without changing anything.
 func (l *Ledger) look() error {
-	changed, err := l.journal.changed()
-	if err != nil {
-		return err
-	}
-	if changed {
-		l.table = newTable()
-		err := l.journal.open()
-		if errors.Is(err, os.ErrNotExist) {
-			return nil // nobody has leased anything here
-		}
+	for range lookTimes {
+		changed, err := l.journal.changed()
 		if err != nil {
 			return err
 		}
-	}
-	if err := l.journal.read(l.table.apply); err != nil {
-		return err
+		if changed || len(l.journal.lost) > 0 {
+			l.table = newTable()
+			err := l.journal.open()
+			if errors.Is(err, os.ErrNotExist) {
+				return nil // nobody has leased anything here
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if err := l.journal.read(l.table.apply); err != nil {
+			return err
+		}
+		if len(l.journal.lost) == 0 {
+			break
+		}
 	}
 	l.table.advance(l.now())
 	// What nobody has written down yet: the next who grants will say the same.

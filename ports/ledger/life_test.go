@@ -76,7 +76,10 @@ func TestMain(m *testing.M) {
 
 // children are what a child can do; each gets the folder of the ledger, and more.
 func children() map[string]func(args []string) error {
-	return map[string]func([]string) error{"hold": childHolds, "elsewhere": childElsewhere, "lock": childLocks}
+	return map[string]func([]string) error{
+		"hold": childHolds, "elsewhere": childElsewhere, "permissions": childPermissions, "lock": childLocks, "work": childWorks, "start": childStarts,
+		"race": childRaces, "sit": func([]string) error { _, err := io.Copy(io.Discard, os.Stdin); return err },
+	}
 }
 
 // childRequest reads ADDRESS FIRST LAST.
