@@ -153,6 +153,9 @@ func more(s *ports.Inventory, n int) {
 	}
 }
 
+// A number that is given stands before a range that is leased from: a service inside a pool is refused, so that no
+// lease can ever take it (F09, F47). Ranges of no number, of less than none and beyond the last are refused (F18).
+//
 // Each finding has its code and severity, a place, a message and a suggestion; the table of codes knows it, and each
 // code of the table can be had.
 func TestCodes(t *testing.T) {

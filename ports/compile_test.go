@@ -165,7 +165,7 @@ func zones(inv *ports.Inventory, from, to string) {
 	}
 }
 
-// No overlap where none is: roles on different hosts, a target that is not bound.
+// No overlap where none is: roles on different hosts, a target that is not bound, one number over two transports (F06).
 func TestNoOverlap(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*ports.Service){

@@ -105,11 +105,11 @@ func (c Compiled) Service(id string) (Claim, bool) {
 	return found, ok
 }
 
-// Door returns the claims that open a door, in the plan's order. Inactive ones open none.
+// Door returns the claims in use that open a door, in the plan's order.
 func (c Compiled) Door(door string) []Claim {
 	var found []Claim
 	for _, claim := range c.Claims {
-		if claim.Status != Inactive && contains(claim.Doors, door) {
+		if (claim.Status == Works || claim.Status == "") && contains(claim.Doors, door) {
 			found = append(found, claim)
 		}
 	}
@@ -140,10 +140,24 @@ func (f Flow) turn() int {
 // works reports whether the flow is in use; a flow that says nothing of its status is.
 func (f ResolvedFlow) works() bool { return f.Status == Works || f.Status == "" }
 
-// MayListen reports whether the plan lets a role listen for a service.
+// MayListen reports whether the plan lets a role listen for a service: one of the plan, or a kind, which is all roles
+// that are of it.
 func (c Compiled) MayListen(role, service string) bool {
 	return slices.ContainsFunc(c.Claims, func(cl Claim) bool {
-		return cl.Service == service && cl.Binds && cl.Status == Works && contains(cl.Listeners, role)
+		return cl.Service == service && cl.Binds && cl.Status == Works && c.plays(role, cl.Listeners...)
+	})
+}
+
+// plays reports whether a role, or a kind of them, is among some roles of the plan.
+func (c Compiled) plays(role string, among ...string) bool {
+	return slices.ContainsFunc(among, func(r string) bool { return r == role || role != "" && c.Kinds[r] == RoleKind(role) })
+}
+
+// Dials returns the flows in use of a conversation from one kind of role to another, in the plan's order: that in which
+// they are dialled.
+func (c Compiled) Dials(conversation string, from, to RoleKind) []ResolvedFlow {
+	return slices.DeleteFunc(c.Carrying(conversation), func(f ResolvedFlow) bool {
+		return !f.works() || c.Kinds[f.From] != from || c.Kinds[f.To] != to
 	})
 }
 
@@ -151,7 +165,7 @@ func (c Compiled) MayListen(role, service string) bool {
 // its own host.
 func (c Compiled) MayDial(role, service string) bool {
 	return c.MayListen(role, service) || slices.ContainsFunc(c.Flows, func(f ResolvedFlow) bool {
-		return f.Service == service && f.From == role && f.works()
+		return f.Service == service && c.plays(role, f.From) && f.works()
 	})
 }
 

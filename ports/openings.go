@@ -38,7 +38,7 @@ func (s Site) RoleOpenings(role string) (in, out []Opening) {
 			out = append(out, o)
 		}
 	}
-	return merged(in), merged(out)
+	return fewest(in), fewest(out)
 }
 
 // view is a site prepared for questions about openings.
@@ -162,7 +162,7 @@ func (v *view) incoming(h *viewHost) []Opening {
 		o.Sources = sources(from)
 		all = append(all, v.bound(o, h))
 	}
-	return merged(all)
+	return fewest(all)
 }
 
 // bound gives an opening the number and addresses that the destination binds.
@@ -202,7 +202,7 @@ func (v *view) outgoing(h *viewHost) []Opening {
 		o.Sources = h.own
 		all = append(all, v.reaching(o, to)...)
 	}
-	return merged(all)
+	return fewest(all)
 }
 
 // reaching gives an opening its destinations: one opening for each number under which they are reached.
@@ -272,7 +272,7 @@ func (v *view) all(outwards bool) []Opening {
 			all = append(all, v.binding(o, g.to)...)
 		}
 	}
-	return merged(all)
+	return fewest(all)
 }
 
 // binding gives an opening its destinations: one opening for each number that they bind.
@@ -339,8 +339,8 @@ func filter(hosts []*viewHost, keep func(*viewHost) bool) []*viewHost {
 	return kept
 }
 
-// merged joins openings that differ in their purpose only, and ranges that follow one another.
-func merged(all []Opening) []Opening {
+// fewest joins openings that differ in their purpose only, and ranges that follow one another.
+func fewest(all []Opening) []Opening {
 	var out []Opening
 	rows := map[rowKey][]int{} // where the openings of a row stand: only they can be one
 	for _, o := range all {

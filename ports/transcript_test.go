@@ -17,8 +17,9 @@ import (
 	"github.com/reeve-scheduler/reeve/ports/planfile"
 )
 
-// Each file of testdata/compile is a plan, an inventory and an instance, with all that comes out of them. UPDATE=1
-// writes the answers anew.
+// Each file of testdata/compile is a plan, an inventory and an instance, with all that comes out of them: a family with
+// containers and debuggers (F33, F83, F84), a callback range in what systems give to outgoing connections (F32, also
+// changed, F34), alternates and overrides, many mistakes at once. UPDATE=1 writes the answers anew.
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/compile/*.txt")
