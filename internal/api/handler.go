@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,15 +132,15 @@ func (h *Handler) admit(r *Route) error {
 // Routes returns the table of routes, in its order.
 func (h *Handler) Routes() []Route { return append([]Route(nil), h.list...) }
 
-// Door returns the handler behind a path filter: only what that door opens. "api" opens all.
-func (h *Handler) Door(name string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, name) })
+// Door returns the handler behind a path filter: only what these doors open. "api" opens all.
+func (h *Handler) Door(names ...string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, names...) })
 }
 
 // ServeHTTP implements http.Handler: the door api.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.serve(w, r, "api") }
 
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request, door string) {
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, doors ...string) {
 	defer h.contain(r)
 	head := w.Header()
 	head.Set("Cache-Control", "no-store")
@@ -149,7 +150,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, door string) {
 	head.Set("X-Content-Type-Options", "nosniff")
 
 	x := &exchange{w: w, r: r, log: h.opts.Log}
-	route, err := h.authorize(x, door)
+	route, err := h.authorize(x, doors)
 	if err != nil {
 		x.told(err).write(w)
 		return
@@ -169,15 +170,13 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, door string) {
 }
 
 // authorize is the only way to a handler. It answers who asks, and whether that subject may use the route at all.
-func (h *Handler) authorize(x *exchange, door string) (Route, error) {
+func (h *Handler) authorize(x *exchange, doors []string) (Route, error) {
 	if err := h.cross.Check(x.r); err != nil {
 		return Route{}, fault.New(fault.Forbidden, "the request comes from a page of another site", "")
 	}
 	_, pattern := h.mux.Handler(x.r)
 	route, known := h.routes[pattern]
-	if known && door != "api" && route.Door != door {
-		known = false
-	}
+	known = known && opens(doors, route)
 	if known && route.public() {
 		return route, nil
 	}
@@ -189,7 +188,7 @@ func (h *Handler) authorize(x *exchange, door string) (Route, error) {
 		return Route{}, fault.New(fault.Forbidden, "the request comes from a page of another site", "")
 	}
 	if !known {
-		return Route{}, h.noRoute(x.r)
+		return Route{}, h.noRoute(x.r, doors)
 	}
 	if !x.subject.Holds(route.Permission) {
 		return Route{}, fault.Newf(fault.Forbidden, "this needs the permission %s", route.Permission)
@@ -207,13 +206,18 @@ func sameOrigin(r *http.Request) bool {
 	return site == "" || site == "same-origin" || site == "none"
 }
 
+// opens reports whether one of the doors opens a route.
+func opens(doors []string, route Route) bool {
+	return slices.Contains(doors, "api") || slices.Contains(doors, route.Door)
+}
+
 // noRoute tells a wrong path from a wrong method. ServeMux knows, and says so only by answering.
-func (h *Handler) noRoute(r *http.Request) error {
+func (h *Handler) noRoute(r *http.Request, doors []string) error {
 	path := r.Method + " " + r.URL.Path
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
 		other := r.Clone(r.Context())
 		other.Method = method
-		if _, pattern := h.mux.Handler(other); h.routes[pattern].Method == method {
+		if _, pattern := h.mux.Handler(other); h.routes[pattern].Method == method && opens(doors, h.routes[pattern]) {
 			return problemOfStatus(http.StatusMethodNotAllowed, path+" is not among the routes; "+method+" is")
 		}
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/keeper"
 	"github.com/reeve-scheduler/reeve/internal/server"
 	"github.com/reeve-scheduler/reeve/internal/socket"
+	"github.com/reeve-scheduler/reeve/ports"
 )
 
 func openFile(path string) (io.ReadCloser, error) { return os.Open(path) }
@@ -205,9 +206,13 @@ func (a *app) agentCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("finding this program: %w", err)
 			}
-			sockets := socket.New(compiled, socket.As("agent"))
+			row, err := agentDials(compiled)
+			if err != nil {
+				return err
+			}
+			sockets := socket.New(compiled, socket.As(string(ports.Agent)))
 			cfg.Dial = func(ctx context.Context, address string) (net.Conn, error) {
-				return sockets.Dial(ctx, linkService, address)
+				return sockets.Dial(ctx, row, address)
 			}
 			cfg.PlanHash, cfg.Version = compiled.Hash, version()
 			book, err := ledgerDir(ledger)
@@ -277,4 +282,17 @@ func (a *app) keeperCommand() *cobra.Command {
 	c.Flags().StringVar(&ledger, "ledger", "", "folder of this host's leases")
 	c.Flags().StringVar(&cfg.Allow, "allow", "", "the file that says who may run as whom; default: run-as.yaml in the data folder (REEVE_ALLOW)")
 	return c
+}
+
+// agentDials returns the row of the plan at which an agent joins and dials its link.
+func agentDials(c ports.Compiled) (string, error) {
+	for _, f := range c.Dials("link", ports.Agent, ports.Server) {
+		for _, e := range c.Dials("enrol", ports.Agent, ports.Server) {
+			if e.Service == f.Service {
+				return f.Service, nil
+			}
+		}
+	}
+	return "", fault.New(fault.Invalid, "in the port plan "+c.Plan+" agents do not dial their links: servers dial them, which this version does not do yet",
+		"use a plan in which an agent dials a row for enrol and link: default, systemwalker, or one of your own")
 }

@@ -10,7 +10,7 @@ func (s *Service) doors() []api.Door {
 	var out []api.Door
 	known := map[string]int{}
 	for _, claim := range s.cfg.Plan.Claims {
-		if !claim.Binds || claim.Status != ports.Works {
+		if claim.Protocol != ports.TCP || !s.cfg.Plan.MayListen(string(ports.Server), claim.Service) || claim.Status != ports.Works {
 			continue
 		}
 		scheme := "http"
@@ -24,8 +24,12 @@ func (s *Service) doors() []api.Door {
 				known[door] = at
 				out = append(out, api.Door{Door: door, URLs: []string{}})
 			}
-			for _, address := range s.cfg.Addresses {
-				out[at].URLs = append(out[at].URLs, scheme+"://"+address)
+			hosts := s.cfg.Addresses
+			if claim.Scope == ports.SameHost {
+				hosts = []string{"127.0.0.1"}
+			}
+			for _, host := range hosts {
+				out[at].URLs = append(out[at].URLs, scheme+"://"+s.cfg.RowAddress(claim.Service, host))
 			}
 		}
 	}

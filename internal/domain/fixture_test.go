@@ -111,7 +111,7 @@ func open(t *testing.T) *site {
 	}
 	s.service = domain.New(domain.Config{
 		Store: st, Engine: s.engine, Fleet: s.fleet, Hub: s.hub, Now: s.now, Rand: rand.Reader, Log: log,
-		Address: func(h string) string { return h }, Password: func(_ context.Context, p string) (string, error) { return "hash of " + p, nil },
+		Address: func(h string) string { return h }, RowAddress: func(_, h string) string { return h }, Password: func(_ context.Context, p string) (string, error) { return "hash of " + p, nil },
 		Backup:       func(_ context.Context, w io.Writer) error { _, err := io.WriteString(w, "backup"); return err },
 		NodesChanged: s.nodesChanged, DropNode: func(string, string) {},
 		Plan: ports.Compiled{Plan: "test", Pools: []ports.ResolvedPool{

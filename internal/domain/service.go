@@ -35,6 +35,8 @@ type Config struct {
 
 	// Address completes HOST with the port of the plan's link row; HOST:PORT stays as it is.
 	Address func(hostPort string) string
+	// RowAddress completes HOST with the port of a row of the plan; of HOST:PORT a row but the main one takes the host.
+	RowAddress func(service, hostPort string) string
 	// Password hashes a password.
 	Password func(ctx context.Context, password string) (string, error)
 	// Backup writes a backup as a tar stream.

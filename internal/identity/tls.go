@@ -59,6 +59,9 @@ func (e Endpoint) ClientConfig() *tls.Config {
 	return config
 }
 
+// WebOnlyConfig returns the configuration of a listener for HTTPS on which no link is accepted.
+func (e Endpoint) WebOnlyConfig() *tls.Config { return e.webConfig() }
+
 func (e Endpoint) linkConfig() (*tls.Config, error) {
 	own, err := e.Own()
 	if err != nil {

@@ -18,19 +18,21 @@ import (
 
 // Config is a server's configuration. The file examples/config/server.yaml shows every field with its default.
 type Config struct {
-	Data      string    `yaml:"-"`         // the data folder
-	Domain    string    `yaml:"domain"`    // given at the first start and fixed from then on; empty: reeve, or what it is
-	Name      string    `yaml:"name"`      // of this server among the domain's nodes; empty: the host's
-	Plan      string    `yaml:"plan"`      // a built-in port plan, or a file
-	Inventory string    `yaml:"inventory"` // must be empty: this version has no use for one
-	Instance  int       `yaml:"instance"`  // of the plan: the default plan has 0 to 9
-	Bind      []string  `yaml:"bind"`      // addresses to listen on; none: all
-	Advertise []string  `yaml:"advertise"` // HOST or HOST:PORT at which agents and people find it; none: the host's name
-	Link      Link      `yaml:"link"`
-	Retention Retention `yaml:"retention"`
-	Artifacts Artifacts `yaml:"artifacts"`
-	Disk      Disk      `yaml:"disk"`
-	Log       Log       `yaml:"log"`
+	Data      string   `yaml:"-"`         // the data folder
+	Domain    string   `yaml:"domain"`    // given at the first start and fixed from then on; empty: reeve, or what it is
+	Name      string   `yaml:"name"`      // of this server among the domain's nodes; empty: the host's
+	Plan      string   `yaml:"plan"`      // a built-in port plan, or a file
+	Inventory string   `yaml:"inventory"` // must be empty: this version has no use for one
+	Instance  int      `yaml:"instance"`  // of the plan: the default plan has 0 to 9
+	Bind      []string `yaml:"bind"`      // addresses to listen on; none: all
+	Advertise []string `yaml:"advertise"` // HOST or HOST:PORT at which agents and people find it; none: the host's name
+	// AllowPlain lets rows of the plan that are without TLS be reached from other hosts; a warning stands on every page.
+	AllowPlain bool      `yaml:"allow_plain"`
+	Link       Link      `yaml:"link"`
+	Retention  Retention `yaml:"retention"`
+	Artifacts  Artifacts `yaml:"artifacts"`
+	Disk       Disk      `yaml:"disk"`
+	Log        Log       `yaml:"log"`
 }
 
 // Link times the links to agents.

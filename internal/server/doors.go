@@ -10,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/access"
@@ -29,7 +29,7 @@ func (s *Server) openPeople(ctx context.Context, epoch int64) error {
 	s.gate = access.NewGate(directory{s.store, epoch}, access.Options{Random: s.env.Rand, Now: s.env.Now, Log: s.env.Log, Hasher: hasher})
 	s.service = domain.New(domain.Config{
 		Store: s.store, Engine: s.engine, Fleet: s.fleet, Hub: s.hub, Now: s.env.Now, Rand: s.env.Rand, Log: s.env.Log,
-		Address: func(h string) string { return s.sockets.Address(linkService, h) }, Password: hasher.Hash, Backup: s.backup,
+		Address: func(h string) string { return s.sockets.Address(s.main, h) }, RowAddress: s.addressOf, Password: hasher.Hash, Backup: s.backup,
 		NodesChanged: s.nodesChanged, DropNode: func(id, reason string) { s.links.Drop(id, reason) },
 		Name: s.authority.Domain(), Version: s.env.Version, Started: s.started, Plan: s.env.Plan, Ports: s.env.Ports, Addresses: s.addresses,
 		Fingerprint: s.authority.Fingerprint(), ServerID: s.own.id.ID, Expiry: s.registry.Expiry,
@@ -92,7 +92,7 @@ func (s *Server) openDoors() error {
 	if s.api, err = s.rest(); err != nil {
 		return err
 	}
-	web, err := s.web()
+	pages, err := s.web()
 	if err != nil {
 		return err
 	}
@@ -104,16 +104,25 @@ func (s *Server) openDoors() error {
 		Handler: s.fleet.Handler(), Links: s.links, Log: s.env.Log, Allowed: s.registry.Allowed,
 		Timing: link.Timing{Heartbeat: s.cfg.Link.Heartbeat, Timeout: s.cfg.Link.Timeout},
 	}
-	for _, l := range s.listeners {
-		s.servers = append(s.servers, &link.Server{
-			Listener: l, TLS: tls, Web: web, OnLink: func(ctx context.Context, l *link.Link) { s.fleet.Serve(ctx, l) }, Options: options,
-		})
+	for _, e := range s.entrances {
+		web, links := s.webOf(e, pages), slices.Contains(e.claim.Doors, "link")
+		for _, l := range e.listeners {
+			if !e.claim.TLS {
+				s.servers = append(s.servers, func(ctx context.Context) error { return s.servePlain(ctx, l, web) })
+				continue
+			}
+			one := &link.Server{Listener: l, TLS: endpoint.WebOnlyConfig(), Web: web, Options: options}
+			if links {
+				one.TLS, one.OnLink = tls, func(ctx context.Context, l *link.Link) { s.fleet.Serve(ctx, l) }
+			}
+			s.servers = append(s.servers, one.Run)
+		}
 	}
 	s.local, err = listenLocal(filepath.Join(s.cfg.Data, "admin.sock"))
 	return err
 }
 
-// web is the handler of the doors: the API below /api and /healthz, the console everywhere else.
+// web is the handler of the console's pages.
 func (s *Server) web() (http.Handler, error) {
 	pages, err := console.New(console.Config{
 		Service: s.service, Log: s.env.Log, Now: s.env.Now,
@@ -134,14 +143,7 @@ func (s *Server) web() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := s.withSubject(pages)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/api/") || r.URL.Path == "/healthz" {
-			s.api.ServeHTTP(w, r)
-			return
-		}
-		known.ServeHTTP(w, r)
-	}), nil
+	return s.withSubject(pages), nil
 }
 
 // withSubject puts who asks into the context of a console's request; who is unknown is nobody.

@@ -45,6 +45,8 @@ func spoil(v reflect.Value) {
 			f.SetString("spoilt")
 		case reflect.Int, reflect.Int64:
 			f.SetInt(-4711)
+		case reflect.Bool:
+			f.SetBool(true)
 		case reflect.Slice:
 			f.Set(reflect.ValueOf([]string{"spoilt"}))
 		default:

@@ -12,7 +12,7 @@ import (
 )
 
 // rest is the API's handler with the routes that let nodes in.
-func (s *Server) rest() (http.Handler, error) {
+func (s *Server) rest() (*api.Handler, error) {
 	join := answered(func(ctx context.Context, from string, in wire.JoinRequest) (wire.Certificate, error) {
 		return s.registry.Join(ctx, in, from)
 	})

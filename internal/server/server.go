@@ -12,7 +12,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -65,15 +64,14 @@ type Server struct {
 	service   *domain.Service
 	gate      *access.Gate
 	links     *link.Links
-	api       http.Handler // of every door: the listeners' and the local one
+	api       *api.Handler // of every door: the listeners' and the local one
+	main      string       // the row at which it is found
+	entrances []entrance
 	sockets   *socket.Net
-	listeners []net.Listener
 	local     net.Listener
-	servers   []*link.Server
+	servers   []func(context.Context) error // one for each listener
 	addresses []string
 }
-
-const linkService = "reeve" // the row of the plan that carries console, API and links where one port carries all
 
 // Open opens the data folder, migrates, and binds. On an error everything that was opened is closed again.
 func Open(ctx context.Context, cfg Config, env Env) (*Server, error) {
@@ -102,6 +100,10 @@ func (s *Server) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the epoch: %w", err)
 	}
+	if s.main, err = mainService(s.env.Plan); err != nil {
+		return err
+	}
+	s.sockets = socket.New(s.env.Plan, socket.As(string(ports.Server)))
 	if err := s.bind(ctx); err != nil {
 		return err
 	}
@@ -238,26 +240,9 @@ func (s *Server) advertised() []string {
 	}
 	out := make([]string, len(hosts))
 	for i, h := range hosts {
-		out[i] = s.sockets.Address(linkService, h)
+		out[i] = s.sockets.Address(s.main, h)
 	}
 	return out
-}
-
-// bind opens the listeners that the plan gives to a server.
-func (s *Server) bind(ctx context.Context) error {
-	s.sockets = socket.New(s.env.Plan, socket.As("server"))
-	binds := s.cfg.Bind
-	if len(binds) == 0 {
-		binds = []string{""}
-	}
-	for _, bind := range binds {
-		l, err := s.sockets.Listen(ctx, linkService, bind)
-		if err != nil {
-			return err
-		}
-		s.listeners = append(s.listeners, l)
-	}
-	return nil
 }
 
 // Addresses returns where the server is found, HOST:PORT.
@@ -279,8 +264,8 @@ func (s *Server) Run(ctx context.Context) error {
 	go func() { decided <- s.engine.Run(deciding) }()
 
 	g, ctx := errgroup.WithContext(ctx)
-	for _, l := range s.servers {
-		g.Go(func() error { return l.Run(ctx) })
+	for _, serve := range s.servers {
+		g.Go(func() error { return serve(ctx) })
 	}
 	g.Go(func() error { return s.serveLocal(ctx) })
 	g.Go(func() error { return s.fleet.Run(ctx) })
@@ -298,7 +283,7 @@ func (s *Server) Run(ctx context.Context) error {
 			return err
 		}
 	})
-	s.env.Log.Info("server ready", slog.Any("domain", s.authority.Domain()), slog.Any("addresses", s.addresses), slog.Any("version", s.env.Version), slog.Any("plan", s.env.Plan.Plan), slog.Any("plan_hash", s.env.Plan.Hash))
+	s.env.Log.Info("server ready", slog.Any("domain", s.authority.Domain()), slog.Any("addresses", s.addresses), slog.Any("version", s.env.Version), slog.Any("plan", s.env.Plan.Plan), slog.Any("plan_hash", s.env.Plan.Hash), slog.Any("listens", s.doorsText()))
 	if why := s.engine.Held(); why != "" {
 		s.env.Log.Warn("the domain is held: nothing is started until `reeve domain release`", slog.Any("why", why))
 	}
@@ -313,9 +298,11 @@ func (s *Server) Run(ctx context.Context) error {
 
 func (s *Server) close() error {
 	var errs []error
-	for _, l := range s.listeners {
-		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			errs = append(errs, err)
+	for _, e := range s.entrances {
+		for _, l := range e.listeners {
+			if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+				errs = append(errs, err)
+			}
 		}
 	}
 	if s.local != nil {

@@ -1,0 +1,168 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/fault"
+	"github.com/reeve-scheduler/reeve/ports"
+)
+
+// entrance is a row of the plan on which this server listens, and the listeners that it has there.
+type entrance struct {
+	claim     ports.Claim
+	listeners []net.Listener
+}
+
+// entrances returns the rows of the plan that open doors on a server, in the plan's order. A row to which no number is
+// given opens nothing, but for the main one: a test lets the system choose its number.
+func entrances(plan ports.Compiled, main string) []ports.Claim {
+	var all []ports.Claim
+	for _, cl := range plan.Claims {
+		switch {
+		case cl.Protocol != ports.TCP || cl.Pool || len(cl.Doors) == 0 || !plan.MayListen(string(ports.Server), cl.Service):
+		case cl.Status != ports.Works || cl.Port == 0 && cl.Service != main:
+		default:
+			all = append(all, cl)
+		}
+	}
+	return all
+}
+
+// mainService is the row at which nodes and people find a server where they know only its name: the one at which agents
+// join, else the first that opens the API.
+func mainService(plan ports.Compiled) (string, error) {
+	for _, f := range plan.Dials("enrol", ports.Agent, ports.Server) {
+		return f.Service, nil
+	}
+	for _, door := range []string{"api", "console"} {
+		for _, cl := range plan.Door(door) {
+			if cl.Status == ports.Works && plan.MayListen(string(ports.Server), cl.Service) {
+				return cl.Service, nil
+			}
+		}
+	}
+	return "", fault.New(fault.Invalid, "the port plan "+plan.Plan+" has no row at which a server can be found", "give it a service with door: [api] and a flow to a role that is: server")
+}
+
+// bind opens the listeners that the plan gives to a server. What is for its own host only is bound to loopback.
+func (s *Server) bind(ctx context.Context) error {
+	for _, cl := range entrances(s.env.Plan, s.main) {
+		binds := s.cfg.Bind
+		switch {
+		case cl.Scope == ports.SameHost:
+			binds = []string{"127.0.0.1"}
+		case len(binds) == 0:
+			binds = []string{""}
+		}
+		if err := s.mayBePlain(cl, binds); err != nil {
+			return err
+		}
+		e := entrance{claim: cl}
+		for _, bind := range binds {
+			l, err := s.sockets.Listen(ctx, cl.Service, bind)
+			if err != nil {
+				s.entrances = append(s.entrances, e)
+				return err
+			}
+			e.listeners = append(e.listeners, l)
+		}
+		s.entrances = append(s.entrances, e)
+	}
+	return nil
+}
+
+// mayBePlain refuses a row without TLS that others could reach, unless the site has said that it wants that.
+func (s *Server) mayBePlain(cl ports.Claim, binds []string) error {
+	if cl.TLS || s.cfg.AllowPlain {
+		return nil
+	}
+	for _, bind := range binds {
+		if a, err := netip.ParseAddr(bind); err != nil || !a.IsLoopback() {
+			return fault.New(fault.Invalid, fmt.Sprintf("the row %s of the port plan %s is without TLS, and others could reach it", cl.Service, s.env.Plan.Plan),
+				"choose the plan's alternate with TLS, bind loopback only, or say allow_plain: true in the configuration")
+		}
+	}
+	return nil
+}
+
+// plainWarnings are what stands on every page as long as something is offered without TLS to others.
+func (s *Server) plainWarnings() []string {
+	var all []string
+	for _, e := range s.entrances {
+		if !e.claim.TLS && e.reachable() {
+			all = append(all, fmt.Sprintf("the row %s (port %d) is offered without TLS: passwords and output can be read on the way", e.claim.Service, e.claim.Port))
+		}
+	}
+	return all
+}
+
+// reachable reports whether other hosts can reach an entrance.
+func (e entrance) reachable() bool {
+	return slices.ContainsFunc(e.listeners, func(l net.Listener) bool {
+		a, ok := l.Addr().(*net.TCPAddr)
+		return !ok || !a.IP.IsLoopback()
+	})
+}
+
+// addressOf completes HOST with the port of a row; HOST:PORT is the main row's, and other rows take its host.
+func (s *Server) addressOf(service, host string) string {
+	if service != s.main {
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+	}
+	return s.sockets.Address(service, host)
+}
+
+// webOf is the handler of one entrance: only what its doors open. The console is complete on its port, api opens the whole
+// API, and every other door the part of the API that has its name.
+func (s *Server) webOf(e entrance, pages http.Handler) http.Handler {
+	rest := s.api.Door(e.claim.Doors...)
+	if !slices.Contains(e.claim.Doors, "console") {
+		return rest
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/api/") || r.URL.Path == "/healthz" {
+			rest.ServeHTTP(w, r)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	})
+}
+
+// servePlain serves an entrance without TLS until ctx ends.
+func (s *Server) servePlain(ctx context.Context, l net.Listener, web http.Handler) error {
+	srv := &http.Server{Handler: web, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }, ErrorLog: slog.NewLogLogger(s.env.Log.Handler(), slog.LevelWarn)}
+	api.Limits(srv)
+	stop := context.AfterFunc(ctx, func() {
+		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		if srv.Shutdown(patience) != nil {
+			_ = srv.Close()
+		}
+	})
+	defer stop()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving without TLS: %w", err)
+	}
+	return nil
+}
+
+// doorsText names the rows of the entrances and their doors, for the log.
+func (s *Server) doorsText() string {
+	parts := make([]string, len(s.entrances))
+	for i, e := range s.entrances {
+		parts[i] = fmt.Sprintf("%s:%d %s", e.claim.Service, e.claim.Port, strings.Join(e.claim.Doors, "+"))
+	}
+	return strings.Join(parts, ", ")
+}
