@@ -81,7 +81,6 @@ func (a *app) check(ctx context.Context, plan *planFlags, f checkFlags) ([]probe
 		}
 		ask.Ephemeral = []ports.Range{r}
 	}
-	ask.Also = otherInstances(meant)
 	site := ports.Site{Compiled: compiled, Inventory: meant.inventory}
 	obs, err := probe.Observe(ctx, probe.Options{})
 	if err != nil {
@@ -101,6 +100,10 @@ func (a *app) check(ctx context.Context, plan *planFlags, f checkFlags) ([]probe
 		obs.Attempts = probe.Try(ctx, rows, obs, nil)
 	}
 	found, err := probe.Check(site, obs, ask)
+	if slices.ContainsFunc(found, func(f probe.Finding) bool { return f.State == probe.Unplanned && f.ID == "" }) {
+		ask.Also = otherInstances(meant) // only now: most hosts have one instance, and each is compiled
+		found, err = probe.Check(site, obs, ask)
+	}
 	return found, unknownPlace(err)
 }
 

@@ -39,7 +39,8 @@ func ParsePortsConfig(file string, data []byte) (PortsConfig, []ports.Diagnostic
 		if l.read(f) {
 			k := key{strings.ToLower(l.Key), strings.ToLower(l.Host), l.Address.String()}
 			if before, ok := seen[k]; ok {
-				f.error(ports.BadLine, l.Line, 1, l.Key+" stands in line "+strconv.Itoa(before)+" already, for the same host", "keep one")
+				f.error(ports.BadLine, l.Line, 1, l.Key+" stands in line "+strconv.Itoa(before)+" already, for the same host", "keep one: the first one counts")
+				l.Key = ""
 			} else {
 				seen[k] = l.Line
 			}

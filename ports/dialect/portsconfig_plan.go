@@ -14,7 +14,7 @@ import (
 // exactly one port, Carunjob ranges, an MSRPC service only its name.
 func (p PortsConfig) Part(file string, over ports.Compiled) (Part, []ports.Diagnostic) {
 	f := &findings{file: file}
-	t := configPart{rows: newRows(over), f: f, fixed: map[string]int{}}
+	t := configPart{rows: newRows(over), f: f, given: map[string]int{}, fixed: map[string]int{}}
 	for _, l := range p.Lines {
 		switch {
 		case l.Key == "":
@@ -43,6 +43,7 @@ type configPart struct {
 	services []any
 	pools    []any
 	hosts    []*configHost
+	given    map[string]int // rows that a line for every host gives numbers, by id: the line
 	fixed    map[string]int // ONC RPC rows that a line for every host fixes, by id: the line
 	all      int            // the line of RPCServices; 0: none
 }
@@ -99,6 +100,11 @@ func (t *configPart) line(l PortsConfigLine) {
 		t.host(l, cl)
 		return
 	}
+	if before := t.given[cl.Service]; before != 0 {
+		t.f.error(ports.BadLine, l.Line, 1, fmt.Sprintf("line %d gives the row %s its numbers already", before, cl.Service), "keep one")
+		return
+	}
+	t.given[cl.Service] = l.Line
 	if cl.Pool {
 		if !sameRanges(t.rows.ranges[cl.Service], l.Ranges) {
 			t.pools = append(t.pools, Document{{"id", cl.Service}, {"range", rangeList(l.Ranges)}})

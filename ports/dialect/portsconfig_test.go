@@ -86,6 +86,7 @@ func TestPortsConfigMistakes(t *testing.T) {
 		"carunjob 30000-30100 member1\n" +
 		"RPCServices 5\n" +
 		"casdscsvc 0\n" +
+		"caauthd.exe 41000\ncaathd 41001\n" +
 		"caauthd 1;;2\n"
 	p, found := ParsePortsConfig("f", []byte(text))
 	says(
@@ -97,7 +98,7 @@ func TestPortsConfigMistakes(t *testing.T) {
 		[]string{"f:11:1: ", "in line 10 already"},
 		[]string{"f:12:1: ", "no service name"},
 		[]string{"f:15:11: ", "port 0"},
-		[]string{"f:16:11: ", "missing"},
+		[]string{"f:18:11: ", "missing"},
 	)
 	if string(p.Bytes()) != text {
 		t.Errorf("comes back as %q", p.Bytes())
@@ -112,6 +113,7 @@ func TestPortsConfigMistakes(t *testing.T) {
 		[]string{"f:5:1: ", "no row nosuch"},
 		[]string{"f:13:10: ", "no host a pool of its own"},
 		[]string{"f:14:1: ", "stands alone"},
+		[]string{"f:17:1: ", "line 16 gives the row caauthd its numbers already"},
 	)
 }
 

@@ -75,11 +75,24 @@ func servicesEntry(f *findings, text string, line int) ServicesEntry {
 		f.error(ports.BadLine, line, bom+all[1].column+len(num)+1, strconv.Quote(clip(proto))+" is no protocol", form)
 		return ServicesEntry{}
 	}
+	for _, w := range append([]word{all[0]}, all[2:]...) {
+		if !serviceName(w.text) {
+			f.error(ports.BadLine, line, bom+w.column, strconv.Quote(clip(w.text))+" is no service name", "use letters, digits and hyphens")
+			return ServicesEntry{}
+		}
+	}
 	e := ServicesEntry{Name: all[0].text, Port: port, Protocol: ports.Protocol(strings.ToLower(proto)), Comment: strings.TrimSpace(comment), Line: line}
 	for _, w := range all[2:] {
 		e.Aliases = append(e.Aliases, w.text)
 	}
 	return e
+}
+
+// serviceName reports whether a word can be a name: printable characters of ASCII, without braces, in which the name of
+// a plan's row has variables.
+func serviceName(s string) bool {
+	const longest = 100
+	return len(s) <= longest && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '{' || r == '}' })
 }
 
 // twice reports names that stand for two numbers of one protocol: a reader takes the first line, another product may

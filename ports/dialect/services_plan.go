@@ -138,9 +138,9 @@ func ExportServices(c ports.Compiled) ServicesFile {
 	return NewServices(entries)
 }
 
-// inServices reports whether a name can stand in a services file: one word, without what ends it.
+// inServices reports whether a name can stand in a services file.
 func inServices(name string) bool {
-	return name != "" && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == '#' || r == 0x7f || r == 0xfeff || blank(r) })
+	return name != "" && !strings.Contains(name, "#") && serviceName(name)
 }
 
 // oneLine makes a text fit for the end of a line.

@@ -343,6 +343,14 @@ func TestServicesFile(t *testing.T) {
 	if len(bad(found)) != 2 {
 		t.Errorf("got %+v", bad(found))
 	}
+	// What another program serves has its own name there.
+	mapped := site(t)
+	for i := range mapped.Compiled.Claims {
+		if mapped.Compiled.Claims[i].Service == "mapper" {
+			mapped.Compiled.Claims[i].RPC.Role = "portmapper"
+		}
+	}
+	one(t, checked(t, mapped, obs, Ask{}), "mapper", Free)
 	mapper := about(found, "mapper")
 	if len(mapper) != 2 || mapper[0].State != Free || mapper[1].State != ServicesFile || mapper[1].Severity != ports.Warning || !strings.Contains(mapper[1].Note, "sunrpc") {
 		t.Errorf("mapper: %+v", mapper)

@@ -18,7 +18,7 @@ func (c *check) names() {
 		return
 	}
 	for _, cl := range c.site.Compiled.Claims {
-		if cl.Name == "" || cl.Port == 0 || cl.Pool || cl.Status == ports.Inactive || cl.Status == ports.Foreign || !c.touches(roles, cl) {
+		if cl.Name == "" || strings.ContainsAny(cl.Name, " \t#") || cl.Port == 0 || cl.Pool || cl.Status == ports.Inactive || cl.Status == ports.Foreign || !c.touches(roles, cl) {
 			continue
 		}
 		c.name(Row{Claim: cl})
@@ -51,6 +51,9 @@ func (c *check) name(row Row) {
 		}
 		c.found = append(c.found, f)
 		return
+	}
+	if !row.Binds || row.RPC.Role == "portmapper" {
+		return // the number is another program's by its nature, and so is its name
 	}
 	if e, ok := file.Name(row.Port, row.Protocol); ok && !e.Called(row.Name) && !strings.EqualFold(e.Name, row.SRVName) {
 		f := row.finding(ServicesFile, ports.Warning, fmt.Sprintf("%s:%d calls the number %s, and the plan %s", c.obs.ServicesAt, e.Line, e.Name, row.Name))
