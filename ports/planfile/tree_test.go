@@ -31,6 +31,7 @@ func ours(n *node) string {
 		return "null"
 	case textShape:
 		return fmt.Sprintf("%q", n.text)
+	case intShape, floatShape, boolShape, oddShape:
 	}
 	return n.text
 }
