@@ -1,6 +1,9 @@
 package ports
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Opening is one permission that a site needs: who may connect to whom, on which numbers, for what. Firewall rules,
 // change requests and proofs are made from openings and from nothing else.
@@ -137,9 +140,11 @@ func (h Host) own(cl Claim) Claim {
 	return cl
 }
 
+// service returns what is this host's own for a service; second numbers of pairs have what their pool has.
 func (h Host) service(id string) (HostService, bool) {
+	pool, _, _ := strings.Cut(id, ".")
 	for _, hs := range h.Services {
-		if hs.Service == id {
+		if hs.Service == id || hs.Service == pool {
 			return hs, true
 		}
 	}

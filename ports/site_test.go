@@ -141,56 +141,6 @@ func TestOpenings(t *testing.T) {
 	}
 }
 
-// Each opening of the whole site is one of a host, and each of a host is one of the site.
-func TestOpeningsOfSite(t *testing.T) {
-	t.Parallel()
-	inv := twoZones()
-	inv.Dials = []ports.Dial{{From: "core", To: "dmz"}}
-	site := compiled(t, twoWays(), inv)
-	type pair struct {
-		flow, from, to string
-		port           ports.Port
-	}
-	pairs := func(list []ports.Opening, host string, in bool) map[pair]bool {
-		set := map[pair]bool{}
-		for _, o := range list {
-			for _, a := range append(slices.Clone(o.Sources), ports.Endpoint{}) {
-				for _, b := range append(slices.Clone(o.Destinations), ports.Endpoint{}) {
-					if a.Host == b.Host || (a.Host == "") != (len(o.Sources) == 0) || (b.Host == "") != (len(o.Destinations) == 0) ||
-						host != "" && (in && b.Host != host || !in && a.Host != host) {
-						continue
-					}
-					set[pair{o.Flow, a.Host, b.Host, o.First}] = true
-				}
-			}
-		}
-		return set
-	}
-	in, out := site.Openings("")
-	wantIn, wantOut := map[pair]bool{}, map[pair]bool{}
-	for _, h := range inv.Hosts {
-		hostIn, hostOut := site.Openings(h.Name)
-		for p := range pairs(hostIn, h.Name, true) {
-			wantIn[p] = true
-		}
-		for p := range pairs(hostOut, h.Name, false) {
-			wantOut[p] = true
-		}
-	}
-	got := pairs(in, "", true)
-	for p := range got {
-		if p.to == "" {
-			delete(got, p) // to a role that no host plays: no host lets it in
-		}
-	}
-	if diff := cmp.Diff(wantIn, got); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff(wantOut, pairs(out, "", false)); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func TestRoleOpenings(t *testing.T) {
 	t.Parallel()
 	bare := compiled(t, twoWays(), ports.Inventory{})

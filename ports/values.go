@@ -25,7 +25,7 @@ func DefaultInstance(p Plan, inv Inventory) int {
 }
 
 // Switches returns the switches of the inventory that the plan's guards name, without "openings.", each with its
-// default.
+// default. A switch that several conditions name is on where one of them says so.
 func (p Plan) Switches() map[string]bool {
 	found := map[string]bool{}
 	note := func(g Guard, on bool) {
