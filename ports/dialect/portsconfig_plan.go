@@ -106,8 +106,9 @@ func (t *configPart) line(l PortsConfigLine) {
 	}
 	t.given[cl.Service] = l.Line
 	if cl.Pool {
-		if !sameRanges(t.rows.ranges[cl.Service], l.Ranges) {
-			t.pools = append(t.pools, Document{{"id", cl.Service}, {"range", rangeList(l.Ranges)}})
+		ranges := once(t.f, l.Ranges, l.Line, l.column)
+		if !slices.Equal(t.rows.ranges[cl.Service], ranges) {
+			t.pools = append(t.pools, Document{{"id", cl.Service}, {"range", rangeList(ranges)}})
 		}
 		return
 	}
@@ -162,7 +163,42 @@ func rangeList(ranges []ports.Range) []any {
 	return all
 }
 
-func sameRanges(a, b []ports.Range) bool { return slices.Equal(a, b) }
+// once takes each number of a list once, and reports those that stand there twice: a plan refuses them.
+func once(f *findings, ranges []ports.Range, line, column int) []ports.Range {
+	var all []ports.Range
+	twice := false
+	for _, r := range ranges {
+		rest := []ports.Range{r}
+		for _, before := range all {
+			var cut []ports.Range
+			for _, x := range rest {
+				if before.Last < x.First || before.First > x.Last {
+					cut = append(cut, x)
+					continue
+				}
+				twice = true
+				if x.First < before.First {
+					cut = append(cut, ports.Range{First: x.First, Last: before.First - 1})
+				}
+				if x.Last > before.Last {
+					cut = append(cut, ports.Range{First: before.Last + 1, Last: x.Last})
+				}
+			}
+			rest = cut
+		}
+		all = append(all, rest...)
+		if len(all) > maxRanges {
+			f.error(ports.BadLine, line, column, fmt.Sprintf("the list has more than %d intervals", maxRanges), "the first ones are taken")
+			return all[:maxRanges]
+		}
+	}
+	if twice {
+		f.warn(ports.BadLine, line, column, "some numbers stand twice; each is taken once: "+clip(formatRanges(all, ",")), "")
+	}
+	return all
+}
+
+const maxRanges = 1000
 
 // ExportPortsConfig makes a PortsConfig.cfg of a site: every row with a fixed number, ranges of the reconnect pool,
 // MSRPC services by name, RPCServices where no ONC RPC service has a number, and the numbers of single hosts.

@@ -61,7 +61,7 @@ func (r RangeLists) Part(file string, over ports.Compiled, pool string) (Part, [
 			f.error(ports.BadLine, l.Line, 1, "the plan has no pool "+id, "name one with --pool")
 			continue
 		}
-		if ranges := l.Ranges(); len(ranges) > 0 && !sameRanges(have.ranges[id], ranges) {
+		if ranges := once(f, l.Ranges(), l.Line, 1); len(ranges) > 0 && !slices.Equal(have.ranges[id], ranges) {
 			pools = append(pools, Document{{"id", id}, {"range", rangeList(ranges)}})
 		}
 	}

@@ -117,6 +117,10 @@ func TestManagementService(t *testing.T) {
 	r, _ = ParseRangeLists("f", []byte("portrange = [1]\n[2]\nother = [3]\nname = abc\n"), Ask)
 	_, found = r.Part("f", over, "callback")
 	says(t, found, []string{"f:2:1: ", "line 1 gives the pool callback"}, []string{"f:3:1: ", "other is not a name"}, []string{"f:4:1: ", "warning"})
+	twice, _ := ParseRangeLists("f", []byte("[20000-20100|20050|20090-20110]"), Ask)
+	part, found = twice.Part("f", over, "callback")
+	says(t, found, []string{"f:1:1: ", "warning", "each is taken once: 20000-20100,20101-20110"})
+	applied(t, part, 0)
 	_, found = r.Part("f", over, "nosuch")
 	if len(found) < 2 || !strings.Contains(found[0].Message, "no pool nosuch") {
 		t.Errorf("got %v", lines(found))
@@ -155,7 +159,10 @@ func FuzzRangeLists(f *testing.F) {
 					}
 				}
 			}
-			for _, d := range found {
+			over := ports.Compiled{Plan: "arcserve", Claims: []ports.Claim{{Service: "callback", Protocol: ports.TCP, Pool: true}, {Service: "client-callback", Protocol: ports.TCP, Pool: true}}}
+			part, more := r.Part("f", over, "callback")
+			readable(t, part, over)
+			for _, d := range append(found, more...) {
 				if d.Line < 1 || d.Column < 1 {
 					t.Errorf("%q: %v", text, d)
 				}
