@@ -1,6 +1,7 @@
 package ports
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -133,7 +134,7 @@ func (r *row) spans() []Span {
 
 func (c *compiler) checkCondition(what, id string, at Place) {
 	if _, ok := c.conds[id]; id != "" && !ok {
-		c.report(UnknownCondition, Error, at, what+" names the condition "+quote(id)+", which the plan does not have", "declare it under conditions")
+		c.report(UnknownCondition, Error, at, what+" names the condition "+quote(id)+", which the plan does not have", c.meant(id, maps.Keys(c.conds), "declare it under conditions"))
 	}
 }
 
@@ -153,12 +154,12 @@ func (c *compiler) checkFormula(r *row, f Formula, at Place) {
 
 func (c *compiler) checkFamily(r *row, id string) {
 	if _, ok := c.families[id]; id != "" && !ok {
-		c.report(UnknownFamily, Error, r.At, r.what()+" names the family "+quote(id)+", which the plan does not have", "declare it under families")
+		c.report(UnknownFamily, Error, r.At, r.what()+" names the family "+quote(id)+", which the plan does not have", c.meant(id, maps.Keys(c.families), "declare it under families"))
 	}
 }
 
 func (c *compiler) unknownRole(what, role string, at Place) {
-	c.report(UnknownRole, Error, at, what+" names the role "+quote(role)+", which the plan does not have", "use one of "+c.roleNames())
+	c.report(UnknownRole, Error, at, what+" names the role "+quote(role)+", which the plan does not have", c.meant(role, maps.Keys(c.roles), "use one of "+c.roleNames()))
 }
 
 func (c *compiler) roleNames() string {

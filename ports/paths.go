@@ -2,6 +2,7 @@ package ports
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 )
@@ -16,12 +17,12 @@ func (c *compiler) checkInventory() {
 		for _, r := range h.Roles {
 			if _, ok := c.roles[r]; !ok && !isKind(r) {
 				c.report(UnknownRole, Error, h.At, "host "+h.Name+" has the role "+quote(r)+", which the plan does not have",
-					"use one of "+c.roleNames())
+					c.meant(r, maps.Keys(c.roles), "use one of "+c.roleNames()))
 			}
 		}
 		if h.Zone != "" && !c.zones[h.Zone] {
 			c.report(UnknownZone, Error, h.At, "host "+h.Name+" is in zone "+quote(h.Zone)+", which the inventory does not declare",
-				"add it under zones")
+				c.meant(h.Zone, maps.Keys(c.zones), "add it under zones"))
 		}
 		c.checkAddresses("host "+h.Name, h.Bind, h.At)
 		c.checkNetworks("host "+h.Name, h.Networks, h.At)
@@ -33,7 +34,7 @@ func (c *compiler) checkInventory() {
 	for _, b := range c.inv.Middleboxes {
 		for _, z := range b.Between {
 			if !c.zones[z] {
-				c.report(UnknownZone, Error, b.At, "middlebox "+b.Name+" names the zone "+quote(z)+", which the inventory does not declare", "add it under zones")
+				c.report(UnknownZone, Error, b.At, "middlebox "+b.Name+" names the zone "+quote(z)+", which the inventory does not declare", c.meant(z, maps.Keys(c.zones), "add it under zones"))
 			}
 		}
 	}
@@ -106,7 +107,7 @@ func (c *compiler) checkDial(d Dial, kinds map[string]map[RoleKind]bool, links m
 	for _, z := range []string{d.From, d.To} {
 		if !c.zones[z] {
 			bad = true
-			c.report(UnknownZone, Error, d.At, "dials names the zone "+quote(z)+", which the inventory does not declare", "add it under zones")
+			c.report(UnknownZone, Error, d.At, "dials names the zone "+quote(z)+", which the inventory does not declare", c.meant(z, maps.Keys(c.zones), "add it under zones"))
 		}
 	}
 	from, to := kinds[d.From], kinds[d.To]

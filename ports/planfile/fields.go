@@ -107,7 +107,7 @@ func (r *reader) unknownField(e entry, what string, known []string) {
 	if r.full() {
 		return
 	}
-	if near := nearest(e.key, known); near != "" {
+	if near := ports.Nearest(e.key, known); near != "" {
 		r.add(e.at, "%s has no field %q; did you mean %s?", what, clip(e.key), near)
 		return
 	}

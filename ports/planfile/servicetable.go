@@ -81,7 +81,7 @@ func checkService(r *reader, at ports.Place, s *ports.Service, given given) {
 	if r.base == "" || !given.has("port") || len(s.Protocols) > 0 {
 		return
 	}
-	if near := nearest(s.ID, r.baseIDs); near != "" && near != s.ID {
+	if near := ports.Nearest(s.ID, r.baseIDs); near != "" && near != s.ID {
 		r.add(at, "the plan %s has no service %q to change, and a new one needs a protocol; did you mean %s?", r.base, s.ID, near)
 	}
 }

@@ -52,7 +52,7 @@ func badEnd(end string) string {
 	switch {
 	case strings.TrimSpace(end) != end:
 		return "has blanks around its hyphen; write FIRST-LAST, such as 4000-4999"
-	case nearest(end, []string{unassigned}) != "":
+	case ports.Nearest(end, []string{unassigned}) != "":
 		return "is no range; did you mean unassigned?"
 	case end == "":
 		return "lacks a number; write FIRST-LAST, such as 4000-4999"

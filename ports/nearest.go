@@ -1,14 +1,18 @@
-package planfile
+package ports
 
 import (
+	"iter"
 	"slices"
-	"strings"
 )
 
-const maxNear = 100 // bytes of a name for which a nearest one is looked for
+const (
+	maxNear        = 100 // bytes of a name for which a nearest one is looked for
+	maxSuggestions = 100 // findings that get one
+)
 
-// nearest returns the known name that differs least from name, empty where all differ in more than a third.
-func nearest(name string, known []string) string {
+// Nearest returns the known name that differs least from a misspelt one, of several the first; empty where all differ
+// in more than a third.
+func Nearest(name string, known []string) string {
 	if len(name) < 2 || len(name) > maxNear {
 		return ""
 	}
@@ -21,12 +25,16 @@ func nearest(name string, known []string) string {
 	return best
 }
 
-// didYouMean is the end of a message about a misspelt name; empty where no known one is near.
-func didYouMean(name string, known []string) string {
-	if near := nearest(name, known); near != "" {
-		return "; did you mean " + near + "?"
+// meant suggests the known name that a misspelt one stands for, or says otherwise. With very many findings nobody reads
+// the suggestions, and each costs a look at all names.
+func (c *compiler) meant(name string, known iter.Seq[string], otherwise string) string {
+	if len(c.found) >= maxSuggestions {
+		return otherwise
 	}
-	return ""
+	if near := Nearest(name, slices.Sorted(known)); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return otherwise
 }
 
 // distance counts the insertions, deletions, replacements and swaps of neighbours between a and b; what is more than
@@ -58,13 +66,3 @@ func distance(a, b string, most int) int {
 	}
 	return last[len(b)]
 }
-
-// clip bounds what a message repeats of a file.
-func clip(s string) string {
-	if len(s) <= maxNear {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxNear], "") + "…"
-}
-
-func join(names []string) string { return strings.Join(names, ", ") }
