@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -66,6 +67,17 @@ func mentionsInTests(t *testing.T) mentions {
 		}
 	}
 	return found
+}
+
+// named returns the tests of a name, which may have their folder before it.
+func (m mentions) named(name string) []string {
+	dir, base := "", name
+	if i := strings.LastIndex(name, "."); i >= 0 {
+		dir, base = name[:i], name[i+1:]
+	}
+	return slices.DeleteFunc(slices.Clone(m.all[base]), func(printed string) bool {
+		return dir != "" && !strings.HasSuffix(printed, " ("+dir+")")
+	})
 }
 
 func (p *testPackage) read(path string) error {

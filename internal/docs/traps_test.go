@@ -16,7 +16,7 @@ type trap struct {
 	Story    string
 	Source   string
 	Asks     string   // the test that the story asks for
-	Shown    []string // tests, besides those that name the row
+	Shown    []string // tests, besides those that name the row: TestName, or FOLDER.TestName
 	Later    string   // the issue that shows it
 	Platform string   // what would be needed to show it
 	Remark   string
@@ -50,10 +50,11 @@ func TestReferenceTraps(t *testing.T) {
 			t.Errorf("row %d is %+v, want %s with story, source and what it asks for", i+1, x, want)
 		}
 		for _, name := range x.Shown {
-			if len(tests.all[name]) == 0 {
+			found := tests.named(name)
+			if len(found) == 0 {
 				t.Errorf("%s: there is no test %s", x.Row, name)
 			}
-			for _, printed := range tests.all[name] {
+			for _, printed := range found {
 				named[x.Row] = with(named[x.Row], printed)
 			}
 		}
