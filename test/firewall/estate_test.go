@@ -1,0 +1,127 @@
+//go:build linux
+
+package firewall_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/identity"
+	"github.com/reeve-scheduler/reeve/ports"
+)
+
+// client is a program on a host that asks the server's API with a token over one row of the plan.
+func (l *laboratory) client(name, service string) *api.Client {
+	l.t.Helper()
+	h := l.hosts[name]
+	token := lastLine(l.server.must("token", "create", "api", name+"-"+service, "--scope", "view,run,operate,define"))
+	conf, err := identity.Pinned(l.fingerprint(), time.Now)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	transport := &http.Transport{TLSClientConfig: conf, DialContext: h.dial}
+	l.t.Cleanup(transport.CloseIdleConnections)
+	c, err := api.NewClient(&http.Client{Transport: transport}, "https://"+l.server.at(l.port(service)).String(), token)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return c
+}
+
+// dial connects from the host.
+func (h *host) dial(ctx context.Context, network, address string) (c net.Conn, err error) {
+	h.do(func() { c, err = (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, network, address) })
+	return c, err
+}
+
+// fingerprint is that of the server's authority, as its administrator reads it.
+func (l *laboratory) fingerprint() string {
+	l.t.Helper()
+	var d struct{ Fingerprint string }
+	if err := json.Unmarshal([]byte(l.server.must("domain", "show", "-o", "json")), &d); err != nil || d.Fingerprint == "" {
+		l.t.Fatalf("no fingerprint: %v", err)
+	}
+	return d.Fingerprint
+}
+
+// logIn logs a person in on a host, over one row of the plan.
+func (l *laboratory) logIn(name, service string) *host {
+	l.t.Helper()
+	h := l.hosts[name]
+	h.must("login", "https://"+l.server.at(l.port(service)).String(), "--fingerprint", l.fingerprint(), "--user", "admin", "--password-file", filepath.Join(l.server.data, "admin-password"))
+	return h
+}
+
+// helloNet has one job for each agent, which says where it is.
+func helloNet(agents ...string) string {
+	var b strings.Builder
+	b.WriteString("net: lab/hello\njobs:\n")
+	for _, a := range agents {
+		fmt.Fprintf(&b, "  - name: on-%[1]s\n    agent: {name: %[1]s}\n    script: |\n      #!/bin/sh\n      echo \"hello from %[1]s\"\n", a)
+	}
+	return b.String()
+}
+
+// runHello applies the net on a host where a person is logged in, runs it to its end there, and reads its output.
+func (h *host) runHello(agents ...string) {
+	h.t.Helper()
+	file := filepath.Join(h.home, "hello.yaml")
+	if err := os.WriteFile(file, []byte(helloNet(agents...)), 0o600); err != nil {
+		h.t.Fatal(err)
+	}
+	h.must("net", "apply", file)
+	id := lastLine(h.must("run", "start", "lab/hello"))
+	h.must("run", "watch", id)
+	logs := h.must("run", "logs", id)
+	for _, a := range agents {
+		if !strings.Contains(logs, "hello from "+a) {
+			h.t.Errorf("the output of the run is %q, want the greeting of %s in it", logs, a)
+		}
+	}
+}
+
+// wantRun waits until a run has ended well.
+func wantRun(t testing.TB, c *api.Client, id string, limit time.Duration) {
+	t.Helper()
+	within(t, limit, func() string {
+		r, err := c.Run(t.Context(), id)
+		switch {
+		case err != nil:
+			return err.Error()
+		case r.State == "failed" || r.State == "cancelled":
+			t.Fatalf("the run is %s", r.State)
+		case r.State != "succeeded":
+			return "the run is " + r.State
+		}
+		return ""
+	})
+}
+
+// neighbours returns the numbers beside one, where the plan has nothing for the host.
+func (l *laboratory) neighbours(h *host, numbers ...ports.Port) []ports.Port {
+	taken := map[ports.Port]bool{}
+	for _, cl := range l.site.Compiled.Claims {
+		for n := int(cl.Port); n <= int(max(cl.Port, cl.Last)); n++ {
+			taken[ports.Port(n)] = true
+		}
+	}
+	var all []ports.Port
+	for _, n := range numbers {
+		for _, beside := range []ports.Port{n - 1, n + 1} {
+			if !taken[beside] {
+				taken[beside] = true
+				all = append(all, beside)
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,298 @@
+//go:build linux
+
+package firewall_test
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/reeve-scheduler/reeve/ports"
+)
+
+// laboratory is a topology that stands: its hosts in places of their own, and the router between them.
+type laboratory struct {
+	t      testing.TB
+	plan   string
+	site   ports.Site
+	holes  []hole
+	home   string
+	hosts  map[string]*host
+	router *place
+	record *recorder
+	probes map[netip.AddrPort]bool // the sources of our own attempts, which are not the product's
+	server *server
+}
+
+// host is a host of the topology.
+type host struct {
+	*place
+	lab     *laboratory
+	name    string
+	address netip.Addr
+	home    string // of its users
+}
+
+// gateway is the router's address towards each host.
+const gateway = "169.254.0.1"
+
+// build makes the places of a topology and connects each with the router. The hosts' firewalls are loaded by the time
+// it returns, and the router drops what the plan does not open.
+func build(t testing.TB, tp topology) *laboratory {
+	t.Helper()
+	needs(t)
+	l := &laboratory{
+		t: t, plan: tp.plan, site: tp.site(t), home: t.TempDir(), hosts: map[string]*host{}, router: newPlace(t), probes: map[netip.AddrPort]bool{},
+	}
+	l.holes = holes(t, l.site)
+	l.router.ip("link set lo up")
+	l.router.set("ipv4/ip_forward", 1)
+	inventory := filepath.Join(l.home, "inventory.yaml")
+	if err := os.WriteFile(inventory, []byte(tp.inventory), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l.record = record(t, l.router)
+	for _, h := range l.site.Inventory.Hosts {
+		n := &host{place: newPlace(t), lab: l, name: h.Name, address: netip.MustParseAddr(h.Advertise[0]), home: filepath.Join(l.home, h.Name)}
+		if err := os.Mkdir(n.home, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		l.hosts[h.Name] = n
+		l.wire(n)
+		n.nft(n.must("ports", "render", "nftables", "--plan", tp.plan, "--inventory", inventory, "--host", h.Name))
+	}
+	l.close()
+	return l
+}
+
+// wire connects a host with the router.
+func (l *laboratory) wire(h *host) {
+	l.t.Helper()
+	l.router.ip(`link add to-%[1]s type veth peer name way netns %[2]d
+link set to-%[1]s up
+address add %[3]s/32 dev to-%[1]s
+route add %[4]s/32 dev to-%[1]s
+`, h.name, h.tid, gateway, h.address)
+	h.ip(`link set lo up
+link set way up
+address add %[1]s/32 dev way
+route add %[2]s/32 dev way
+route add default via %[2]s src %[1]s
+`, h.address, gateway)
+}
+
+// close makes the router drop what the plan does not open.
+func (l *laboratory) close() { l.router.nft(rules(l.holes)) }
+
+// open makes the router let everything through, so that only the hosts' own firewalls stand.
+func (l *laboratory) open() {
+	l.router.nft("table inet router\ndelete table inet router\n")
+}
+
+// block drops all between a host and others on a service's port, connections that stand among them.
+func (l *laboratory) block(h *host, port ports.Port) {
+	l.t.Helper()
+	l.router.nft(fmt.Sprintf(`table inet block {
+	chain forward {
+		type filter hook forward priority filter - 10; policy accept;
+		ip saddr %[1]s tcp dport %[2]d drop
+		ip saddr %[1]s tcp sport %[2]d drop
+		ip daddr %[1]s tcp sport %[2]d drop
+		ip daddr %[1]s tcp dport %[2]d drop
+	}
+}`, h.address, port))
+}
+
+// unblock takes the block away.
+func (l *laboratory) unblock() { l.router.nft("delete table inet block\n") }
+
+// port returns the number of a service of the plan.
+func (l *laboratory) port(service string) ports.Port {
+	l.t.Helper()
+	cl, ok := l.site.Compiled.Service(service)
+	if !ok || cl.Port == 0 {
+		l.t.Fatalf("the plan %s has no number for %s", l.plan, service)
+	}
+	return cl.Port
+}
+
+// judge compares what was seen at the router with the plan: what the hosts tried and the plan does not open, and what
+// the router let through and should not, fail the test. It returns how often each opening was used, by its flow.
+func (l *laboratory) judge() map[string]int {
+	l.t.Helper()
+	used := map[string]int{}
+	outside := map[string]int{}
+	for _, p := range l.record.packets() {
+		i := slices.IndexFunc(l.holes, func(h hole) bool { return h.lets(p) })
+		switch {
+		case l.probes[p.from]:
+		case i < 0 && p.passed:
+			outside[p.String()+", and the router let it through"]++
+		case i < 0:
+			outside[p.String()]++
+		case !p.passed:
+			used[l.holes[i].flow]++
+		}
+	}
+	for _, p := range slices.Sorted(maps.Keys(outside)) {
+		l.t.Errorf("outside the plan: %s (%d times)", p, outside[p])
+	}
+	var said []string
+	for _, flow := range slices.Sorted(maps.Keys(used)) {
+		said = append(said, fmt.Sprintf("%s %d", flow, used[flow]))
+	}
+	l.t.Logf("plan %s: %d openings, %d used (%s), %d packets outside the plan", l.plan, len(l.holes), len(used), strings.Join(said, ", "), len(outside))
+	return used
+}
+
+// wantUsed judges, and wants just these openings to have been used.
+func (l *laboratory) wantUsed(flows ...string) {
+	l.t.Helper()
+	slices.Sort(flows)
+	if got := slices.Sorted(maps.Keys(l.judge())); !slices.Equal(got, flows) {
+		l.t.Errorf("the openings %v were used, want %v", got, flows)
+	}
+}
+
+// attempt is a connection that was begun by hand.
+type attempt struct {
+	fd     int
+	source netip.AddrPort
+	target netip.AddrPort
+}
+
+// begin begins a connection and does not wait for it.
+func (h *host) begin(target netip.AddrPort) attempt {
+	h.t.Helper()
+	a := attempt{fd: -1, target: target}
+	var err error
+	h.do(func() {
+		if a.fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0); err != nil {
+			return
+		}
+		if err = unix.Bind(a.fd, &unix.SockaddrInet4{Addr: h.address.As4()}); err != nil {
+			return
+		}
+		var own unix.Sockaddr
+		if own, err = unix.Getsockname(a.fd); err != nil {
+			return
+		}
+		a.source = netip.AddrPortFrom(h.address, uint16(own.(*unix.SockaddrInet4).Port))
+		h.lab.probes[a.source] = true
+		if err = unix.Connect(a.fd, &unix.SockaddrInet4{Addr: target.Addr().As4(), Port: int(target.Port())}); err == unix.EINPROGRESS {
+			err = nil
+		}
+	})
+	if err != nil {
+		h.t.Fatalf("from %s to %s: %v", h.name, target, err)
+	}
+	return a
+}
+
+// answer returns what became of the connection so far: "open", "refused" or another error, or "" for silence.
+func (a attempt) answer() string {
+	polls := []unix.PollFd{{Fd: int32(a.fd), Events: unix.POLLOUT}}
+	if n, err := unix.Poll(polls, 0); err != nil || n == 0 {
+		return ""
+	}
+	code, err := unix.GetsockoptInt(a.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	switch {
+	case err != nil:
+		return err.Error()
+	case code != 0:
+		return unix.Errno(code).Error()
+	}
+	return "open"
+}
+
+// wantOpen connects.
+func (h *host) wantOpen(target netip.AddrPort) {
+	h.t.Helper()
+	a := h.begin(target)
+	defer unix.Close(a.fd)
+	within(h.t, 10*time.Second, func() string {
+		switch got := a.answer(); got {
+		case "open":
+			return ""
+		default:
+			return fmt.Sprintf("from %s to %s: %q, want it open", h.name, target, got)
+		}
+	})
+}
+
+// wantClosed tries targets at which somebody listens, and then one that is open. What was sent first has arrived by
+// then, or was dropped: the first must have got no answer. They are dropped at the router if it is closed, else by the
+// target's own firewall.
+func (h *host) wantClosed(open netip.AddrPort, router bool, targets ...netip.AddrPort) {
+	h.t.Helper()
+	var all []attempt
+	for _, target := range targets {
+		a := h.begin(target)
+		defer unix.Close(a.fd)
+		all = append(all, a)
+	}
+	within(h.t, 10*time.Second, func() string {
+		seen := map[netip.AddrPort]bool{}
+		for _, p := range h.lab.record.packets() {
+			if !p.passed || !router {
+				seen[p.from] = seen[p.from] || p.passed == !router
+			}
+		}
+		for _, a := range all {
+			if !seen[a.source] {
+				return fmt.Sprintf("from %s to %s: nothing was seen at the router", h.name, a.target)
+			}
+		}
+		return ""
+	})
+	h.wantOpen(open)
+	passed := map[netip.AddrPort]bool{}
+	for _, p := range h.lab.record.packets() {
+		if p.passed {
+			passed[p.from] = true
+		}
+	}
+	for _, a := range all {
+		if got := a.answer(); got != "" {
+			h.t.Errorf("from %s to %s: %s, want it closed", h.name, a.target, got)
+		}
+		if router && passed[a.source] {
+			h.t.Errorf("from %s to %s: the router let it through", h.name, a.target)
+		}
+	}
+}
+
+// listen takes connections on numbers of a host, all addresses, until the test ends; what the product listens on
+// already is left to it.
+func (h *host) listen(numbers ...ports.Port) {
+	h.t.Helper()
+	for _, n := range numbers {
+		h.do(func() {
+			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			if err != nil {
+				h.t.Error(err)
+				return
+			}
+			h.t.Cleanup(func() { _ = unix.Close(fd) })
+			_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+			if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: h.address.As4(), Port: int(n)}); err != nil {
+				h.t.Errorf("listening on %d of %s: %v", n, h.name, err)
+				return
+			}
+			if err := unix.Listen(fd, 8); err != nil {
+				h.t.Error(err)
+			}
+		})
+	}
+}
+
+// at returns the address of a number of the host.
+func (h *host) at(n ports.Port) netip.AddrPort { return netip.AddrPortFrom(h.address, uint16(n)) }

@@ -1,0 +1,60 @@
+//go:build linux
+
+// Package firewall_test asks: does the product do its work through the firewall that its plan asks for, and try nothing
+// else?
+//
+// A laboratory is built for each test: every host is a network namespace, and between them stands a router whose
+// firewall drops all that the plan under test does not open. The hosts' own firewalls are what `reeve ports render
+// nftables` makes of the same plan. Nothing is simulated: the real program runs in the namespaces, and at the router
+// each SYN and each datagram is recorded, before the firewall and behind it.
+package firewall_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	// The tests build and run the program: importing it makes go test run them again when it has changed.
+	_ "github.com/reeve-scheduler/reeve/internal/cli"
+)
+
+var (
+	given = flag.String("reeve", "", "the program to test; empty: built from this tree")
+
+	reeve string // path of the program
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(testMain(m))
+}
+
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "reeve-firewall-")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		reeve, err = program(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// program returns the program to test.
+func program(dir string) (string, error) {
+	if *given != "" {
+		return filepath.Abs(*given)
+	}
+	path := filepath.Join(dir, "reeve")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", path, "../../cmd/reeve")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the program: %w\n%s", err, out)
+	}
+	return path, nil
+}
