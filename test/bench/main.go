@@ -61,6 +61,7 @@ func figures() []figure {
 		{"growth", measureGrowth},
 		{"list", measurePortsList},
 		{"compile", measurePortsCompile},
+		{"rules", measurePortsRules},
 		{"ports", measureGo},
 	}
 }
