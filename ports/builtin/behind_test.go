@@ -32,10 +32,10 @@ func TestReserved(t *testing.T) {
 			if cl.Port != 0 {
 				name = fmt.Sprint(cl.Port)
 			}
-			switch cl.Status {
-			case ports.Reserved:
+			if cl.Status == ports.Reserved {
 				got = append(got, name)
-			case ports.Foreign:
+			}
+			if cl.Status == ports.Foreign {
 				others = append(others, cl.Service)
 			}
 			if cl.Status == ports.Reserved && (len(cl.Doors) > 0 || !cl.Binds) {
