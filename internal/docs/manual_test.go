@@ -135,8 +135,8 @@ func TestPlansInDocuments(t *testing.T) {
 			switch {
 			case strings.HasPrefix(block, "plan: "):
 				_, err = planfile.Parse(file, []byte(block), builtin.Load)
-		case strings.HasPrefix(block, "inventory: "):
-			_, err = planfile.ParseInventory(file, []byte(block))
+			case strings.HasPrefix(block, "inventory: "):
+				_, err = planfile.ParseInventory(file, []byte(block))
 			case strings.HasPrefix(block, "allow:"):
 				_, err = executor.ParseAllow([]byte(block))
 			default:
