@@ -154,15 +154,15 @@ func (d installed) print(w io.Writer, dryRun bool) {
 	for _, c := range d.Conflicts {
 		fmt.Fprintf(w, "%s:%d: %s is %d/%s here, and %d/%s in the plan (row %s)\n", printable(d.File), c.At, printable(c.Name), c.Port, c.Line.Protocol, c.Line.Port, c.Line.Protocol, printable(c.Line.Service))
 		fmt.Fprintf(w, "    either give that line the number %d, if it is for the same program, or its program another name;\n", c.Line.Port)
-		fmt.Fprintf(w, "    or take the number %d into the plan: --set %s=%d, or the same row in a plan that extends this one\n", c.Port, printable(c.Line.Service), c.Port)
+		fmt.Fprintf(w, "    or give the row that number, in a plan that extends this one: services: [{id: %s, port: %d}]\n", printable(c.Line.Service), c.Port)
 	}
 	if len(d.Conflicts) > 0 {
 		fmt.Fprintln(w, "nothing was written")
 		return
 	}
 	for _, s := range d.Shared {
-		fmt.Fprintf(w, "%s:%d: %d/%s is called %s here: programs that ask for the number are told that name; release it there, or give the row %s another number (--set %s=PORT)\n",
-			printable(d.File), s.At, s.Port, s.Line.Protocol, printable(s.Name), printable(s.Line.Service), printable(s.Line.Service))
+		fmt.Fprintf(w, "%s:%d: %d/%s is called %s here: programs that ask for the number are told that name; release it there, or give the row %s another number, in a plan that extends this one\n",
+			printable(d.File), s.At, s.Port, s.Line.Protocol, printable(s.Name), printable(s.Line.Service))
 	}
 	for _, l := range d.Removed {
 		fmt.Fprintln(w, "-", printable(l))

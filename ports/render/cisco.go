@@ -70,6 +70,9 @@ func (c *ciscoWriter) remove() {
 func (c *ciscoWriter) family(f family, g gate) {
 	var in, out strings.Builder
 	say := func(b *strings.Builder, format string, args ...any) { fmt.Fprintf(b, " "+format+"\n", args...) }
+	for _, b := range []*strings.Builder{&in, &out} {
+		say(b, "remark %s", cut(g.brand(), 95))
+	}
 	for _, cl := range bundles(cells(claimed(g.closed), sources, f)) {
 		for _, r := range cl.ranges {
 			say(&in, "remark for the host itself only")

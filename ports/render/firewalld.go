@@ -37,6 +37,11 @@ func firewalld(in Input) ([]byte, error) {
 	return s.bytes(), g.omitted.err("firewalld")
 }
 
+// slug makes a name of a text: words with hyphens between.
+func slug(text string) string {
+	return strings.Join(strings.FieldsFunc(word(text), func(r rune) bool { return r == '_' }), "-")
+}
+
 // fwGroup is the openings of a function that the same networks may use.
 type fwGroup struct {
 	name     string // of the service
@@ -63,7 +68,7 @@ func fwGroups(base string, list []ports.Opening) []fwGroup {
 			return p.function == g.function && p.anywhere == g.anywhere && slices.Equal(p.nets[v4], g.nets[v4]) && slices.Equal(p.nets[v6], g.nets[v6])
 		})
 		if i < 0 {
-			g.name = base + "-" + strings.ReplaceAll(word(g.function), "_", "-")
+			g.name = bounded(base+"-"+slug(g.function), 56)
 			if count[g.name]++; count[g.name] > 1 {
 				g.name += fmt.Sprintf("-%d", count[g.name])
 			}

@@ -77,7 +77,8 @@ func newGate(in Input) (gate, error) {
 		plays = []string{in.Role}
 		g.what, g.name = "role "+oneLine(in.Role), g.name+"_"+word(in.Role)
 	}
-	g.closed, g.held = in.closed(), in.held()
+	g.held = in.held()
+	g.closed = slices.DeleteFunc(slices.Clone(g.held), func(cl ports.Claim) bool { return cl.Scope != ports.SameHost })
 	g.ins = g.usable(ins)
 	if g.applications[0] = g.withoutPort(ins); g.restricted() {
 		g.outs, g.applications[1] = g.usable(outs), g.withoutPort(outs)
@@ -106,8 +107,7 @@ func (in Input) known() error {
 	return fmt.Errorf("role %q: %w in the plan %s", in.Role, ErrUnknown, in.Site.Compiled.Plan)
 }
 
-func (in Input) closed() []ports.Claim { return in.ofRole(in.Site.Closed(in.Host)) }
-func (in Input) held() []ports.Claim   { return in.ofRole(in.Site.Held(in.Host)) }
+func (in Input) held() []ports.Claim { return in.ofRole(in.Site.Held(in.Host)) }
 
 // ofRole keeps the claims of the input's role; a kind stands for all roles of it.
 func (in Input) ofRole(claims []ports.Claim) []ports.Claim {

@@ -21,7 +21,7 @@ func iptables(in Input) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := g.newScript()
+	s := g.newScript(g.notice("#"), list("#", "Opened to others:", g.ins), list("#", "Connected to:", g.outgoing()))
 	t := newIPTables(g)
 	if in.Undo {
 		t.undo(s)
@@ -33,10 +33,7 @@ func iptables(in Input) ([]byte, error) {
 	if err := addresses("iptables", g.outgoing(), destinations); err != nil {
 		return nil, err
 	}
-	s.WriteString(g.notice("#"))
-	s.WriteString(list("#", "Opened to others:", g.ins))
-	s.WriteString(list("#", "Connected to:", g.outgoing()))
-	s.say("\n# With the word check it only looks whether the rules can be loaded.")
+	s.say("# With the word check it only looks whether the rules can be loaded.")
 	s.say(`test=; if [ "${1-}" = check ]; then test=--test; fi` + "\n")
 	keep := ""
 	for _, f := range families() {

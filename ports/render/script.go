@@ -9,14 +9,14 @@ import (
 // nothing.
 type script struct{ strings.Builder }
 
-// newScript begins with where the script comes from.
-func (g gate) newScript() *script {
+// newScript begins with where the script comes from, and more comments.
+func (g gate) newScript(comments ...string) *script {
 	s := &script{}
 	s.WriteString("#!/bin/sh\n" + g.stamp("#"))
 	if !g.in.Undo {
-		s.WriteString(g.gaps("#"))
+		s.WriteString(strings.Join(comments, "") + g.gaps("#"))
 	}
-	s.say("set -eu")
+	s.say("\nset -eu")
 	return s
 }
 

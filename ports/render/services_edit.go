@@ -171,9 +171,12 @@ func (in Input) withBlock(before, block, after []byte, lines []ServiceLine) []by
 	head, _, _ := bytes.Cut(block, []byte("\n"))
 	joined := strings.HasSuffix(strings.TrimRight(string(head), "\r"), newlineAdded)
 	end := lineEnd(append(append([]byte{}, before...), after...), in.system())
+	if len(block) > 0 { // what was added once is the block's own end, and stays so
+		end = lineEnd(block, in.system())
+	}
 	if len(lines) == 0 {
 		if joined && len(after) == 0 {
-			before = bytes.TrimSuffix(bytes.TrimSuffix(before, []byte("\n")), []byte("\r"))
+			before = bytes.TrimSuffix(before, []byte(end))
 		}
 		return append(append([]byte{}, before...), after...)
 	}

@@ -29,11 +29,11 @@ func windows(in Input) ([]byte, error) {
 		return nil, err
 	}
 	for _, b := range bundles(cells(claimed(g.closed), sources, v4)) {
-		p.rule(psRule{group: group, name: "own " + string(b.protocol), why: "for the host itself only", way: "Inbound", action: "Block", protocol: b.protocol, local: spans(b.ranges, "-", "','")})
+		p.rule(psRule{group: group, name: "host itself", why: "for the host itself only", way: "Inbound", action: "Block", protocol: b.protocol, local: spans(b.ranges, "-", "','")})
 	}
 	for _, fw := range fwGroups(g.name, g.ins) {
 		for _, b := range fw.bundles() {
-			p.rule(psRule{group: group, name: fw.name, why: brief(b.flows, 400), way: "Inbound", action: "Allow", protocol: b.protocol, local: spans(b.ranges, "-", "','"), remote: fw.remote()})
+			p.rule(psRule{group: group, name: fw.function, why: brief(b.flows, 400), way: "Inbound", action: "Allow", protocol: b.protocol, local: spans(b.ranges, "-", "','"), remote: fw.remote()})
 		}
 	}
 	applications, left := psApplications(g)
@@ -59,7 +59,7 @@ func (g gate) windowsOut(p *powerShell, group string) {
 	}
 	for _, fw := range fwGroups(g.name+"_out", out) {
 		for _, b := range fw.bundles() {
-			p.rule(psRule{group: group, name: fw.name, why: brief(b.flows, 400), way: "Outbound", action: "Allow", protocol: b.protocol, peer: spans(b.ranges, "-", "','"), remote: fw.remote()})
+			p.rule(psRule{group: group, name: fw.function, why: brief(b.flows, 400), way: "Outbound", action: "Allow", protocol: b.protocol, peer: spans(b.ranges, "-", "','"), remote: fw.remote()})
 		}
 	}
 }
@@ -95,11 +95,12 @@ func (fw fwGroup) remote() string {
 // powerShell is a script for Windows.
 type powerShell struct {
 	strings.Builder
+	brand string
 	rules int
 }
 
 func (g gate) newPowerShell() *powerShell {
-	p := &powerShell{}
+	p := &powerShell{brand: g.brand()}
 	p.WriteString(strings.ReplaceAll(g.stamp("#"), "\n", "\r\n"))
 	p.say("#Requires -RunAsAdministrator")
 	p.say("$ErrorActionPreference = 'Stop'")
@@ -123,7 +124,7 @@ type psRule struct {
 func (p *powerShell) rule(r psRule) {
 	p.rules++
 	text := fmt.Sprintf("New-NetFirewallRule -Group %s -DisplayName %s -Description %s -Direction %s -Action %s -Protocol %s",
-		r.group, shellPS(fmt.Sprintf("Reeve %s %s", r.name, r.protocol)), shellPS(r.why), r.way, r.action, strings.ToUpper(string(r.protocol)))
+		r.group, shellPS(fmt.Sprintf("Reeve: %s (%s)", r.name, r.protocol)), shellPS(p.brand+": "+r.why), r.way, r.action, strings.ToUpper(string(r.protocol)))
 	for _, f := range [][2]string{{"LocalPort", r.local}, {"RemotePort", r.peer}, {"RemoteAddress", r.remote}} {
 		if f[1] != "" {
 			text += fmt.Sprintf(" -%s @('%s')", f[0], f[1])
@@ -153,7 +154,7 @@ func psApplications(g gate) (rules []psRule, left []string) {
 	}
 	for _, o := range g.applications[0] {
 		fw := fwGroups(g.name, []ports.Opening{o})[0]
-		base := psRule{name: fw.name, why: brief([]ports.Opening{o}, 400), way: "Inbound", action: "Allow", protocol: cmp.Or(o.Protocol, ports.TCP), remote: fw.remote()}
+		base := psRule{name: fw.function, why: brief([]ports.Opening{o}, 400), way: "Inbound", action: "Allow", protocol: cmp.Or(o.Protocol, ports.TCP), remote: fw.remote()}
 		cl, _ := g.in.Site.Compiled.Service(o.Service)
 		switch {
 		case cl.RPC.Kind == "msrpc":
