@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,19 +23,24 @@ import (
 // client is a program on a host that asks the server's API with a token over one row of the plan.
 func (l *laboratory) client(name, service string) *api.Client {
 	l.t.Helper()
-	h := l.hosts[name]
-	token := lastLine(l.server.must("token", "create", "api", name+"-"+service, "--scope", "view,run,operate,define"))
-	conf, err := identity.Pinned(l.fingerprint(), time.Now)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	transport := &http.Transport{TLSClientConfig: conf, DialContext: h.dial}
-	l.t.Cleanup(transport.CloseIdleConnections)
-	c, err := api.NewClient(&http.Client{Transport: transport}, "https://"+l.server.at(l.port(service)).String(), token)
+	token := lastLine(l.server.must("token", "create", "api", name+"-"+service, "--scope", "view,run"))
+	c, err := api.NewClient(&http.Client{Transport: l.transport(name)}, "https://"+l.server.at(l.port(service)).String(), token)
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	return c
+}
+
+// transport connects from a host to the server, whose authority it knows.
+func (l *laboratory) transport(name string) *http.Transport {
+	l.t.Helper()
+	conf, err := identity.Pinned(l.fingerprint(), time.Now)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	transport := &http.Transport{TLSClientConfig: conf, DialContext: l.hosts[name].dial}
+	l.t.Cleanup(transport.CloseIdleConnections)
+	return transport
 }
 
 // dial connects from the host.
@@ -89,10 +95,15 @@ func (h *host) runHello(agents ...string) {
 	}
 }
 
-// wantRun waits until a run has ended well.
-func wantRun(t testing.TB, c *api.Client, id string, limit time.Duration) {
+// wantSucceeded waits until a run has ended well.
+func (l *laboratory) wantSucceeded(id string) {
+	l.t.Helper()
+	wantSucceeded(l.t, l.server.api, id)
+}
+
+func wantSucceeded(t testing.TB, c *api.Client, id string) {
 	t.Helper()
-	within(t, limit, func() string {
+	within(t, 30*time.Second, func() string {
 		r, err := c.Run(t.Context(), id)
 		switch {
 		case err != nil:
@@ -106,8 +117,63 @@ func wantRun(t testing.TB, c *api.Client, id string, limit time.Duration) {
 	})
 }
 
-// neighbours returns the numbers beside one, where the plan has nothing for the host.
-func (l *laboratory) neighbours(h *host, numbers ...ports.Port) []ports.Port {
+// wantProgram lets a program on a host use the API with a token, over one row of the plan.
+func (l *laboratory) wantProgram(name, service string) {
+	l.t.Helper()
+	c := l.client(name, service)
+	run, err := c.StartRun(l.t.Context(), api.StartRun{Net: "lab/hello"})
+	if err != nil {
+		l.t.Fatalf("a program on %s: %v", name, err)
+	}
+	wantSucceeded(l.t, c, run.ID)
+}
+
+// wantDoor wants an answer over TLS at one row of the plan, whatever that row opens.
+func (l *laboratory) wantDoor(name, service string) {
+	l.t.Helper()
+	address := "https://" + l.server.at(l.port(service)).String()
+	req, err := http.NewRequestWithContext(l.t.Context(), http.MethodGet, address+"/healthz", nil)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	resp, err := (&http.Client{Transport: l.transport(name), Timeout: 10 * time.Second}).Do(req)
+	if err != nil {
+		l.t.Errorf("the row %s: %v", service, err)
+		return
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode >= http.StatusInternalServerError {
+		l.t.Errorf("the row %s answers %s", service, resp.Status)
+	}
+}
+
+// wantOthersClosed wants the numbers beside the server's, and those that are for the server's own host, to be closed to a
+// host that may use the first of the numbers: by the router, and by the rules on the server's host where the router lets
+// all through. Somebody listens on each of them.
+func (l *laboratory) wantOthersClosed(name string, numbers ...ports.Port) {
+	l.t.Helper()
+	others := l.neighbours(numbers...)
+	own := 0
+	for _, cl := range l.site.Closed(l.server.name) {
+		if cl.Protocol == ports.TCP {
+			others, own = append(others, cl.Port), own+1
+		}
+	}
+	l.server.listen(others...)
+	var targets []netip.AddrPort
+	for _, n := range others {
+		targets = append(targets, l.server.at(n))
+	}
+	open := l.server.at(numbers[0])
+	l.hosts[name].wantClosed(open, true, targets...)
+	l.open()
+	l.hosts[name].wantClosed(open, false, targets...)
+	l.close()
+	l.t.Logf("closed to %s, by the router and by the host itself: %d neighbours, %d numbers of the host's own", name, len(others)-own, own)
+}
+
+// neighbours returns the numbers beside some, where the plan has nothing.
+func (l *laboratory) neighbours(numbers ...ports.Port) []ports.Port {
 	taken := map[ports.Port]bool{}
 	for _, cl := range l.site.Compiled.Claims {
 		for n := int(cl.Port); n <= int(max(cl.Port, cl.Last)); n++ {

@@ -114,7 +114,7 @@ func (p *place) set(name string, value int) {
 	p.t.Helper()
 	var err error
 	p.do(func() {
-		// The file is that of the namespace of who opens it. "thread-self" would do the same; /proc/sys/net asks the thread.
+		// The kernel takes the setting of the namespace of the thread that opens the file.
 		err = os.WriteFile(filepath.Join("/proc/sys/net", name), []byte(strconv.Itoa(value)), 0o600)
 	})
 	if err != nil {

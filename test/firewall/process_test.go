@@ -53,12 +53,9 @@ type process struct {
 // command makes a command of the program, with nothing of the settings of who runs the tests.
 func (h *host) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, reeve, args...)
-	cmd.Env = []string{
-		"PATH=" + searched, "HOME=" + h.home, "TMPDIR=" + h.home, "LANG=C",
-		"REEVE_LEDGER=" + filepath.Join(h.home, "ledger"), "REEVE_DATA=" + filepath.Join(h.home, "server"),
-	}
-	if h.lab.server != nil && h.lab.server.host != h {
-		cmd.Env = cmd.Env[:len(cmd.Env)-1] // the data folder is another host's
+	cmd.Env = []string{"PATH=" + searched, "HOME=" + h.home, "TMPDIR=" + h.home, "LANG=C", "REEVE_LEDGER=" + filepath.Join(h.home, "ledger")}
+	if s := h.lab.server; s != nil && s.host == h {
+		cmd.Env = append(cmd.Env, "REEVE_DATA="+s.data)
 	}
 	return cmd
 }
@@ -236,6 +233,29 @@ func (l *laboratory) linked(name string, want bool) {
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	return lines[len(lines)-1]
+}
+
+// endRest kills what is left of a laboratory: jobs whose keeper is gone, say. All its processes have a folder of it in
+// their environment.
+func endRest(home string) {
+	for range 250 {
+		left := 0
+		entries, _ := os.ReadDir("/proc")
+		for _, e := range entries {
+			pid, err := strconv.Atoi(e.Name())
+			if err != nil {
+				continue
+			}
+			if env, err := os.ReadFile("/proc/" + e.Name() + "/environ"); err == nil && bytes.Contains(env, []byte(home+"/")) {
+				left++
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+		if left == 0 {
+			return
+		}
+		<-time.After(20 * time.Millisecond)
+	}
 }
 
 // endKeeper kills the keeper of a folder: asked to end, it would wait for its jobs. Then it removes its cgroups.

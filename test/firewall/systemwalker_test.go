@@ -1,0 +1,43 @@
+//go:build linux
+
+package firewall_test
+
+import (
+	"testing"
+
+	"github.com/reeve-scheduler/reeve/ports"
+)
+
+// Behind the openings of Systemwalker Operation Manager: agents in two zones dial 9352, and a client in a third uses
+// every row that the page gives it, each with its door. The numbers beside each of them are closed, and those that the
+// page keeps for the server itself.
+func TestSystemwalkerPlan(t *testing.T) {
+	t.Parallel()
+	l := build(t, topology{"systemwalker", threeZones})
+	l.serve("hq")
+	l.join("north")
+	l.join("south")
+	l.logIn("desk", "jmnet").runHello("north", "south")
+	var numbers []ports.Port
+	doors := []string{"jmsrv", "jmnet", "jmcal", "jobsch", "mpaclmgr", "jmevt1", "jmact1", "jmact2", "mpahso"}
+	for _, service := range doors {
+		l.wantDoor("desk", service)
+		numbers = append(numbers, l.port(service))
+	}
+	l.wantProgram("desk", "jmnet")
+	l.linked("north", true)
+	l.linked("south", true)
+	used := []string{"jmnet.3/tcp"}
+	for _, service := range doors {
+		used = append(used, service+".1/tcp")
+	}
+	l.judge(used...)
+	l.wantOthersClosed("desk", numbers...)
+	// The agents have one row to the server, and none of the client's.
+	for _, n := range numbers {
+		if n != l.port("jmnet") {
+			l.hosts["north"].wantClosed(l.server.at(l.port("jmnet")), true, l.server.at(n))
+		}
+	}
+	l.judge()
+}
