@@ -180,7 +180,8 @@ func (h *Handler) compiledPlan(ctx context.Context, _ *nothing) (*huma.StreamRes
 
 func (h *Handler) whyPort(ctx context.Context, in *struct {
 	What string `path:"what" maxLength:"200"`
-}) (*body[ports.Explanation], error) {
+},
+) (*body[ports.Explanation], error) {
 	return answer(h.svc.WhyPort(ctx, in.What))
 }
 
@@ -191,7 +192,8 @@ func (h *Handler) sizePool(ctx context.Context, in *struct {
 	Duration float64 `query:"duration" minimum:"0" maximum:"100000000" doc:"of a lease, in seconds"`
 	Hold     float64 `query:"hold" minimum:"0" maximum:"100000000" doc:"of a released port, in seconds"`
 	Blocking float64 `query:"blocking" minimum:"0" maximum:"1" doc:"the part of requests that may find the pool full"`
-}) (*body[PoolSize], error) {
+},
+) (*body[PoolSize], error) {
 	return answer(h.svc.SizePool(ctx, PoolNeed{
 		Pool: in.Pool, Parallel: in.Parallel, Rate: in.Rate, Duration: seconds(in.Duration), Hold: seconds(in.Hold), Blocking: in.Blocking,
 	}))
@@ -206,7 +208,8 @@ func (h *Handler) planDocument(ctx context.Context, in *struct {
 	Lang   string `query:"lang" maxLength:"8" doc:"en, de or ja"`
 	Undo   bool   `query:"undo"`
 	All    bool   `query:"all" doc:"services file: also what the plan adds on request only"`
-}) (*body[Document], error) {
+},
+) (*body[Document], error) {
 	return answer(h.svc.PlanDocument(ctx, PlanDocument{Target: in.Target, Host: in.Host, Role: in.Role, Lang: in.Lang, Undo: in.Undo, All: in.All}))
 }
 
@@ -216,7 +219,8 @@ func (h *Handler) leases(ctx context.Context, _ *nothing) (*body[[]Lease], error
 
 func (h *Handler) releaseLease(ctx context.Context, in *struct {
 	ID string `path:"id" maxLength:"63"`
-}) (*nothing, error) {
+},
+) (*nothing, error) {
 	return &nothing{}, h.svc.ReleaseLease(ctx, in.ID)
 }
 

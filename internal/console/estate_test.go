@@ -61,8 +61,10 @@ func estate(now time.Time) *twin {
 		{ID: "reconnect", Protocol: []string{"tcp"}, Ranges: []string{}, Pick: "ascending", Reasons: []string{}, Status: "inactive"},
 	}
 	t.plan.Documents = []api.PlanTarget{
-		{Name: "markdown", Title: "port table, Markdown", Kind: "table"}, {Name: "zones", Title: "zones, and who dials whom", Kind: "drawing"},
-		{Name: "nftables", Title: "a firewall of the host", Kind: "rules", Undo: true}, {Name: "sysctl", Title: "numbers kept out of the range", Kind: "system", Undo: true},
+		{Name: "markdown", Title: "port table, Markdown", Kind: "table"},
+		{Name: "zones", Title: "zones, and who dials whom", Kind: "drawing"},
+		{Name: "nftables", Title: "a firewall of the host", Kind: "rules", Undo: true},
+		{Name: "sysctl", Title: "numbers kept out of the range", Kind: "system", Undo: true},
 		{Name: "change-request", Title: "firewall change request", Kind: "request"},
 	}
 	pair, pid, why, granted, until := 4003, 4711, "conntrack", now.Add(-3*time.Hour), now.Add(80*time.Second)

@@ -116,7 +116,8 @@ func open(t *testing.T) *site {
 		NodesChanged: s.nodesChanged, DropNode: func(string, string) {},
 		Plan: ports.Compiled{Plan: "test", Pools: []ports.ResolvedPool{
 			{ID: "containers", Status: ports.Works, Ranges: []ports.Range{{First: 1, Last: 2}}, Pair: ports.Pair{ID: "debug"}},
-			{ID: "plain", Status: ports.Works, Ranges: []ports.Range{{First: 3, Last: 4}}}, {ID: "site", Status: ports.Inactive},
+			{ID: "plain", Status: ports.Works, Ranges: []ports.Range{{First: 3, Last: 4}}},
+			{ID: "site", Status: ports.Inactive},
 		}},
 		Name: "test", Version: "v", Started: time.Now(), Addresses: []string{"here:1"}, Fingerprint: authority.Fingerprint(), ServerID: "server-id",
 	})

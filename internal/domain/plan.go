@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strconv"
@@ -47,7 +48,7 @@ func (s *Service) Plan(ctx context.Context) (api.PlanInfo, error) {
 	}
 	leases, err := s.leases(ctx)
 	if err != nil {
-		s.cfg.Log.Warn("the ledger of leases cannot be read", "error", err)
+		s.cfg.Log.Warn("the ledger of leases cannot be read", slog.Any("error", err))
 	}
 	for _, p := range c.Pools {
 		info.Pools = append(info.Pools, poolInfo(p, leases))
@@ -85,8 +86,9 @@ func poolInfo(p ports.ResolvedPool, leases []ledger.Lease) api.Pool {
 		switch l.State {
 		case ledger.Held, ledger.Blocked, ledger.Leaked:
 			out.Held++
-		default:
+		case ledger.Planned, ledger.Reserved, ledger.Bound, ledger.Listening, ledger.Draining, ledger.Suspect:
 			out.Leased++
+		case ledger.Free:
 		}
 	}
 	return out
@@ -273,13 +275,9 @@ func ledgerFault(err error) error {
 	if !errors.As(err, &r) {
 		return fault.Wrap(fault.Internal, "reading the ledger of leases", err)
 	}
-	switch r.Outcome {
-	case ledger.NoLease:
-		return fault.New(fault.NotFound, r.Error(), "see `reeve ports leases`")
-	case ledger.NoPermission:
-		return fault.New(fault.Forbidden, r.Error(), "")
-	case ledger.NoRoom:
-		return fault.New(fault.Disk, r.Error(), "make room")
+	kind := map[ledger.Outcome]fault.Kind{ledger.NoLease: fault.NotFound, ledger.NoPermission: fault.Forbidden, ledger.NoRoom: fault.Disk}
+	if k, ok := kind[r.Outcome]; ok {
+		return fault.New(k, r.Error(), "")
 	}
 	return fault.New(fault.Conflict, r.Error(), "")
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 
@@ -179,11 +180,7 @@ func final(err error) bool {
 	if !errors.As(err, &r) {
 		return false
 	}
-	switch r.Outcome {
-	case ledger.BadRequest, ledger.NoPool, ledger.OutsideRange, ledger.NotLocal, ledger.IsReserved, ledger.OtherHost:
-		return true
-	}
-	return false
+	return slices.Contains([]ledger.Outcome{ledger.BadRequest, ledger.NoPool, ledger.OutsideRange, ledger.NotLocal, ledger.IsReserved, ledger.OtherHost}, r.Outcome)
 }
 
 // Own implements keeper.Leaser.
@@ -208,14 +205,14 @@ func (l *Leaser) each(a wire.Attempt, doing string, do func(context.Context, *le
 	ctx := context.Background()
 	book, err := l.book()
 	if err != nil {
-		l.log.Error(doing, slog.Any("attempt", a), slog.Any("cause", err))
+		l.log.Error("the ledger of leases is not reached", slog.String("doing", doing), slog.Any("attempt", a), slog.Any("cause", err))
 		return
 	}
 	for _, lease := range l.of(ctx, book, a) {
 		err := do(ctx, book, lease)
 		var r *ledger.Refusal
 		if err != nil && (!errors.As(err, &r) || r.Outcome != ledger.NoLease && r.Outcome != ledger.Fenced) {
-			l.log.Error(doing, slog.Any("attempt", a), slog.Any("port", lease.Port), slog.Any("cause", err))
+			l.log.Error("a lease is left as it is", slog.String("doing", doing), slog.Any("attempt", a), slog.Any("port", lease.Port), slog.Any("cause", err))
 		}
 	}
 }
