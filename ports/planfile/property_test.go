@@ -29,7 +29,8 @@ func (d drawer) text() string {
 func (d drawer) word(words ...string) string { return rapid.SampledFrom(words).Draw(d.T, "word") }
 func (d drawer) flag() bool                  { return rapid.Bool().Draw(d.T, "flag") }
 func (d drawer) number(least, most int) int  { return rapid.IntRange(least, most).Draw(d.T, "number") }
-func (d drawer) id() string                  { return d.word("a", "b-1", "no", "null", "1", "007", "on", "x-y-z") }
+
+func (d drawer) id() string { return d.word("a", "b-1", "no", "null", "1", "007", "on", "x-y-z") }
 
 func (d drawer) list(words ...string) []string {
 	all := rapid.SliceOfNDistinct(rapid.SampledFrom(words), 0, len(words), rapid.ID).Draw(d.T, "list")
