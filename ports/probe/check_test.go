@@ -161,7 +161,7 @@ func TestTaken(t *testing.T) {
 	if f.Holder == nil || *f.Holder.PID != foreignPID || *f.Holder.Program != "nc" || *f.Holder.User != "ann" || f.Holder.UID != 1000 || !f.Bad() {
 		t.Errorf("holder: %+v", f.Holder)
 	}
-	if len(f.Remedies) != 2 || !strings.Contains(f.Remedies[0], "give nc another port") || !strings.Contains(f.Remedies[1], "--set jmnet=19353") ||
+	if len(f.Remedies) != 2 || !strings.Contains(f.Remedies[0], "give nc another port") || !strings.Contains(f.Remedies[1], "{id: jmnet, port: 19353}") ||
 		!strings.Contains(f.Remedies[1], "{plan: site, extends: sketch, services: [{id: jmnet, port: 19353}]}") {
 		t.Errorf("remedies: %q", f.Remedies)
 	}
@@ -336,7 +336,7 @@ func TestServicesFile(t *testing.T) {
 	obs.Services, obs.ServicesAt = services("JMNET 9999/tcp\nsmtp 2525/tcp\nsunrpc 111/tcp portmapper\nmpnjsc 1952/tcp\nalias 1952/udp MPNJSC\n")
 	found := checked(t, site(t), obs, Ask{})
 	f := one(t, bad(found), "jmnet", ServicesFile)
-	if !strings.Contains(f.Note, "/etc/services:1 gives jmnet the number 9999, and the plan 9352") || !strings.Contains(f.Remedies[1], "--set jmnet=9999") {
+	if !strings.Contains(f.Note, "/etc/services:1 gives jmnet the number 9999, and the plan 9352") || !strings.Contains(f.Remedies[1], "{id: jmnet, port: 9999}") {
 		t.Errorf("got %+v", f)
 	}
 	one(t, bad(found), "smtp", ServicesFile)

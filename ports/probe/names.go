@@ -47,7 +47,7 @@ func (c *check) name(row Row) {
 		f := row.finding(ServicesFile, ports.Error, fmt.Sprintf("%s:%d gives %s the number %d, and the plan %d", c.obs.ServicesAt, e.Line, row.Name, e.Port, row.Port))
 		f.Remedies = []string{
 			fmt.Sprintf("change the line: %s %d/%s", row.Name, row.Port, row.Protocol),
-			fmt.Sprintf("or give Reeve's row that number: --set %s=%d, on every host", row.Service, e.Port),
+			"or give Reeve's row that number on every host, " + c.written("services", fmt.Sprintf("{id: %s, port: %d}", row.Service, e.Port)),
 		}
 		c.found = append(c.found, f)
 		return

@@ -24,9 +24,9 @@ func (c *check) another(row Row) string {
 	}
 	p := c.unused(row)
 	if p == 0 {
-		return fmt.Sprintf("give Reeve's row another number: --set %s=PORT", row.Service)
+		return "give Reeve's row another number, " + c.written("services", fmt.Sprintf("{id: %s, port: PORT}", row.Service))
 	}
-	return fmt.Sprintf("give Reeve's row another number, such as --set %s=%d, or %s", row.Service, p, c.written("services", fmt.Sprintf("{id: %s, port: %d}", row.Service, p)))
+	return "give Reeve's row another number, " + c.written("services", fmt.Sprintf("{id: %s, port: %d}", row.Service, p))
 }
 
 // written is where an entry of a plan goes: into the site's own file, or into one that extends the built-in plan.
