@@ -2,8 +2,8 @@ package dialect
 
 import (
 	"net/netip"
-	"strconv"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
