@@ -61,7 +61,7 @@ func TestLaboratory(t *testing.T) {
 	}
 	l.close()
 
-	l.block(north, bothWays)
+	l.block(north, blockage{to: true, from: true, verdict: "drop"})
 	a := north.begin(hq.at(l.port("reeve")))
 	defer unix.Close(a.fd)
 	within(t, 10*time.Second, func() string {

@@ -99,21 +99,24 @@ func (l *laboratory) open() {
 	l.router.nft("table inet router\ndelete table inet router\n")
 }
 
-// way is a direction in which a path is blocked.
-type way string
+// blockage is how a path is blocked: which packets of a host, and what the router does with them.
+type blockage struct {
+	name     string
+	to, from bool // the host
+	verdict  string
+}
 
-const (
-	bothWays way = "both ways"
-	toHost   way = "towards the host"
-	fromHost way = "from the host"
-)
-
-// block drops what goes between a host and others, of connections that stand too.
-func (l *laboratory) block(h *host, w way) {
+// block blocks what goes between a host and others, of connections that stand too.
+func (l *laboratory) block(h *host, k blockage) {
 	l.t.Helper()
-	drops := map[way]string{toHost: "ip daddr " + h.address.String() + " drop", fromHost: "ip saddr " + h.address.String() + " drop"}
-	drops[bothWays] = drops[toHost] + "\n" + drops[fromHost]
-	l.router.nft("table inet block {\nchain forward {\ntype filter hook forward priority filter - 10; policy accept;\n" + drops[w] + "\n}\n}\n")
+	var drops string
+	if k.to {
+		drops += fmt.Sprintf("ip daddr %s meta l4proto tcp %s\n", h.address, k.verdict)
+	}
+	if k.from {
+		drops += fmt.Sprintf("ip saddr %s meta l4proto tcp %s\n", h.address, k.verdict)
+	}
+	l.router.nft("table inet block {\nchain forward {\ntype filter hook forward priority filter - 10; policy accept;\n" + drops + "}\n}\n")
 }
 
 // unblock takes the block away.

@@ -32,6 +32,7 @@ func TestSystemwalkerPlan(t *testing.T) {
 		used = append(used, service+".1/tcp")
 	}
 	l.judge(used...)
+	l.wantBound()
 	l.wantOthersClosed("desk", numbers...)
 	// The agents have one row to the server, and none of the client's.
 	for _, n := range numbers {
@@ -39,5 +40,27 @@ func TestSystemwalkerPlan(t *testing.T) {
 			l.hosts["north"].wantClosed(l.server.at(l.port("jmnet")), true, l.server.at(n))
 		}
 	}
+	l.wantOnlyMissing("desk", doors...)
+	l.linked("north", true)
+	l.linked("south", true)
 	l.judge()
+}
+
+// wantOnlyMissing takes the rule for each of these rows away in turn: that row is closed to the host then, and the next
+// one answers as before.
+func (l *laboratory) wantOnlyMissing(name string, services ...string) {
+	l.t.Helper()
+	for i, service := range services {
+		var left []hole
+		for _, h := range l.holes {
+			if h.flow != service+".1/tcp" {
+				left = append(left, h)
+			}
+		}
+		l.router.nft(rules(left))
+		next := services[(i+1)%len(services)]
+		l.hosts[name].wantClosed(l.server.at(l.port(next)), true, l.server.at(l.port(service)))
+		l.wantDoor(name, next)
+	}
+	l.close()
 }
