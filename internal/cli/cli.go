@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/reeve-scheduler/reeve/internal/fault"
 )
@@ -104,12 +106,19 @@ func (a *app) root() *cobra.Command {
 	root.SetIn(a.in)
 	root.SetVersionTemplate("reeve {{.Version}}\n")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		var value *pflag.InvalidValueError
+		if what := expected(err); what != "" && errors.As(err, &value) {
+			return fault.New(fault.Invalid, fmt.Sprintf("--%s is %q", value.GetFlag().Name, value.GetValue()), what+"; see `"+c.CommandPath()+" --help`")
+		}
 		return fault.New(fault.Invalid, err.Error(), "see `"+c.CommandPath()+" --help`")
 	})
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table, json or yaml")
 	root.PersistentFlags().StringVar(&a.server, "server", os.Getenv("REEVE_SERVER"), "address of a server that you are logged in to (REEVE_SERVER)")
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
 		if err := c.ValidateRequiredFlags(); err != nil {
+			return fault.New(fault.Invalid, err.Error(), "see `"+c.CommandPath()+" --help`")
+		}
+		if err := c.ValidateFlagGroups(); err != nil {
 			return fault.New(fault.Invalid, err.Error(), "see `"+c.CommandPath()+" --help`")
 		}
 		return a.checkOutput(c)
@@ -123,6 +132,21 @@ func (a *app) root() *cobra.Command {
 	root.InitDefaultCompletionCmd(nil...)
 	strict(root)
 	return root
+}
+
+// expected says what the value of a flag should have been; empty, where the error says so itself.
+func expected(err error) string {
+	var number *strconv.NumError
+	if !errors.As(err, &number) {
+		return ""
+	}
+	switch number.Func {
+	case "ParseBool":
+		return "it is true or false"
+	case "ParseFloat":
+		return "it is a number"
+	}
+	return "it is a whole number"
 }
 
 // strict makes wrong use an error of kind Invalid everywhere, also for a noun without a verb.

@@ -115,7 +115,7 @@ func compilePlan(name string, instance int) (ports.Compiled, error) {
 
 // meantToRun is compilePlan for who needs the plan as it was written, too.
 func meantToRun(name string, instance int) (ports.Compiled, domain.PortPlan, error) {
-	source := planSource{plan: name, given: &instance, getenv: os.Getenv}
+	source := planSource{plan: name, given: &instance, byFlag: true, getenv: os.Getenv}
 	meant, err := source.read()
 	if err != nil {
 		return ports.Compiled{}, domain.PortPlan{}, err

@@ -34,6 +34,9 @@ func env(c *cobra.Command, flag, variable string) error {
 		return nil
 	}
 	if err := c.Flags().Set(flag, value); err != nil {
+		if what := expected(err); what != "" {
+			return fault.New(fault.Invalid, fmt.Sprintf("%s is %q", variable, value), what)
+		}
 		return fault.Newf(fault.Invalid, "%s is %q: %v", variable, value, err)
 	}
 	return nil

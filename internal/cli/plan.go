@@ -65,8 +65,9 @@ func (f *planFlags) read() (meantPlan, error) {
 		f.plan = f.named
 		return f.planSource.read()
 	}
-	for flag, variable := range map[string]string{"plan": "REEVE_PLAN", "inventory": "REEVE_INVENTORY", "instance": "REEVE_INSTANCE"} {
-		if err := env(f.command, flag, variable); err != nil {
+	f.byFlag = f.command.Flags().Changed("instance")
+	for _, flag := range []string{"plan", "inventory", "instance"} {
+		if err := env(f.command, flag, "REEVE_"+strings.ToUpper(flag)); err != nil {
 			return meantPlan{}, err
 		}
 	}
@@ -83,6 +84,7 @@ func (f *planFlags) read() (meantPlan, error) {
 type planSource struct {
 	plan, inventory, services string
 	given                     *int // the instance; nil: not given
+	byFlag                    bool // the instance is a flag's, else the environment's
 	sets, vars                []string
 	getenv                    func(string) string
 	texts                     map[string][]byte // what was read, by file, for excerpts

@@ -27,11 +27,13 @@ func (s *planSource) values(m *meantPlan) error {
 	for _, v := range m.plan.Vars {
 		text, from := flags[v.Name], "--var "+v.Name
 		switch {
-		case v.Name == m.plan.Instance && s.given != nil:
+		case v.Name == m.plan.Instance && s.given != nil && s.byFlag:
 			if text != "" && text != strconv.Itoa(*s.given) {
 				return fault.New(fault.Invalid, fmt.Sprintf("--instance is %d and --var %s is %s", *s.given, v.Name, text), "give one of the two")
 			}
 			text, from = strconv.Itoa(*s.given), "--instance"
+		case v.Name == m.plan.Instance && s.given != nil && text == "":
+			text, from = strconv.Itoa(*s.given), "REEVE_INSTANCE"
 		case text == "" && v.Env != "":
 			text, from = s.getenv(v.Env), v.Env
 		}
