@@ -230,7 +230,7 @@ func addresses(target string, list []ports.Opening, ends side) error {
 			}
 			seen[e] = true
 			if _, err := network(e.Address); err != nil && len(bad) < maxMistakes {
-				bad = append(bad, fmt.Errorf("host %q: %s, and %s takes no names: give the host an address under bind or networks in the inventory", e.Host, err, target))
+				bad = append(bad, fmt.Errorf("host %q: %w, and %s takes no names: give the host an address under bind or networks in the inventory", e.Host, err, target))
 			}
 		}
 	}

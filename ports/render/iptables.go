@@ -71,8 +71,8 @@ type iptWay struct {
 
 func newIPTables(g gate) *ipTables {
 	t := &ipTables{g: g, base: g.name, ways: []iptWay{{"INPUT", "", "-s", "-i", g.ins, sources}}}
-	t.base = bounded(t.base, iptName-len("-out-close"))
-	t.ways = append(t.ways, iptWay{"OUTPUT", "-out", "-d", "-o", g.outs, destinations})
+	t.base = bounded(t.base, iptName-len("-o-end"))
+	t.ways = append(t.ways, iptWay{"OUTPUT", "-o", "-d", "-o", g.outs, destinations})
 	return t
 }
 
@@ -89,7 +89,7 @@ func (t *ipTables) rules(f family) (chains []string, text string) {
 	var rules strings.Builder
 	for _, w := range t.used() {
 		main := t.base + w.suffix
-		chains = append(chains, main, main+"-close")
+		chains = append(chains, main, main+"-end")
 		say := func(chain, format string, args ...any) { fmt.Fprintf(&rules, "-A "+chain+" "+format+"\n", args...) }
 		say(main, `-m comment --comment "%s"`, cut(t.g.brand(), iptComment))
 		say(main, "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT")
@@ -122,7 +122,7 @@ func (t *ipTables) rules(f family) (chains []string, text string) {
 				}
 			}
 		}
-		say(main+"-close", "-j DROP")
+		say(main+"-end", "-j DROP")
 	}
 	text = "*filter\n"
 	for _, c := range chains {
@@ -190,7 +190,7 @@ func (t *ipTables) hang(s *script, keep string) {
 	for _, w := range t.used() {
 		main := t.base + w.suffix
 		s.say("  $t -w -C %s -j %s 2>/dev/null || $t -w -I %s 1 -j %s", w.hook, main, w.hook, main)
-		s.say("  $t -w -C %s -j %s-close 2>/dev/null || $t -w -A %s -j %s-close", w.hook, main, w.hook, main)
+		s.say("  $t -w -C %s -j %s-end 2>/dev/null || $t -w -A %s -j %s-end", w.hook, main, w.hook, main)
 	}
 	for _, w := range t.ways[len(t.used()):] {
 		t.unhang(s, w)
@@ -202,7 +202,7 @@ func (t *ipTables) hang(s *script, keep string) {
 }
 
 func (t *ipTables) unhang(s *script, w iptWay) {
-	for _, chain := range []string{t.base + w.suffix, t.base + w.suffix + "-close"} {
+	for _, chain := range []string{t.base + w.suffix, t.base + w.suffix + "-end"} {
 		s.say("  while $t -w -C %s -j %s 2>/dev/null; do $t -w -D %s -j %s; done", w.hook, chain, w.hook, chain)
 	}
 }

@@ -136,7 +136,7 @@ func readIPTables(t rapid.TB, script string) (open, closed []rect) {
 		}
 		for name, rules := range chains {
 			way := "in"
-			if strings.HasSuffix(name, "-out") {
+			if strings.HasSuffix(name, "-o") {
 				way = "out"
 			} else if strings.Contains(name, "-") {
 				continue // one that others go to
@@ -181,7 +181,7 @@ func iptRects(t rapid.TB, way string, net netip.Prefix, m []string) []rect {
 }
 
 // iptFixed are the lines of every chain; F70.
-var iptFixed = regexp.MustCompile(`^(\*filter|COMMIT|:[A-Za-z0-9_-]{1,28} - \[0:0\]|-A \S+-close -j DROP|` +
+var iptFixed = regexp.MustCompile(`^(\*filter|COMMIT|:[A-Za-z0-9_-]{1,28} - \[0:0\]|-A \S+-end -j DROP|` +
 	`-A \S+ (-m comment --comment "[^"]{1,240}"|-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT|-[io] lo -j ACCEPT|` +
 	`-p icmp --icmp-type (3|11|12|8) -j ACCEPT|-p ipv6-icmp --icmpv6-type (1|2|3|4|128|13[0-6]|143) -j ACCEPT))$`)
 
