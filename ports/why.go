@@ -126,7 +126,11 @@ func Why(p Plan, inv Inventory, instance int, query string) Explanation {
 			w.add(&e, r)
 		}
 	}
-	if len(e.Rows) == 0 {
+	switch {
+	case len(e.Rows) > 0:
+	case query != "" && query[0] >= '0' && query[0] <= '9':
+		e.Absent = append(e.Absent, query+" is no port, and no row of the plan "+p.Name+" has it as id or service name: a port is a number from 1 to 65535, with /tcp or /udp")
+	default:
 		e.Absent = append(e.Absent, "the plan "+p.Name+" has no row with this id or service name")
 	}
 	return e

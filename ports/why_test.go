@@ -139,9 +139,9 @@ func TestWhyOfNumbers(t *testing.T) {
 		{query: "2971", absent: []string{"within 2900-2999"}},
 		{query: "10162", rows: "trap"},
 		{query: "60000", absent: []string{"no row, pool or window"}},
-		{query: "0", absent: []string{"no row with this id"}},
-		{query: "65536", absent: []string{"no row with this id"}},
-		{query: "80/sctp", absent: []string{"no row with this id"}},
+		{query: "0", absent: []string{"is no port"}},
+		{query: "65536", absent: []string{"is no port"}},
+		{query: "80/sctp", absent: []string{"is no port"}},
 		{query: "", absent: []string{"no row with this id"}},
 		{query: "nobody", absent: []string{"no row with this id"}},
 	} {
