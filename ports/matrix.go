@@ -165,7 +165,7 @@ func newNeighbours(used []cell, beside []Compiled) neighbours {
 	for _, other := range beside {
 		for _, cl := range other.Claims {
 			if len(cl.holds()) > 0 {
-				n.list = append(n.list, neighbour{cl, "plan", fmt.Sprintf("plan %s: %s", other.Plan, cl.Service), -1})
+				n.list = append(n.list, neighbour{cl, byPlan, fmt.Sprintf("plan %s: %s", other.Plan, cl.Service), -1})
 			}
 		}
 	}
@@ -247,6 +247,14 @@ func (m *Matrix) sort() {
 	})
 }
 
+// byPlan is the kind of a collision with another plan on the same hosts.
+const byPlan = "plan"
+
+// Blocked says that a row that is the same in every instance has a number of another plan: no instance avoids that.
+func (m *Matrix) Blocked() bool {
+	return slices.ContainsFunc(m.Collisions, func(c Collision) bool { return c.Fixed && c.Kind == byPlan })
+}
+
 // propose chooses an instance.
 func (m *Matrix) propose() {
 	for _, col := range m.Instances {
@@ -256,7 +264,7 @@ func (m *Matrix) propose() {
 		if m.Least == nil || col.Collisions < m.column(*m.Least).Collisions {
 			m.Least = &col.Instance
 		}
-		if m.Proposal == nil && col.Collisions == 0 {
+		if m.Proposal == nil && col.Collisions == 0 && !m.Blocked() {
 			m.Proposal = &col.Instance
 		}
 	}

@@ -154,6 +154,8 @@ func proposal(m ports.Matrix) string {
 	switch {
 	case m.Proposal != nil:
 		return fmt.Sprintf("the next clean instance is %d", *m.Proposal)
+	case m.Least != nil && m.Blocked():
+		return "no instance is clean: rows that are the same in all of them meet another plan"
 	case m.Least != nil:
 		return fmt.Sprintf("no instance is clean; the fewest collisions has instance %d", *m.Least)
 	}
