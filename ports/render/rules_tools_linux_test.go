@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -118,12 +119,48 @@ func TestFirewalldTakesIt(t *testing.T) {
 			if out := command(t, "", "firewall-offline-cmd", "--system-config", dir, "--check-config"); out != "" {
 				t.Errorf("firewall-offline-cmd: %s", out)
 			}
-			out := command(t, "", "firewall-offline-cmd", "--system-config", dir, "--get-policies")
-			if !strings.Contains(out, bounded(identifier(in.Site.Compiled), 18)) {
-				t.Errorf("the policy is not there: %s", out)
-			}
 		})
 	})
+}
+
+// TestUFWTakesIt: ufw finds the profiles, keeps the rules, once each, and gives them back. P12.
+func TestUFWTakesIt(t *testing.T) {
+	t.Parallel()
+	plan := builtinPlan(t, "jobscheduler") // ufw is slow, and this plan is short: a number, a range, both families
+	in := Input{Site: compiled(t, plan, mixedHosts(plan), 0), Host: "hq1", Owner: "batch-platform"}
+	p := newPlace(t, "ufw", "iptables")
+	root := t.TempDir()
+	for _, dir := range []string{"/etc/ufw", "/etc/default/ufw", "/lib/ufw"} {
+		command(t, "", "mkdir", "-p", filepath.Dir(root+dir))
+		command(t, "", "cp", "-r", dir, root+dir)
+	}
+	program := filepath.Join(root, "ufw")
+	real := strings.TrimSpace(command(t, "", "sh", "-c", "command -v ufw"))
+	if err := os.WriteFile(program, []byte(fmt.Sprintf("#!/bin/sh\nexec %s --rootdir=%s --datadir=%s \"$@\"\n", real, root, root)), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	run := func(undo bool) map[string]string {
+		in.Undo = undo
+		text, _ := rendered(t, "ufw", in)
+		p.load("PATH="+root+":$PATH\n"+text, "sh", "FILE", root+"/etc/ufw/applications.d")
+		return files(t, root+"/etc/ufw")
+	}
+	run(false)
+	before := run(true) // with the lines that ufw writes around its rules
+	once := run(false)
+	if diff := cmp.Diff(once, run(false)); diff != "" {
+		t.Errorf("a second run changed something (-once +twice):\n%s", diff)
+	}
+	got := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^### tuple ### allow (tcp|udp) (\S+) \S+ any (\S+) (\S+)`).FindAllStringSubmatch(once["/user.rules"]+once["/user6.rules"], -1) {
+		got[strings.Join(m[1:], " ")] = true
+	}
+	if want := len(regexp.MustCompile(`(?m)^ufw allow`).FindAllString(func() string { in.Undo = false; s, _ := rendered(t, "ufw", in); return s }(), -1)); len(got) < want {
+		t.Errorf("ufw has %d rules of %d commands:\n%s", len(got), want, once["/user.rules"])
+	}
+	if diff := cmp.Diff(before, run(true)); diff != "" {
+		t.Errorf("something is left (-before +after):\n%s", diff)
+	}
 }
 
 // TestSystemdTakesIt: the units are valid, and each names its socket.
@@ -226,7 +263,7 @@ func TestScriptsAreShell(t *testing.T) {
 				_, rest := heredocs(rt, text)
 				for _, line := range rest {
 					words := strings.Fields(line)
-					if len(words) > 0 && !strings.HasPrefix(words[0], "#") && !slices.Contains(shellCommands, words[0]) && !strings.HasPrefix(words[0], "file=/etc/ufw/applications.d/reeve_site_") {
+					if len(words) > 0 && !strings.HasPrefix(words[0], "#") && !slices.Contains(shellCommands, words[0]) && !strings.HasPrefix(words[0], "file=${1-/etc/ufw/applications.d}/reeve_site_") {
 						rt.Fatalf("%s: the line %q begins with what is not ours", name, line)
 					}
 				}

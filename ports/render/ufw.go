@@ -25,7 +25,8 @@ func ufw(in Input) ([]byte, error) {
 	}
 	s := g.newScript()
 	s.say("# ufw does not cover the ports that Docker publishes: they pass by it.")
-	s.say("file=/etc/ufw/applications.d/%s", g.name)
+	s.say("# Another folder than ufw's own may be given.")
+	s.say("file=${1-/etc/ufw/applications.d}/%s", g.name)
 	groups := fwGroups(g.name, g.ins)
 	allow, deny := "ufw allow", "ufw deny"
 	if in.Undo {
