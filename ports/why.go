@@ -205,10 +205,22 @@ func (w *reasoner) add(e *Explanation, r row) {
 		w.elsewhere(e, func(cl Claim) bool { return r.owns(cl) })
 	}
 	for _, d := range w.found {
-		if d.Place == r.At && d.Place != (Place{}) {
+		about := d.Place == r.At && d.Place != (Place{}) || mentions(d.Message, r.what())
+		if about && !slices.Contains(e.Findings, d) { // one may be about two rows that are explained
 			e.Findings = append(e.Findings, d)
 		}
 	}
+}
+
+// mentions reports whether a message names a row: a collision stands at one of its two rows only.
+func mentions(message, what string) bool {
+	_, rest, ok := strings.Cut(message, what)
+	for ; ok; _, rest, ok = strings.Cut(rest, what) {
+		if rest == "" || strings.ContainsAny(rest[:1], " ,:;") {
+			return true
+		}
+	}
+	return false
 }
 
 func orEmpty(list []string) []string {

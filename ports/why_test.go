@@ -183,3 +183,26 @@ func TestWhyInOtherInstances(t *testing.T) {
 		t.Errorf("a number that is the same in all instances: %+v", e.Instances)
 	}
 }
+
+// TestWhyOfACollision: both rows that have one number are told so, not only the one that the finding stands at; a row
+// whose id only begins like one of them is not.
+func TestWhyOfACollision(t *testing.T) {
+	t.Parallel()
+	tcp := []ports.Protocol{ports.TCP}
+	row := func(id, port string, line int) ports.Service {
+		return ports.Service{ID: id, Port: ports.Formula(port), Protocols: tcp, Binds: true, RunsOn: []string{"server"}, At: ports.Place{File: "p", Line: line, Column: 1}}
+	}
+	p := ports.Plan{Name: "two", Roles: []ports.Role{{ID: "server"}}, Services: []ports.Service{row("one", "41000", 1), row("two", "41000", 2), row("on", "41001", 3)}}
+	for query, want := range map[string]int{"one": 1, "two": 1, "on": 0, "41000": 1} {
+		e := ports.Why(p, ports.Inventory{}, 0, query)
+		n := 0
+		for _, d := range e.Findings {
+			if d.Code == ports.Overlap {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("%s: %d findings of %v, want %d", query, n, e.Findings, want)
+		}
+	}
+}

@@ -36,6 +36,9 @@ func (a *app) portsWhy() *cobra.Command {
 			if !e.Found() {
 				return fault.New(fault.NotFound, fmt.Sprintf("the plan %s has no %s in instance %d", e.Plan.Plan, e.Query, e.Plan.Instance), "`reeve ports list` shows what it has")
 			}
+			if ports.HasErrors(e.Findings) {
+				return &exitError{1}
+			}
 			return nil
 		},
 	}
