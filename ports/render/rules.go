@@ -4,7 +4,7 @@ package render
 // of the type Omitted.
 func rules() []Target {
 	return []Target{
-		{Name: "services-file", Title: "the block of a services file", Kind: "system", Render: servicesFile},
+		{Name: "services-file", Title: "the block of a services file", Kind: "system", Undo: true, Render: servicesFile},
 		{Name: "sysctl", Title: "Linux: numbers kept out of the range for outgoing connections", Kind: "system", Undo: true, Render: sysctl},
 		{Name: "systemd", Title: "systemd: a socket unit for each service", Kind: "system", Undo: true, Render: systemd},
 		{Name: "selinux", Title: "SELinux: a type for each role's numbers", Kind: "system", Undo: true, Render: selinux},

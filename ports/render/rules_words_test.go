@@ -85,6 +85,15 @@ func TestNothingIsAnError(t *testing.T) {
 	}
 }
 
+// TestServicesFileUndo: what a block replaced is known only where it stands.
+func TestServicesFileUndo(t *testing.T) {
+	t.Parallel()
+	in := Input{Site: compiled(t, builtinPlan(t, "systemwalker"), ports.Inventory{}, 0), Undo: true}
+	if _, err := servicesFile(in); !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), "ports install --undo") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestWhoIsMeant: rules are for one host or one role that is there.
 func TestWhoIsMeant(t *testing.T) {
 	t.Parallel()

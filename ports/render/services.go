@@ -28,6 +28,9 @@ func (l ServiceLine) String() string {
 // servicesFile renders the block that the plan adds to a services file: what it adds by itself, with Input.All also
 // what it adds on request. See EditServices for a file that exists.
 func servicesFile(in Input) ([]byte, error) {
+	if in.Undo {
+		return nil, fmt.Errorf("%w: services-file: a block is taken back where it stands: reeve ports install --undo", ErrUnsupported)
+	}
 	lines, err := in.serviceLines()
 	if len(lines) == 0 {
 		if err != nil && !errors.As(err, new(*Omitted)) {

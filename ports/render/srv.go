@@ -30,7 +30,7 @@ func dnsSRV(in Input) ([]byte, error) {
 	if z.records.Len() == 0 {
 		return nil, fmt.Errorf("%w: dns-srv: no service of the plan is reached here on a host of the inventory, under a name of RFC 6335 %s", ErrEmpty, strings.Join(z.missing.Flows, "; "))
 	}
-	b.WriteString("\n" + z.records.String() + z.hosts.String())
+	b.WriteString(gate{omitted: z.missing}.gaps(";") + "\n" + z.records.String() + z.hosts.String())
 	return []byte(b.String()), z.missing.err("dns-srv")
 }
 
