@@ -104,7 +104,7 @@ func TestOutcomes(t *testing.T) {
 
 	exact.Pool.Hold.Min = 0
 	exact.Static = []ports.Claim{{Service: "fixed", Protocol: ports.TCP, Port: exact.Port, Binds: true, Status: ports.Works}}
-	refused(t, l, exact, IsReserved)
+	_ = refused(t, l, exact, IsReserved)
 }
 
 // F85: what is true of every number is asked once.
@@ -124,7 +124,7 @@ func TestOnlyInUseAdvances(t *testing.T) {
 	}
 	l, r := real(t, 2)
 	r.Address = netip.MustParseAddr("192.0.2.1")
-	refused(t, l, r, NotLocal)
+	_ = refused(t, l, r, NotLocal)
 }
 
 // F18, F19: a request that cannot be granted whatever happens is refused at once, and says why.
@@ -161,7 +161,7 @@ func TestBadRequests(t *testing.T) {
 		if len(grants) > 0 {
 			t.Errorf("%d at once: %d granted", n, len(grants))
 		}
-		wantRefusal(t, Grant{}, err, BadRequest)
+		_ = wantRefusal(t, Grant{}, err, BadRequest)
 	}
 	if _, err := For(ports.Compiled{Plan: "x", Pools: []ports.ResolvedPool{{ID: "y"}}}, "z"); err == nil || !strings.Contains(err.Error(), "it has y") {
 		t.Errorf("unknown pool: %v", err)
@@ -264,7 +264,7 @@ func TestPairs(t *testing.T) {
 		t.Errorf("without a pair: got %+v", g.Lease)
 	}
 	must(t, l, named(r, "c"))
-	refused(t, l, named(r, "d"), Exhausted)
+	_ = refused(t, l, named(r, "d"), Exhausted)
 	f, err := socket.Bind(ports.TCP, r.Address, first+1) // the half of a pair that failed was let go
 	if err != nil {
 		t.Fatal(err)
@@ -313,7 +313,7 @@ func TestSticky(t *testing.T) {
 		t.Errorf("got %+v", drifted.Lease)
 	}
 	_ = foreign.Close()
-	wantRefusal(t, Grant{}, l.Release(t.Context(), g.Lease.ID, g.Lease.Fence, "late"), Fenced)
+	_ = wantRefusal(t, Grant{}, l.Release(t.Context(), g.Lease.ID, g.Lease.Fence, "late"), Fenced)
 	drifted.Close()
 	if err := l.Forget(t.Context(), drifted.Lease.ID, drifted.Lease.Fence, "gone for good"); err != nil {
 		t.Fatal(err)
@@ -342,15 +342,15 @@ func TestDrainAndReplay(t *testing.T) {
 		if i == 0 && err != nil {
 			t.Fatal(err)
 		} else if i > 0 {
-			wantRefusal(t, Grant{}, err, NoLease)
+			_ = wantRefusal(t, Grant{}, err, NoLease)
 		}
 	}
 	third := must(t, l, named(r, "c"))
 	if third.Lease.Port != old.Lease.Port {
 		t.Errorf("got %d", third.Lease.Port)
 	}
-	wantRefusal(t, Grant{}, l.Release(t.Context(), old.Lease.ID, old.Lease.Fence, "again"), NoLease)
-	wantRefusal(t, Grant{}, l.Renew(t.Context(), old.Lease.ID, old.Lease.Fence), NoLease)
+	_ = wantRefusal(t, Grant{}, l.Release(t.Context(), old.Lease.ID, old.Lease.Fence, "again"), NoLease)
+	_ = wantRefusal(t, Grant{}, l.Renew(t.Context(), old.Lease.ID, old.Lease.Fence), NoLease)
 	if got := find(t, l, "c"); got.State != Listening {
 		t.Errorf("got %+v", got)
 	}
@@ -366,7 +366,7 @@ func TestWait(t *testing.T) {
 	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := l.Lease(short, r)
-	wantRefusal(t, Grant{}, err, Exhausted)
+	_ = wantRefusal(t, Grant{}, err, Exhausted)
 	g.Close()
 	if err := l.Release(t.Context(), g.Lease.ID, g.Lease.Fence, "done"); err != nil {
 		t.Fatal(err)

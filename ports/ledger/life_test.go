@@ -221,7 +221,7 @@ func TestLockHolderDies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused(t, l, r, LockStuck)
+	_ = refused(t, l, r, LockStuck)
 	unlock()
 }
 
@@ -234,7 +234,7 @@ func TestNamespaces(t *testing.T) {
 	l := open(t, t.TempDir(), Options{})
 	r := Request{Pool: tcp("p", block(t, netip.Addr{}, 1)), Name: "here", Owner: Self("test", "")}
 	must(t, l, r)
-	refused(t, l, named(r, "second"), Exhausted)
+	_ = refused(t, l, named(r, "second"), Exhausted)
 	c := spawn(t, "elsewhere", l.dir, "0.0.0.0", fmt.Sprint(r.Pool.Ranges[0].First), fmt.Sprint(r.Pool.Ranges[0].First))
 	c.line(t)
 	if a, b := find(t, l, "here"), find(t, l, "child"); a.Port != b.Port || a.Netns == b.Netns {

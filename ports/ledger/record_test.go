@@ -25,7 +25,7 @@ func fill(t *testing.T, v reflect.Value, n *int) {
 		v.Set(reflect.ValueOf([]ports.Protocol{ports.TCP, ports.UDP}))
 		return
 	}
-	switch v.Kind() {
+	switch v.Kind() { //nolint:exhaustive // the default says what it cannot fill
 	case reflect.String:
 		v.SetString(fmt.Sprint("text", *n))
 	case reflect.Int, reflect.Int64:

@@ -53,10 +53,10 @@ func (w *twin) pass(to time.Time) {
 			return
 		}
 		w.now = at
-		switch {
-		case next.state == Held:
+		switch next.state { //nolint:exhaustive // all others end alike
+		case Held:
 			w.remove(next, at)
-		case next.state == Planned:
+		case Planned:
 			w.giveUp(next, next.released, at)
 		default:
 			w.giveUp(next, at, at)
@@ -162,7 +162,7 @@ func (w *twin) lease(r Request) (ports.Port, Outcome) {
 func TestTwin(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		dir, err := os.MkdirTemp("", "reeve-twin-")
+		dir, err := os.MkdirTemp("", "reeve-twin-") //nolint:usetesting // one for each drawn story
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +249,7 @@ func (s *story) lease(t *rapid.T) {
 	r.Pair = r.Pool.Pair.ID != "" && rapid.Bool().Draw(t, "pair")
 	want, outcome := s.twin.lease(r)
 	g, err := l.Lease(t.Context(), r)
-	defer g.Close()
+	defer g.Close() //nolint:staticcheck // of a refusal it has no sockets to close
 	if outcome != "" {
 		var refused *Refusal
 		if !errors.As(err, &refused) || refused.Outcome != outcome && (outcome != Ours || refused.Outcome != IsHeld) {
@@ -307,7 +307,7 @@ func (s *story) forget(t *rapid.T) {
 	if err := l.Forget(t.Context(), p.id, p.fence, "forgotten"); err != nil {
 		t.Fatal(err)
 	}
-	switch p.state {
+	switch p.state { //nolint:exhaustive // the twin knows these two
 	case Listening:
 		s.twin.giveUp(p, s.twin.now, s.twin.now)
 	case Planned: // the hold counts from when it was last had
