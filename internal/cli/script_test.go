@@ -39,13 +39,22 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			port := sockettest.Lease(t)
+			// A name of its own: the host check knows Reeve's sockets by the program's path, and other scripts have servers too.
+			bin, err := os.MkdirTemp(bin, "of-a-script-")
+			if err != nil {
+				return err
+			}
+			own := filepath.Join(bin, "reeve")
+			if err := os.Link(program, own); err != nil {
+				return err
+			}
 			env.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 			env.Setenv("REEVE_LOGIN", filepath.Join(env.WorkDir, "login.json"))
 			env.Setenv("PLAN", sockettest.PlanFile(t, port))
 			env.Setenv("PORT", strconv.Itoa(port))
 			env.Setenv("UID", strconv.Itoa(os.Getuid()))
 			env.Setenv("ADDRESS", "https://127.0.0.1:"+strconv.Itoa(port))
-			env.Values[siteKey{}] = &site{program: program, agents: map[string]*process{}}
+			env.Values[siteKey{}] = &site{program: own, agents: map[string]*process{}}
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
