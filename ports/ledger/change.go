@@ -1,9 +1,7 @@
 package ledger
 
 import (
-	"context"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 )
@@ -72,90 +70,23 @@ func (c *change) unset(all []staged) {
 	}
 }
 
-// ticket is what was appended and must reach the disk.
-type ticket struct {
-	file *os.File
-	id   uint64
-	seq  uint64
-}
-
-// decide lets f change the table under the lock, appends what it did, and waits until the disk has it. Where f fails,
-// what it did until then still counts: it leaves only what is true.
-func (l *Ledger) decide(ctx context.Context, f func(*change) error) error {
-	t, err := l.decideLazily(ctx, f)
-	if err != nil || t.seq == 0 || l.opts.NoSync {
-		return err
-	}
-	return l.durable(ctx, t)
-}
-
-// durable waits until the disk has what was appended. Once it is appended it is decided: a context that ends does not
-// take it back, and the wait for the disk is short.
-func (l *Ledger) durable(ctx context.Context, t ticket) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.opts.patience)
-	defer cancel()
-	err := l.commit.wait(ctx, t.file, t.id, t.seq)
-	if err != nil {
-		l.turn <- struct{}{}
-		l.rewrite = true
-		<-l.turn
-		return noRoom("making the ledger durable", err)
-	}
-	return nil
-}
-
-// decideLazily is decide without the wait.
-func (l *Ledger) decideLazily(ctx context.Context, f func(*change) error) (ticket, error) {
-	unlock, err := l.take(ctx)
-	if err != nil {
-		return ticket{}, err
-	}
-	defer unlock()
-	if err := l.catchUp(ctx); err != nil {
-		return ticket{}, err
-	}
-	if err := l.damaged(); err != nil {
-		return ticket{}, err
-	}
-	if l.rewrite {
-		if err := l.compact(ctx); err != nil {
-			return ticket{}, err
-		}
-	}
-	c := &change{table: l.table}
-	l.anchor(c)
-	decided := f(c)
-	t, err := l.append(ctx, c)
-	if err != nil {
-		l.stale = true
-		if decided == nil {
-			decided = err
-		}
-	}
-	return t, decided
-}
-
 // anchor ties the ledger's time to this boot, where that has not been done; leases of another boot's processes end.
 func (l *Ledger) anchor(c *change) {
 	if l.opts.Clock != nil {
 		return
 	}
-	boot, mono, ok := bootClock()
-	if !ok || c.epoch.boot == boot {
+	if l.boot == "" || c.epoch.boot == l.boot {
 		return
 	}
-	c.epoch = epoch{boot: boot, mono: int64(mono), at: l.now()}
+	c.epoch = epoch{boot: l.boot, mono: int64(sinceBoot()), at: l.now()}
 	c.ops = append(c.ops, op{kind: opEpoch, epoch: c.epoch, fence: c.fence})
-	c.restarted(boot, c.now)
+	c.restarted(l.boot)
 }
 
 // append writes the record of a change, and its notes after it.
-func (l *Ledger) append(ctx context.Context, c *change) (ticket, error) {
+func (l *Ledger) append(c *change) (ticket, error) {
 	var frames []byte
 	n := 0
-	if done, ours := l.commit.mark(markDurable, l.journal.head.id); ours {
-		l.commit.note(min(done, l.journal.seq))
-	}
 	add := func(ops []op) {
 		n++
 		frames = appendFrame(frames, record{seq: l.journal.seq + uint64(n), synced: min(l.commit.durable.Load(), l.journal.seq), at: c.now, ops: ops})
@@ -175,26 +106,27 @@ func (l *Ledger) append(ctx context.Context, c *change) (ticket, error) {
 	if err := l.journal.append(frames, n, c.ending); err != nil {
 		return ticket{}, err
 	}
-	l.commit.appended(l.journal.head.id, l.journal.seq)
-	t := ticket{file: l.journal.file, id: l.journal.head.id, seq: l.journal.seq}
-	if l.journal.pos > max(l.limit, minRewrite, rewriteAt*l.journal.head.snapshot) {
-		// Nothing is lost where it fails: the file only grows on. It is tried again when it is twice as long.
-		if err := l.compact(ctx); err != nil {
-			l.limit = 2 * l.journal.pos
-		}
-	}
-	return t, nil
+	return ticket{file: l.journal.file, id: l.journal.head.id, seq: l.journal.seq}, nil
 }
 
 // rewriteAt is how many times longer than its snapshot a ledger grows before it is rewritten.
 const rewriteAt = 4
 
+// tidy rewrites a file that has grown long. Nothing is lost where that fails: it only grows on, and it is tried again
+// when it is twice as long.
+func (l *Ledger) tidy() {
+	if l.journal.pos > max(l.limit, minRewrite, rewriteAt*l.journal.head.snapshot) && l.compact() != nil {
+		l.limit = 2 * l.journal.pos
+	}
+}
+
 // compact replaces the file by a snapshot, which is on the disk when this returns.
-func (l *Ledger) compact(ctx context.Context) error {
+func (l *Ledger) compact() error {
 	if err := l.journal.rewrite(l.journal.seq, l.table); err != nil {
 		return err
 	}
 	l.limit, l.rewrite = 0, false
 	l.commit.note(l.journal.seq)
-	return l.commit.adopt(ctx, l.journal.head.id, l.journal.seq, l.journal.seq)
+	l.commit.adopt(l.journal.head.id, l.journal.seq, l.journal.seq)
+	return nil
 }

@@ -6,24 +6,38 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
 const syncFile = "sync"
 
-// commit makes records durable: one sync for all who wait, in this process and in all others on the folder. The file
-// named sync holds two marks: how far has been appended, written under the ledger's lock, and how far the disk has it,
-// written under a lock of its own. Each is for one file of records, names it, and has a checksum. A mark that is missing
-// or behind costs a sync too many, and none says more than was done.
+// commit makes records durable. A sync serves all whose records were appended before it began, in this process and in
+// all others on the folder; a few run at once, as the disk can take them, and whoever comes meanwhile waits for the
+// next.
+//
+// The file named sync tells other processes: it holds two marks, how far has been appended and how far the disk has it,
+// each for one file of records that it names, with a checksum. A mark that is missing or behind costs a sync too many,
+// and none says more than was done; so nothing depends on the locks of its bytes, which only keep processes from
+// syncing all at once.
 type commit struct {
-	lead     chan struct{} // held by the one of this process who syncs
-	lock     *flock
-	file     *os.File
-	patience time.Duration
-	sync     func(*os.File) error
-	durable  atomic.Uint64 // every record up to this one is on the disk
+	file    *os.File
+	atOnce  int           // how many syncs run at once on the folder
+	stand   time.Duration // how long one waits for others' syncs before it does its own
+	sync    func(*os.File) error
+	durable atomic.Uint64 // every record up to this one is on the disk
+
+	mu    sync.Mutex
+	busy  []bool        // the syncs of this process that are under way
+	ended chan struct{} // closed, and made anew, when one of them has ended
 }
+
+const (
+	syncsAtOnce = 2
+	standAside  = 5 * time.Millisecond
+	lookAgainAt = 50 * time.Microsecond
+)
 
 // The places of the two marks, in cache lines of their own.
 const (
@@ -33,22 +47,14 @@ const (
 )
 
 func openCommit(dir string, o Options) (*commit, error) {
-	path := filepath.Join(dir, syncFile)
-	lock, err := openLock(path)
+	f, err := os.OpenFile(filepath.Join(dir, syncFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		lock.close()
-		return nil, err
-	}
-	c := &commit{lead: make(chan struct{}, 1), lock: lock, file: f, patience: o.patience, sync: o.sync}
-	return c, nil
+	return &commit{file: f, atOnce: o.atOnce, stand: o.stand, sync: o.sync, busy: make([]bool, o.atOnce), ended: make(chan struct{})}, nil
 }
 
 func (c *commit) close() {
-	c.lock.close()
 	_ = c.file.Close() // its content is a hint
 }
 
@@ -77,57 +83,87 @@ func (c *commit) appended(id, seq uint64) { c.setMark(markAppended, id, seq) }
 
 // adopt makes the marks those of another file, of which everything up to durable is on the disk. Only the holder of
 // the ledger's lock may call it.
-func (c *commit) adopt(ctx context.Context, id, durable, seq uint64) error {
-	select {
-	case c.lead <- struct{}{}:
-		defer func() { <-c.lead }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	if err := c.lock.lock(ctx, c.patience); err != nil {
-		return err
-	}
-	defer c.lock.unlock()
+func (c *commit) adopt(id, durable, seq uint64) {
 	c.setMark(markDurable, id, durable)
 	c.appended(id, seq)
+}
+
+// lead takes one of the places of those who sync; who gets none waits until one of them has ended, and all who waited go
+// on together: most are served by then.
+func (c *commit) lead(ctx context.Context) (place int, ok bool) {
+	c.mu.Lock()
+	for i, busy := range c.busy {
+		if !busy {
+			c.busy[i] = true
+			c.mu.Unlock()
+			return i, true
+		}
+	}
+	ended := c.ended
+	c.mu.Unlock()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
+	return 0, false
+}
+
+// follow gives the place back.
+func (c *commit) follow(place int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy[place] = false
+	close(c.ended)
+	c.ended = make(chan struct{})
+}
+
+// wait returns once the record that a ticket is for is on the disk.
+func (c *commit) wait(ctx context.Context, t ticket) error {
+	for c.durable.Load() < t.seq {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		place, ok := c.lead(ctx)
+		if !ok {
+			continue
+		}
+		err := c.reach(ctx, t, place)
+		c.follow(place)
+		if err != nil && c.durable.Load() < t.seq { // else the file was closed because another, on the disk already, has taken its place
+			return err
+		}
+	}
 	return nil
 }
 
-// wait returns once the record seq, which was appended to the file id, is on the disk.
-func (c *commit) wait(ctx context.Context, file *os.File, id, seq uint64) error {
-	if c.durable.Load() >= seq {
-		return nil
-	}
-	select {
-	case c.lead <- struct{}{}:
-		defer func() { <-c.lead }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	if c.durable.Load() >= seq {
-		return nil
-	}
-	if err := c.lock.lock(ctx, c.patience); err != nil {
-		return err
-	}
-	defer c.lock.unlock()
-	done, ours := c.mark(markDurable, id)
-	if done >= seq {
-		c.note(done)
-		return nil
-	}
-	upTo := seq
-	if n, ok := c.mark(markAppended, id); ok && n > seq {
-		upTo = n // others' records, which this sync brings to the disk too
-	}
-	if err := c.sync(file); err != nil {
-		if c.durable.Load() >= seq {
-			return nil // the file was closed because a rewritten one, on the disk already, has taken its place
+// reach syncs, unless others do.
+func (c *commit) reach(ctx context.Context, t ticket, place int) error {
+	byteOf := int64((place + os.Getpid()) % c.atOnce)
+	for began := time.Now(); ; {
+		if done, _ := c.mark(markDurable, t.id); done >= t.seq {
+			c.note(done)
+			return nil
 		}
+		if lockByte(c.file, byteOf) {
+			defer unlockByte(c.file, byteOf)
+			break
+		}
+		// Another process syncs in this place: its sync may serve this record too.
+		if time.Since(began) > c.stand {
+			break
+		}
+		if err := rest(ctx, lookAgainAt); err != nil {
+			return err
+		}
+	}
+	upTo := t.seq
+	appended, current := c.mark(markAppended, t.id)
+	upTo = max(upTo, appended) // others' records, which this sync brings to the disk too
+	if err := c.sync(t.file); err != nil {
 		return fmt.Errorf("syncing the ledger: %w", err)
 	}
-	if ours {
-		c.setMark(markDurable, id, upTo)
+	if current { // else the file has been replaced, and the marks are those of the new one
+		c.setMark(markDurable, t.id, upTo)
 	}
 	c.note(upTo)
 	return nil

@@ -37,14 +37,15 @@ func (l *Ledger) LeaseAll(ctx context.Context, all []Request) ([]Grant, error) {
 	}
 	wait := true
 	wanted := map[string]int{}
+	wishes := make([]*wish, len(all))
 	for i := range all {
 		r := &all[i]
 		if err := r.check(); err != nil {
 			return nil, err
 		}
-		pool := of(r.Pool, r.paired())
+		wishes[i] = l.shapes.wish(r)
 		wanted[r.Pool.ID]++
-		if n := pool.count(); n < wanted[r.Pool.ID] {
+		if n := wishes[i].count; n < wanted[r.Pool.ID] {
 			return nil, &Refusal{
 				Outcome: BadRequest, Pool: r.Pool.ID, Name: r.Name,
 				Text: fmt.Sprintf("%d leases of pool %s were asked for, and all of it (%s) can give %d", wanted[r.Pool.ID], r.Pool.ID, written(r.Pool), n),
@@ -53,7 +54,7 @@ func (l *Ledger) LeaseAll(ctx context.Context, all []Request) ([]Grant, error) {
 		wait = wait && r.Wait
 	}
 	for tries := 0; ; tries++ {
-		grants, err := l.try(ctx, all)
+		grants, err := l.try(ctx, wishes)
 		var refused *Refusal
 		if !errors.As(err, &refused) {
 			return grants, err
@@ -115,16 +116,16 @@ func rest(ctx context.Context, d time.Duration) error {
 }
 
 // try grants all requests, or none.
-func (l *Ledger) try(ctx context.Context, all []Request) ([]Grant, error) {
+func (l *Ledger) try(ctx context.Context, all []*wish) ([]Grant, error) {
 	grants := make([]Grant, len(all))
 	refused := true
-	err := l.decide(ctx, func(c *change) error {
+	err := l.join(ctx, &decision{netns: all[0].at.netns, change: func(c *change) error {
 		if c.now.Sub(l.swept) >= sweepEvery {
 			l.sweep(c, sweepSome, func(*Lease) bool { return true })
 		}
 		var done []staged
 		for _, i := range order(c.table, all) {
-			g, err := l.grant(c, &all[i])
+			g, err := l.grant(c, all[i])
 			if err != nil {
 				c.unset(done)
 				return err
@@ -134,7 +135,7 @@ func (l *Ledger) try(ctx context.Context, all []Request) ([]Grant, error) {
 		}
 		refused = false
 		return nil
-	})
+	}})
 	if err != nil {
 		for _, g := range grants {
 			g.Close()
@@ -149,9 +150,9 @@ func (l *Ledger) try(ctx context.Context, all []Request) ([]Grant, error) {
 }
 
 // order returns the requests as they are decided: fixed numbers, then known names, then the rest.
-func order(t *table, all []Request) []int {
+func order(t *table, all []*wish) []int {
 	rank := func(i int) int {
-		r := &all[i]
+		r := all[i]
 		switch {
 		case r.Port != 0:
 			return 0
@@ -169,8 +170,8 @@ func order(t *table, all []Request) []int {
 }
 
 // grant decides one request: which number, and its sockets.
-func (l *Ledger) grant(c *change, r *Request) (Grant, error) {
-	p := place{netns: networkSpace(), protocol: r.Pool.Protocol, address: r.address()}
+func (l *Ledger) grant(c *change, r *wish) (Grant, error) {
+	p := r.at
 	known, err := l.known(c, r)
 	if err != nil {
 		return Grant{}, err
@@ -205,7 +206,7 @@ func (l *Ledger) grant(c *change, r *Request) (Grant, error) {
 	return Grant{Lease: lease.clone(), Sockets: sockets}, nil
 }
 
-func (l *Ledger) newLease(c *change, r *Request, p place, port ports.Port) Lease {
+func (l *Ledger) newLease(c *change, r *wish, p place, port ports.Port) Lease {
 	c.fence++
 	lease := Lease{
 		ID: newID(), Fence: c.fence, Name: r.Name, Key: r.key(), Plan: r.Plan, Hash: r.Hash, Pool: r.Pool.ID, Protocol: r.Pool.Protocol,
@@ -237,7 +238,7 @@ func random(n int) []byte {
 
 // known returns the lease that the request's name already has in the pool; nil if there is none, or if it may have
 // another number. The error names the holder of a number that is in use.
-func (l *Ledger) known(c *change, r *Request) (*Lease, error) {
+func (l *Ledger) known(c *change, r *wish) (*Lease, error) {
 	if r.key() == "" {
 		return nil, nil
 	}
@@ -265,7 +266,7 @@ func (l *Ledger) known(c *change, r *Request) (*Lease, error) {
 }
 
 // again gives a name its number back.
-func (l *Ledger) again(c *change, r *Request, p place, known *Lease) (ports.Port, []Socket, error) {
+func (l *Ledger) again(c *change, r *wish, p place, known *Lease) (ports.Port, []Socket, error) {
 	sockets, err := l.exactly(c, r, p, known.Port, known.ID)
 	var refused *Refusal
 	if err == nil || !errors.As(err, &refused) || r.Pool.Sticky.OnBusy != "next" {
@@ -280,17 +281,15 @@ func (l *Ledger) again(c *change, r *Request, p place, known *Lease) (ports.Port
 }
 
 // exactly gives one number. The lease own does not stand in its way.
-func (l *Ledger) exactly(c *change, r *Request, p place, port ports.Port, own string) ([]Socket, error) {
+func (l *Ledger) exactly(c *change, r *wish, p place, port ports.Port, own string) ([]Socket, error) {
 	refusal := &Refusal{Pool: r.Pool.ID, Name: r.Name, Port: port, Numbers: written(r.Pool), at: p}
-	mask := of(r.Pool, r.paired())
-	static := r.static()
 	all := r.numbers(port)
 	for _, n := range all {
 		switch {
-		case !mask.has(port):
+		case !r.mask.has(port):
 			refusal.Outcome = OutsideRange
 			return nil, refusal
-		case static.has(n):
+		case r.fixed.has(n):
 			refusal.Outcome, refusal.Port = IsReserved, n
 			return nil, refusal
 		}
@@ -300,7 +299,7 @@ func (l *Ledger) exactly(c *change, r *Request, p place, port ports.Port, own st
 	}
 	sockets, err := l.bind(r, p, port)
 	if errors.Is(err, socket.ErrInUse) {
-		c.blocked(l, r, p, err)
+		c.blocked(l, &r.Request, p, err)
 		refusal.Outcome, refusal.Port = ForeignTaken, busyPort(err)
 		refusal.look = []ports.Port{refusal.Port}
 		return nil, refusal

@@ -12,7 +12,7 @@ const (
 	journalFile = "ledger"
 	fillStep    = 256 << 10 // zeros are written ahead by so much
 	fillReserve = 64 << 10  // of them stay for what ends a lease: a full disk must not keep one from ending
-	readStep    = 4 << 10
+	readStep    = 512
 	maxJournal  = 1 << 30
 )
 
@@ -21,6 +21,7 @@ type journal struct {
 	dir      string
 	readOnly bool
 	file     *os.File
+	info     os.FileInfo // of it, as it was opened
 	head     head
 	pos      int64 // where the next record goes
 	seq      uint64
@@ -72,6 +73,7 @@ func (j *journal) use(f *os.File) error {
 		return errors.Join(err, f.Close())
 	}
 	j.close()
+	j.info = st
 	j.file, j.head, j.pos, j.seq, j.size, j.fresh = f, h, headSize, h.base, st.Size(), true
 	j.decode = decoder{seen: map[string]string{}}
 	j.lost, j.durable = nil, 0
@@ -100,12 +102,8 @@ func (j *journal) changed() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	own, err := j.file.Stat()
-	if err != nil {
-		return false, err
-	}
 	j.size = max(j.size, now.Size())
-	return !os.SameFile(now, own), nil
+	return !os.SameFile(now, j.info), nil
 }
 
 // read gives apply every record that was appended since.
@@ -129,7 +127,7 @@ func (j *journal) read(apply func(record)) error {
 				return nil
 			}
 			j.fresh = false
-			if clean, err := j.zerosFollow(); err != nil || clean {
+			if clean, err := j.zerosFollow(); err != nil || clean && j.pos >= j.head.snapshot {
 				return err
 			}
 			return j.torn(apply)
@@ -199,6 +197,11 @@ func (j *journal) torn(apply func(record)) error {
 	rest, err := j.rest()
 	if err != nil {
 		return err
+	}
+	if payload, _, state := readFrame(rest); j.readOnly && state == frameWhole {
+		if r, err := j.parse(payload); err == nil && r.seq == j.seq+1 {
+			return nil // it was being written: the next look takes it
+		}
 	}
 	var later []record
 	var ends []int64

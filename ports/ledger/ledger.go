@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/socket"
@@ -25,6 +26,8 @@ type Options struct {
 
 	sync     func(*os.File) error
 	patience time.Duration
+	atOnce   int
+	stand    time.Duration
 }
 
 // Binder takes a port of this host. socket.Bind is the real one, and says what its errors mean.
@@ -34,11 +37,15 @@ type Binder func(protocol ports.Protocol, addr netip.Addr, port ports.Port) (*os
 type Ledger struct {
 	dir     string
 	opts    Options
-	turn    chan struct{} // held by the goroutine that has journal and table
+	shapes  shapes
+	queue   queue
+	turn    sync.Mutex // held by the goroutine that has journal and table
 	lock    *flock
 	commit  *commit
 	journal *journal
 	table   *table
+	scratch scratch
+	boot    string // this boot; empty: not known
 
 	stale   bool // what is in memory is not what the file says: read it again
 	rewrite bool // a sync failed: what the system keeps of the file cannot be trusted
@@ -69,8 +76,12 @@ func Open(dir string, o Options) (*Ledger, error) {
 	if o.patience == 0 {
 		o.patience = lockWait
 	}
-	l := &Ledger{dir: dir, opts: o, turn: make(chan struct{}, 1), strikes: map[string]int{}, table: newTable()}
+	if o.atOnce == 0 {
+		o.atOnce, o.stand = syncsAtOnce, standAside
+	}
+	l := &Ledger{dir: dir, opts: o, strikes: map[string]int{}, table: newTable()}
 	l.journal = &journal{dir: dir, readOnly: o.ReadOnly}
+	l.boot = bootID()
 	if o.Alive == nil {
 		l.opts.Alive = newCensus().alive
 	}
@@ -103,7 +114,7 @@ func (l *Ledger) open() error {
 		return err
 	}
 	defer unlock()
-	return l.catchUp(ctx)
+	return l.catchUp()
 }
 
 // makeFolder makes the folder, so that it is there also after the host has lost its power.
@@ -133,8 +144,8 @@ func opening(dir string, err error) error {
 
 // Close lets go of the files; leases stay.
 func (l *Ledger) Close() {
-	l.turn <- struct{}{}
-	defer func() { <-l.turn }()
+	l.turn.Lock()
+	defer l.turn.Unlock()
 	l.closed = true
 	l.journal.close()
 	if l.lock != nil {
@@ -147,22 +158,23 @@ func (l *Ledger) Close() {
 
 // take makes this goroutine the only one, in all processes, that decides; unlock ends that.
 func (l *Ledger) take(ctx context.Context) (unlock func(), err error) {
-	select {
-	case l.turn <- struct{}{}:
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	l.turn.Lock() // nobody has it for long: who waits for other processes gives up in time
+	err = ctx.Err()
+	switch {
+	case err != nil:
+		err = context.Cause(ctx)
+	case l.closed || l.lock == nil:
+		err = errors.New("the ledger is closed, or open for reading alone")
+	default:
+		err = l.lockFolder(ctx)
 	}
-	if l.closed || l.lock == nil {
-		<-l.turn
-		return nil, errors.New("the ledger is closed, or open for reading alone")
-	}
-	if err := l.lockFolder(ctx); err != nil {
-		<-l.turn
+	if err != nil {
+		l.turn.Unlock()
 		return nil, err
 	}
 	return func() {
 		l.lock.unlock()
-		<-l.turn
+		l.turn.Unlock()
 	}, nil
 }
 
@@ -186,7 +198,7 @@ func (l *Ledger) lockFolder(ctx context.Context) error {
 }
 
 // catchUp reads what others have written, and brings the table to the present.
-func (l *Ledger) catchUp(ctx context.Context) error {
+func (l *Ledger) catchUp() error {
 	changed, err := l.journal.changed()
 	if err != nil {
 		return err
@@ -212,10 +224,10 @@ func (l *Ledger) catchUp(ctx context.Context) error {
 		return err
 	}
 	if changed {
-		if l.journal.cut(); l.journal.durable == 0 { // nobody has said how far the disk has this file
-			if err := l.commit.adopt(ctx, l.journal.head.id, min(l.journal.head.base, l.journal.seq), l.journal.seq); err != nil {
-				return err
-			}
+		l.journal.cut()
+		l.commit.note(min(l.journal.durable, l.journal.seq))
+		if l.journal.durable == 0 { // nobody has said how far the disk has this file
+			l.commit.adopt(l.journal.head.id, min(l.journal.head.base, l.journal.seq), l.journal.seq)
 		}
 	}
 	l.table.advance(l.now())
@@ -249,6 +261,9 @@ func (l *Ledger) look() error {
 		if len(l.journal.lost) == 0 {
 			break
 		}
+		if err := rest(context.Background(), time.Millisecond); err != nil {
+			return err
+		}
 	}
 	l.table.advance(l.now())
 	// What nobody has written down yet: the next who grants will say the same.
@@ -262,9 +277,8 @@ func (l *Ledger) now() time.Time {
 	if l.opts.Clock != nil {
 		now = l.opts.Clock().UTC()
 	} else {
-		boot, mono, ok := bootClock()
-		if e := l.table.epoch; ok && e.boot == boot {
-			now = e.at.Add(mono - time.Duration(e.mono))
+		if e := l.table.epoch; l.boot != "" && e.boot == l.boot {
+			now = e.at.Add(sinceBoot() - time.Duration(e.mono))
 		} else {
 			now = time.Now().UTC()
 		}
@@ -289,7 +303,7 @@ func (l *Ledger) damaged() error {
 
 // Now returns the ledger's time, in which its leases are written.
 func (l *Ledger) Now() time.Time {
-	l.turn <- struct{}{}
-	defer func() { <-l.turn }()
+	l.turn.Lock()
+	defer l.turn.Unlock()
 	return l.now()
 }

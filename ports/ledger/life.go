@@ -20,7 +20,7 @@ const (
 // Process returns an owner that is a process of this host: its leases end with it.
 func Process(kind, id string, pid int) Owner {
 	o := Owner{Kind: kind, ID: id, Host: hostName(), PID: pid, Space: processSpace()}
-	o.Boot, _, _ = bootClock()
+	o.Boot = bootID()
 	o.Start, _, _ = startOf(pid) // 0 where it cannot be told: then only its number counts
 	return o
 }
@@ -173,7 +173,7 @@ func (c *change) bereave(l Lease) {
 }
 
 // restarted ends the leases of processes of earlier boots. Their network namespaces are gone too.
-func (c *change) restarted(boot string, now time.Time) {
+func (c *change) restarted(boot string) {
 	for _, l := range c.leases {
 		next := *l
 		next.Netns = 0

@@ -31,20 +31,20 @@ func (n *numbers) addRange(r ports.Range) {
 }
 
 func (n *numbers) union(m *numbers) {
-	for i, w := range m {
-		n[i] |= w
+	for i := range n {
+		n[i] |= m[i]
 	}
 }
 
 func (n *numbers) without(m *numbers) {
-	for i, w := range m {
-		n[i] &^= w
+	for i := range n {
+		n[i] &^= m[i]
 	}
 }
 
 func (n *numbers) intersect(m *numbers) {
-	for i, w := range m {
-		n[i] &= w
+	for i := range n {
+		n[i] &= m[i]
 	}
 }
 
@@ -59,6 +59,12 @@ func (n *numbers) count() int {
 // shifted returns the set moved by delta: {p + delta}. What would leave 1 to 65535 falls out.
 func (n *numbers) shifted(delta int) numbers {
 	var out numbers
+	n.shiftInto(&out, delta)
+	return out
+}
+
+func (n *numbers) shiftInto(out *numbers, delta int) {
+	clear(out[:])
 	step, by := delta/64, delta%64
 	if by < 0 {
 		step, by = step-1, by+64
@@ -72,7 +78,6 @@ func (n *numbers) shifted(delta int) numbers {
 		}
 	}
 	out.remove(0)
-	return out
 }
 
 // lowest returns the smallest number, 0 if there is none.

@@ -117,7 +117,7 @@ func TestRandomReachesAll(t *testing.T) {
 	p := ports.ResolvedPool{Ranges: []ports.Range{{First: 20000, Last: 20000 + size - 1}}, Pick: ports.Random}
 	l := &Ledger{opts: Options{Random: rand.New(rand.NewPCG(1, 2)).IntN}}
 	free := of(p, false)
-	r := Request{Pool: p}
+	r := wish{Request: Request{Pool: p}, shape: &shape{}}
 	var seen [size]int
 	for range picks {
 		seen[l.pick(nil, &r, place{}, &free)-20000]++

@@ -11,27 +11,28 @@ import (
 
 // any gives a number that the pool chooses: one that no lease has, that is not held, and that can be bound. Where none
 // is left, it looks whether owners are gone, and whether programs that were in the way still are.
-func (l *Ledger) any(c *change, r *Request, p place) (ports.Port, []Socket, error) {
-	free, doubtful := r.free(c.table, p)
-	port, sockets, err := l.choose(c, r, p, free)
+func (l *Ledger) any(c *change, r *wish, p place) (ports.Port, []Socket, error) {
+	s := &l.scratch
+	r.free(c.table, s, &s.doubtful)
+	port, sockets, err := l.choose(c, r, p, &s.free)
 	if port != 0 || err != nil {
 		return port, sockets, err
 	}
 	mask := of(r.Pool, false)
 	l.sweep(c, len(c.leases), func(lease *Lease) bool { return mask.has(lease.Port) || lease.Pair != 0 && mask.has(lease.Pair) })
-	free, doubtful2 := r.free(c.table, p)
-	doubtful.union(&doubtful2)
-	free.without(&doubtful) // just found in use
-	if port, sockets, err = l.choose(c, r, p, free); port != 0 || err != nil {
+	r.free(c.table, s, &s.again)
+	s.free.without(&s.doubtful)
+	s.free.without(&s.again) // just found in use
+	if port, sockets, err = l.choose(c, r, p, &s.free); port != 0 || err != nil {
 		return port, sockets, err
 	}
-	_, doubtful = r.free(c.table, p)
+	r.free(c.table, s, &s.doubtful)
 	for range maxDoubtful {
-		port = doubtful.lowest()
+		port = s.doubtful.lowest()
 		if port == 0 {
 			break
 		}
-		doubtful.remove(port)
+		s.doubtful.remove(port)
 		if sockets, err = l.bind(r, p, port); err == nil {
 			c.unblock(p, r.numbers(port))
 			return port, sockets, nil
@@ -46,30 +47,31 @@ func (l *Ledger) any(c *change, r *Request, p place) (ports.Port, []Socket, erro
 // maxDoubtful is how many numbers of programs outside one request tries again.
 const maxDoubtful = 64
 
-// free returns the numbers that can be tried, and those that somebody outside the ledger had when last looked at.
-func (r *Request) free(t *table, p place) (free, doubtful numbers) {
-	hard, soft := t.taken(p)
-	static := r.static()
-	hard.union(&static)
-	free = of(r.Pool, r.paired())
-	free.without(&hard)
-	if r.paired() {
-		second := hard.shifted(-r.Pool.Pair.Delta)
-		free.without(&second)
-		softSecond := soft.shifted(-r.Pool.Pair.Delta)
-		soft.union(&softSecond)
+// free sets s.free to the numbers that can be tried, and doubtful to those that somebody outside the ledger had when last
+// looked at.
+func (r *wish) free(t *table, s *scratch, doubtful *numbers) {
+	s.hard = r.fixed
+	clear(s.soft[:])
+	t.taken(r.at, &s.hard, &s.soft)
+	if r.pair {
+		delta := -r.Pool.Pair.Delta
+		s.hard.shiftInto(&s.second, delta)
+		s.hard.union(&s.second)
+		s.soft.shiftInto(&s.second, delta)
+		s.soft.union(&s.second)
 	}
-	doubtful = free
-	doubtful.intersect(&soft)
-	free.without(&soft)
-	return free, doubtful
+	s.free = r.mask
+	s.free.without(&s.hard)
+	*doubtful = s.free
+	doubtful.intersect(&s.soft)
+	s.free.without(&s.soft)
 }
 
 // choose picks numbers by the pool's rule until one can be bound; port 0 if none can. Only a number that is in use lets
 // it go on: what else the system says is true of the others too (F85).
-func (l *Ledger) choose(c *change, r *Request, p place, free numbers) (ports.Port, []Socket, error) {
+func (l *Ledger) choose(c *change, r *wish, p place, free *numbers) (ports.Port, []Socket, error) {
 	for {
-		port := l.pick(c, r, p, &free)
+		port := l.pick(c, r, p, free)
 		if port == 0 {
 			return 0, nil, nil
 		}
@@ -80,13 +82,13 @@ func (l *Ledger) choose(c *change, r *Request, p place, free numbers) (ports.Por
 		if !errors.Is(err, socket.ErrInUse) {
 			return 0, nil, bindRefusal(&Refusal{Pool: r.Pool.ID, Name: r.Name, Port: port, at: p}, err)
 		}
-		c.blocked(l, r, p, err)
+		c.blocked(l, &r.Request, p, err)
 		free.remove(port)
 	}
 }
 
 // pick chooses among free numbers; 0 if there is none.
-func (l *Ledger) pick(c *change, r *Request, p place, free *numbers) ports.Port {
+func (l *Ledger) pick(c *change, r *wish, p place, free *numbers) ports.Port {
 	switch r.Pool.Pick {
 	case ports.Random:
 		n := free.count()
@@ -105,7 +107,7 @@ func (l *Ledger) pick(c *change, r *Request, p place, free *numbers) ports.Port 
 }
 
 // bind takes every socket of a number and its pair, or none.
-func (l *Ledger) bind(r *Request, p place, port ports.Port) ([]Socket, error) {
+func (l *Ledger) bind(r *wish, p place, port ports.Port) ([]Socket, error) {
 	var sockets []Socket
 	for i, n := range r.numbers(port) {
 		for _, protocol := range p.protocol {
@@ -188,7 +190,7 @@ func (c *change) unblock(p place, all []ports.Port) {
 }
 
 // exhausted says why a pool has nothing, and when that may change.
-func (c *change) exhausted(r *Request, p place) error {
+func (c *change) exhausted(r *wish, p place) error {
 	refusal := &Refusal{Outcome: Exhausted, Pool: r.Pool.ID, Name: r.Name, Numbers: written(r.Pool), at: p}
 	mask := of(r.Pool, false)
 	if r.paired() {

@@ -75,7 +75,7 @@ func (l *Ledger) give(ctx context.Context, id string, fence uint64, how giving) 
 // Renew says that the owner still has a lease: its time begins anew. It does not wait for the disk: a renewal that is
 // lost with the host is lost with its owner.
 func (l *Ledger) Renew(ctx context.Context, id string, fence uint64) error {
-	_, err := l.decideLazily(ctx, func(c *change) error {
+	return l.decideLazily(ctx, func(c *change) error {
 		c.ending = true
 		lease, err := c.live(id, fence)
 		if err != nil {
@@ -91,7 +91,6 @@ func (l *Ledger) Renew(ctx context.Context, id string, fence uint64) error {
 		c.ops = append(c.ops, op{kind: opRenew, id: id})
 		return nil
 	})
-	return err
 }
 
 // live is find for a lease that has not ended.
@@ -147,8 +146,8 @@ func (l *Ledger) Assign(ctx context.Context, id string, fence uint64, o Owner) e
 func (l *Ledger) Leases(ctx context.Context) ([]Lease, error) {
 	var err error
 	if l.opts.ReadOnly {
-		l.turn <- struct{}{}
-		defer func() { <-l.turn }()
+		l.turn.Lock()
+		defer l.turn.Unlock()
 		err = l.look()
 	} else {
 		unlock, taken := l.take(ctx)
@@ -156,7 +155,7 @@ func (l *Ledger) Leases(ctx context.Context) ([]Lease, error) {
 			return nil, taken
 		}
 		defer unlock()
-		err = l.catchUp(ctx)
+		err = l.catchUp()
 	}
 	if err != nil {
 		return nil, err

@@ -31,7 +31,7 @@ func (l *Ledger) Repair(ctx context.Context, obs Observation, plan ports.Compile
 	if err != nil {
 		return report, err
 	}
-	err = l.mend(ctx, &report)
+	err = l.mend(&report)
 	unlock()
 	if err != nil {
 		return report, err
@@ -49,8 +49,8 @@ func (l *Ledger) Repair(ctx context.Context, obs Observation, plan ports.Compile
 }
 
 // mend replaces a damaged file by what can be read of it.
-func (l *Ledger) mend(ctx context.Context, report *Report) error {
-	if err := l.catchUp(ctx); err != nil {
+func (l *Ledger) mend(report *Report) error {
+	if err := l.catchUp(); err != nil {
 		return err
 	}
 	if len(l.journal.lost) == 0 {
@@ -64,7 +64,7 @@ func (l *Ledger) mend(ctx context.Context, report *Report) error {
 	for _, d := range l.journal.lost {
 		report.Lost = append(report.Lost, d.Error())
 	}
-	return l.compact(ctx)
+	return l.compact()
 }
 
 // repair is one repair under way.

@@ -10,11 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func syncData(f *os.File) error  { return f.Sync() }
-func lockHolder(*os.File) string { return "another process" }
+func syncData(f *os.File) error     { return f.Sync() }
+func lockByte(*os.File, int64) bool { return true }
+func unlockByte(*os.File, int64)    {}
+func lockHolder(*os.File) string    { return "another process" }
 
-// bootClock is not there: the ledger's time is the system's date, and never goes back.
-func bootClock() (boot string, mono time.Duration, ok bool) { return "", 0, false }
+// bootID cannot be told: the ledger's time is the system's date, and never goes back.
+func bootID() string           { return "" }
+func sinceBoot() time.Duration { return 0 }
 
 func networkSpace() uint64 { return 0 }
 func processSpace() uint64 { return 0 }

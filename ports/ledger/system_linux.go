@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -25,6 +26,22 @@ func syncData(f *os.File) error {
 		}
 	})
 	return errors.Join(err, result)
+}
+
+// lockByte tries to lock one byte of a file. The lock belongs to the open file, and is gone with it.
+func lockByte(f *os.File, at int64) bool { return setByte(f, at, unix.F_WRLCK) }
+
+func unlockByte(f *os.File, at int64) { setByte(f, at, unix.F_UNLCK) }
+
+func setByte(f *os.File, at int64, kind int16) bool {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return false
+	}
+	lock := unix.Flock_t{Type: kind, Whence: io.SeekStart, Start: at, Len: 1}
+	var result error
+	err = conn.Control(func(fd uintptr) { result = unix.FcntlFlock(fd, unix.F_OFD_SETLK, &lock) })
+	return err == nil && result == nil
 }
 
 // lockHolder names the process that has the lock on a file.
@@ -50,14 +67,20 @@ func lockHolder(f *os.File) string {
 	return "another process"
 }
 
-// bootClock names this boot and says how long it has lasted, sleep included. Nobody can set this clock.
-func bootClock() (boot string, mono time.Duration, ok bool) {
+// bootID names this boot; empty if it cannot be told.
+func bootID() string {
 	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	var ts unix.Timespec
-	if err == nil {
-		err = unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts)
+	if err != nil {
+		return ""
 	}
-	return strings.TrimSpace(string(b)), time.Duration(ts.Nano()), err == nil
+	return strings.TrimSpace(string(b))
+}
+
+// sinceBoot says how long this boot has lasted, sleep included. Nobody can set this clock.
+func sinceBoot() time.Duration {
+	var ts unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts) // every Linux that Go runs on has it
+	return time.Duration(ts.Nano())
 }
 
 // networkSpace identifies the network namespace that a socket made now would live in; 0 if it cannot be seen.

@@ -25,12 +25,17 @@ func noRoom(doing string, err error) error {
 type flock struct {
 	path string
 	file *os.File
-	slow *os.File // a lock that had to be waited for has a file of its own
+	info os.FileInfo // of it
+	slow *os.File    // a lock that had to be waited for has a file of its own
 }
 
 func openLock(path string) (*flock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	return &flock{path: path, file: f}, err
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	return &flock{path: path, file: f, info: info}, err
 }
 
 func (k *flock) close() {
@@ -39,9 +44,8 @@ func (k *flock) close() {
 
 // current reports whether the file under the name is still the one that is locked.
 func (k *flock) current() bool {
-	own, err := k.file.Stat()
-	now, err2 := os.Stat(k.path)
-	return err == nil && err2 == nil && os.SameFile(own, now)
+	now, err := os.Stat(k.path)
+	return err == nil && os.SameFile(k.info, now)
 }
 
 // lock takes the lock. It waits until ctx ends, at most as long as patience, and then says who has it.
@@ -76,8 +80,8 @@ func (k *flock) lock(ctx context.Context, patience time.Duration) error {
 		err = &Refusal{Outcome: LockStuck, Text: "the lock of the ledger is not let go by " + lockHolder(f) + "; continue or end that process"}
 	}
 	go func() {
-		<-got
-		_ = f.Close() // lets it go again
+		late := <-got                    // nobody waits for it any more
+		_ = errors.Join(late, f.Close()) // lets it go again
 	}()
 	return err
 }

@@ -156,10 +156,9 @@ func (p place) each(set map[space]seats, f func(*seat)) {
 }
 
 // taken returns the numbers that others have at a place: those of leases, and those of programs outside.
-func (t *table) taken(p place) (hard, soft numbers) {
+func (t *table) taken(p place, hard, soft *numbers) {
 	p.each(t.hard, func(s *seat) { hard.union(&s.taken) })
 	p.each(t.soft, func(s *seat) { soft.union(&s.taken) })
-	return hard, soft
 }
 
 // holders returns the leases that have a number at a place, those of the ledger first.
