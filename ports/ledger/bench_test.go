@@ -67,21 +67,12 @@ func BenchmarkGrant(b *testing.B) {
 // BenchmarkDurableGrants compares what four writers reach: grants that are on the disk when they are answered, and the
 // machine's own appends of as many bytes, each with its fdatasync.
 func BenchmarkDurableGrants(b *testing.B) {
-	const writers = 4
+	const writers, windows = 4, 5
 	l := open(b, b.TempDir(), Options{Binder: unbound})
 	r := Request{Pool: tcp("p", ports.Range{First: 1024, Last: 65535}), Name: "one", Owner: Self("bench", "")}
-	grants := rate(b, writers, func(int) error {
-		g, err := l.Lease(b.Context(), r)
-		if err != nil {
-			return err
-		}
-		g.Close()
-		return nil
-	})
-	dir := b.TempDir()
 	var files [writers]*os.File
 	for i := range files {
-		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprint(i)), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+		f, err := os.OpenFile(filepath.Join(b.TempDir(), fmt.Sprint(i)), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -90,19 +81,27 @@ func BenchmarkDurableGrants(b *testing.B) {
 	}
 	some := Lease{ID: newID(), Name: "one", Pool: "p", Protocol: []ports.Protocol{ports.TCP}, Port: 1024, Owner: Self("bench", ""), State: Listening, Granted: l.Now()}
 	line := appendFrame(nil, record{seq: 1, at: l.Now(), ops: []op{{kind: opPut, lease: some}}})
-	appends := rate(b, writers, func(i int) error {
-		_, err := files[i].Write(line)
-		return errors.Join(err, syncData(files[i]))
-	})
+	grants, appends := 0.0, 0.0
+	for range windows { // in turn: what else the machine does meets both
+		grants += rate(b, writers, func(int) error {
+			g, err := l.Lease(b.Context(), r)
+			g.Close()
+			return err
+		}) / windows
+		appends += rate(b, writers, func(i int) error {
+			_, err := files[i].Write(line)
+			return errors.Join(err, syncData(files[i]))
+		}) / windows
+	}
 	b.ReportMetric(grants, "grants/s")
 	b.ReportMetric(appends, "appends/s")
 	b.ReportMetric(grants/appends, "ratio")
 }
 
-// rate returns how often writers do something in a second, over two seconds.
+// rate returns how often writers do something in a second, over some time.
 func rate(b *testing.B, writers int, do func(writer int) error) float64 {
 	b.Helper()
-	const window = 2 * time.Second
+	const window = 400 * time.Millisecond
 	var n atomic.Int64
 	var wg sync.WaitGroup
 	began := time.Now()

@@ -14,27 +14,24 @@ import (
 const syncFile = "sync"
 
 // commit makes records durable. A sync serves all whose records were appended before it began, in this process and in
-// all others on the folder; a few run at once, as the disk can take them, and whoever comes meanwhile waits for the
-// next.
+// all others on the folder; whoever comes while one is under way is served by the next. More of them at once make each
+// slower: they wait for the same page of the file.
 //
 // The file named sync tells other processes: it holds two marks, how far has been appended and how far the disk has it,
 // each for one file of records that it names, with a checksum. A mark that is missing or behind costs a sync too many,
-// and none says more than was done; so nothing depends on the locks of its bytes, which only keep processes from
+// and none says more than was done; so nothing depends on the lock of its first byte, which only keeps processes from
 // syncing all at once.
 type commit struct {
 	file    *os.File
-	atOnce  int           // how many syncs run at once on the folder
-	stand   time.Duration // how long one waits for others' syncs before it does its own
+	stand   time.Duration // how long one waits for another process's sync before it does its own
 	sync    func(*os.File) error
 	durable atomic.Uint64 // every record up to this one is on the disk
 
 	mu    sync.Mutex
-	busy  []bool        // the syncs of this process that are under way
-	ended chan struct{} // closed, and made anew, when one of them has ended
+	ended chan struct{} // closed when the sync of this process that is under way has ended; nil: none is
 }
 
 const (
-	syncsAtOnce = 2
 	standAside  = 5 * time.Millisecond
 	lookAgainAt = 50 * time.Microsecond
 )
@@ -51,7 +48,7 @@ func openCommit(dir string, o Options) (*commit, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &commit{file: f, atOnce: o.atOnce, stand: o.stand, sync: o.sync, busy: make([]bool, o.atOnce), ended: make(chan struct{})}, nil
+	return &commit{file: f, stand: o.stand, sync: o.sync}, nil
 }
 
 func (c *commit) close() {
@@ -88,47 +85,43 @@ func (c *commit) adopt(id, durable, seq uint64) {
 	c.appended(id, seq)
 }
 
-// lead takes one of the places of those who sync; who gets none waits until one of them has ended, and all who waited go
-// on together: most are served by then.
-func (c *commit) lead(ctx context.Context) (place int, ok bool) {
+// lead makes this goroutine the one of its process that syncs. It is false once another's sync, or ctx, has ended: all
+// who waited for it go on together, and most are served by then.
+func (c *commit) lead(ctx context.Context) bool {
 	c.mu.Lock()
-	for i, busy := range c.busy {
-		if !busy {
-			c.busy[i] = true
-			c.mu.Unlock()
-			return i, true
-		}
-	}
 	ended := c.ended
+	if ended == nil {
+		c.ended = make(chan struct{})
+		c.mu.Unlock()
+		return true
+	}
 	c.mu.Unlock()
 	select {
 	case <-ended:
 	case <-ctx.Done():
 	}
-	return 0, false
+	return false
 }
 
-// follow gives the place back.
-func (c *commit) follow(place int) {
+// follow ends what lead began.
+func (c *commit) follow() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.busy[place] = false
 	close(c.ended)
-	c.ended = make(chan struct{})
+	c.ended = nil
 }
 
 // wait returns once the record that a ticket is for is on the disk.
 func (c *commit) wait(ctx context.Context, t ticket) error {
 	for c.durable.Load() < t.seq {
-		if err := ctx.Err(); err != nil {
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		place, ok := c.lead(ctx)
-		if !ok {
+		if !c.lead(ctx) {
 			continue
 		}
-		err := c.reach(ctx, t, place)
-		c.follow(place)
+		err := c.reach(ctx, t)
+		c.follow()
 		if err != nil && c.durable.Load() < t.seq { // else the file was closed because another, on the disk already, has taken its place
 			return err
 		}
@@ -136,19 +129,18 @@ func (c *commit) wait(ctx context.Context, t ticket) error {
 	return nil
 }
 
-// reach syncs, unless others do.
-func (c *commit) reach(ctx context.Context, t ticket, place int) error {
-	byteOf := int64((place + os.Getpid()) % c.atOnce)
+// reach syncs, unless another process does.
+func (c *commit) reach(ctx context.Context, t ticket) error {
 	for began := time.Now(); ; {
 		if done, _ := c.mark(markDurable, t.id); done >= t.seq {
 			c.note(done)
 			return nil
 		}
-		if lockByte(c.file, byteOf) {
-			defer unlockByte(c.file, byteOf)
+		if lockByte(c.file, 0) {
+			defer unlockByte(c.file, 0)
 			break
 		}
-		// Another process syncs in this place: its sync may serve this record too.
+		// Another process syncs: that may serve this record too. One that is stopped keeps nobody.
 		if time.Since(began) > c.stand {
 			break
 		}

@@ -34,7 +34,7 @@ func TestGroupCommit(t *testing.T) {
 		<-release
 		return syncData(f)
 	}
-	o := Options{Binder: unbound, Alive: func(Owner) Life { return Alive }, sync: slow, atOnce: 1, stand: time.Minute}
+	o := Options{Binder: unbound, Alive: func(Owner) Life { return Alive }, sync: slow, stand: time.Minute}
 	ledgers := []*Ledger{open(t, dir, o), open(t, dir, o)} // two open ledgers share nothing but the folder
 	r := Request{Pool: tcp("p", ports.Range{First: 20000, Last: 20999}), Name: "a", Owner: pretend(1)}
 	const n = 20

@@ -26,7 +26,6 @@ type Options struct {
 
 	sync     func(*os.File) error
 	patience time.Duration
-	atOnce   int
 	stand    time.Duration
 }
 
@@ -76,8 +75,8 @@ func Open(dir string, o Options) (*Ledger, error) {
 	if o.patience == 0 {
 		o.patience = lockWait
 	}
-	if o.atOnce == 0 {
-		o.atOnce, o.stand = syncsAtOnce, standAside
+	if o.stand == 0 {
+		o.stand = standAside
 	}
 	l := &Ledger{dir: dir, opts: o, strikes: map[string]int{}, table: newTable()}
 	l.journal = &journal{dir: dir, readOnly: o.ReadOnly}
