@@ -83,7 +83,7 @@ func TestOutcomes(t *testing.T) {
 	}
 	defer func() { _ = foreign.Close() }()
 	exact.Port = r.Pool.Ranges[0].Last
-	if got := refused(t, l, exact, ForeignTaken); len(got.Foreign) != 1 || got.Foreign[0].PID != os.Getpid() || !strings.Contains(got.Error(), "pid "+strconv.Itoa(os.Getpid())+" (ledger.test)") {
+	if got := refused(t, l, exact, ForeignTaken); len(got.Foreign) != 1 || got.Foreign[0].PID != os.Getpid() || !strings.Contains(got.Error(), "pid "+strconv.Itoa(os.Getpid())+" ("+program()+")") {
 		t.Errorf("foreign: %v", got)
 	}
 	if got := refused(t, l, named(r, "b"), Exhausted); got.Holders != 1 || len(got.Foreign) == 0 || !strings.Contains(got.Error(), "1 lease has its numbers") {

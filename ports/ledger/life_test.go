@@ -198,7 +198,7 @@ func TestLockHolderDies(t *testing.T) {
 	r := Request{Pool: tcp("p", block(t, addr, 4)), Name: "a", Owner: Self("test", ""), Address: addr}
 	c := spawn(t, "lock", dir)
 	c.line(t)
-	if got := refused(t, l, r, LockStuck); !strings.Contains(got.Error(), fmt.Sprintf("process %d (ledger.test)", c.cmd.Process.Pid)) {
+	if got := refused(t, l, r, LockStuck); !strings.Contains(got.Error(), fmt.Sprintf("process %d (%.15s)", c.cmd.Process.Pid, program())) {
 		t.Errorf("got %v", got)
 	}
 	c.kill()

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -18,6 +19,9 @@ var rounds = flag.Int("rounds", 0, "rounds of the fault campaign; 0: a few, as a
 
 // begin is where the clocks of tests begin.
 func begin() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
+
+// program is what this program is called.
+func program() string { return filepath.Base(os.Args[0]) }
 
 // loopback returns an address that no other test uses: all of 127/8 is this host's.
 func loopback() netip.Addr {

@@ -151,7 +151,7 @@ func TestRepairLeaked(t *testing.T) {
 	}
 	owner.kill()
 	repaired(t, l, r.Pool)
-	if got := find(t, l, "a"); got.State != Leaked || !strings.Contains(got.Reason, fmt.Sprintf("pid %d (ledger.test) still has the port", ghost.cmd.Process.Pid)) {
+	if got := find(t, l, "a"); got.State != Leaked || !strings.Contains(got.Reason, fmt.Sprintf("pid %d (%s) still has the port", ghost.cmd.Process.Pid, program())) {
 		t.Errorf("got %+v", got)
 	}
 	if got := refused(t, l, named(r, "b"), Exhausted); len(got.Foreign) == 0 || got.Foreign[0].PID != ghost.cmd.Process.Pid {
@@ -236,7 +236,7 @@ func TestRepairStrangers(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := mustList(t, l)
-	if len(all) != 1 || all[0].State != Blocked || all[0].Port != first || all[0].Owner.PID != os.Getpid() || !strings.Contains(all[0].Reason, "(ledger.test) has it without a lease") {
+	if len(all) != 1 || all[0].State != Blocked || all[0].Port != first || all[0].Owner.PID != os.Getpid() || !strings.Contains(all[0].Reason, "("+program()+") has it without a lease") {
 		t.Errorf("got %+v", all)
 	}
 	_ = f.Close()
