@@ -40,8 +40,8 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			port := sockettest.Lease(t)
 			// A name of its own: the host check knows Reeve's sockets by the program's path, and other scripts have servers too.
-			bin, err := os.MkdirTemp(bin, "of-a-script-")
-			if err != nil {
+			bin := filepath.Join(bin, strconv.Itoa(port))
+			if err := os.Mkdir(bin, 0o700); err != nil {
 				return err
 			}
 			own := filepath.Join(bin, "reeve")
