@@ -25,6 +25,7 @@ func (g Grant) Environment() []string {
 	told := g.Lease.clone()
 	told.Nonce = "" // it is secret, and an environment is not
 	e := encoder{}
+	e.text(g.ledger)
 	e.lease(&told)
 	return append(all, leaseVariable+name+"="+base64.RawURLEncoding.EncodeToString(e.b))
 }
@@ -56,12 +57,18 @@ func variable(name string) string {
 
 const maxEnviron = 1 << 20
 
+// Carried is a lease that a process carries in its environment, and the ledger that granted it.
+type Carried struct {
+	Ledger string // its folder
+	Lease
+}
+
 // carried reads the leases that processes with sockets carry. A lease counts only where its process has the number
 // open: whoever makes one up blocks nothing that it does not have anyway.
-func carried(listeners []Listener) []Lease {
-	found := map[string]Lease{}
+func carried(listeners []Listener) []Carried {
+	found := map[string]Carried{}
 	begun := map[string]uint64{}
-	read := map[int][]Lease{}
+	read := map[int][]Carried{}
 	for _, x := range listeners {
 		for _, pid := range x.All {
 			leases, ok := read[pid]
@@ -75,7 +82,7 @@ func carried(listeners []Listener) []Lease {
 			}
 			for _, l := range leases {
 				obs := Observation{Listeners: []Listener{x}}
-				if obs.has(&l) == nil {
+				if obs.has(&l.Lease) == nil {
 					continue
 				}
 				// Children inherit the variable: the eldest is the owner.
@@ -89,7 +96,7 @@ func carried(listeners []Listener) []Lease {
 			}
 		}
 	}
-	all := make([]Lease, 0, len(found))
+	all := make([]Carried, 0, len(found))
 	for _, l := range found {
 		all = append(all, l)
 	}
@@ -97,12 +104,12 @@ func carried(listeners []Listener) []Lease {
 }
 
 // environOf returns the leases in a process's environment; none if it cannot be read.
-func environOf(pid int) []Lease {
+func environOf(pid int) []Carried {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
 	if err != nil {
 		return nil
 	}
-	var all []Lease
+	var all []Carried
 	for entry := range strings.SplitSeq(string(b[:min(len(b), maxEnviron)]), "\x00") {
 		if !strings.HasPrefix(entry, leaseVariable) || len(all) == maxTogether {
 			continue
@@ -113,8 +120,8 @@ func environOf(pid int) []Lease {
 			continue
 		}
 		d := decoder{b: raw}
-		if l := d.lease(); d.err == nil && l.sensible() {
-			all = append(all, l)
+		if c := (Carried{Ledger: d.text(), Lease: d.lease()}); d.err == nil && c.sensible() {
+			all = append(all, c)
 		}
 	}
 	return all

@@ -203,7 +203,7 @@ func (l *Ledger) grant(c *change, r *wish) (Grant, error) {
 		lease.ID = known.ID // the same lease, under a new fence
 	}
 	c.set(lease)
-	return Grant{Lease: lease.clone(), Sockets: sockets}, nil
+	return Grant{Lease: lease.clone(), Sockets: sockets, ledger: l.dir}, nil
 }
 
 func (l *Ledger) newLease(c *change, r *wish, p place, port ports.Port) Lease {

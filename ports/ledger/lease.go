@@ -139,6 +139,8 @@ type Socket struct {
 type Grant struct {
 	Lease   Lease
 	Sockets []Socket // main before pair, in the order of the pool's protocols
+
+	ledger string // the folder that it stands in
 }
 
 // Close closes the sockets; the lease goes on.

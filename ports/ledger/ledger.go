@@ -78,6 +78,10 @@ func Open(dir string, o Options) (*Ledger, error) {
 	if o.stand == 0 {
 		o.stand = standAside
 	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, opening(dir, err)
+	}
 	l := &Ledger{dir: dir, opts: o, strikes: map[string]int{}, table: newTable()}
 	l.journal = &journal{dir: dir, readOnly: o.ReadOnly}
 	l.boot = bootID()

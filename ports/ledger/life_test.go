@@ -193,7 +193,7 @@ func TestOwnerDies(t *testing.T) {
 func TestLockHolderDies(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	l := open(t, dir, Options{patience: 100 * time.Millisecond})
+	l := open(t, dir, Options{patience: 700 * time.Millisecond})
 	addr := loopback()
 	r := Request{Pool: tcp("p", block(t, addr, 4)), Name: "a", Owner: Self("test", ""), Address: addr}
 	c := spawn(t, "lock", dir)
@@ -214,7 +214,7 @@ func TestLockHolderDies(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, lockFile)); err != nil {
 		t.Fatal(err)
 	}
-	m := open(t, dir, Options{patience: 100 * time.Millisecond})
+	m := open(t, dir, Options{patience: 700 * time.Millisecond})
 	must(t, l, r)
 	must(t, m, r)
 	unlock, err := m.take(t.Context())

@@ -14,7 +14,7 @@ import (
 type Observation struct {
 	Netns     uint64
 	Listeners []Listener
-	Leases    []Lease // that processes carry in their environment: see Grant.Environment
+	Leases    []Carried // that processes carry in their environment: see Grant.Environment
 }
 
 // Listener is a socket that keeps others from its number.

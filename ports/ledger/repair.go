@@ -91,9 +91,10 @@ func (r *repair) after(l Lease) Lease {
 
 // adopt brings back what processes carry and the ledger does not know.
 func (r *repair) adopt() {
-	for _, l := range r.obs.Leases {
+	for _, carried := range r.obs.Leases {
+		l := carried.Lease
 		p := place{netns: l.Netns, protocol: l.Protocol, address: l.Address}
-		if _, ok := r.leases[l.ID]; ok || r.ledger.opts.Alive(l.Owner) != Alive {
+		if _, ok := r.leases[l.ID]; ok || carried.Ledger != r.ledger.dir || r.ledger.opts.Alive(l.Owner) != Alive {
 			continue
 		}
 		if l.Stick != "" && r.sticks[stick{l.Pool, l.Stick}] != "" {

@@ -118,6 +118,19 @@ func TestRepairFromNothing(t *testing.T) {
 	}
 }
 
+// Another ledger's leases are its own: what carries them is a stranger here.
+func TestRepairOtherLedger(t *testing.T) {
+	t.Parallel()
+	addr := loopback()
+	r := Request{Pool: tcp("p", block(t, addr, 2)), Name: "a", Owner: Self("test", ""), Address: addr}
+	_, c := given(t, open(t, t.TempDir(), Options{}), r)
+	l := open(t, t.TempDir(), Options{})
+	repaired(t, l, r.Pool)
+	if all := mustList(t, l); len(all) != 1 || all[0].State != Blocked || all[0].Owner.PID != c.cmd.Process.Pid {
+		t.Errorf("got %+v", all)
+	}
+}
+
 // What makes itself up is not believed: only who has the number open is.
 func TestRepairBelievesSockets(t *testing.T) {
 	t.Parallel()
