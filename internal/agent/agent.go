@@ -14,6 +14,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"net"
 	"os"
 	"slices"
 	"time"
@@ -70,7 +71,7 @@ func (a *agent) open(ctx context.Context) error {
 	if a.member, err = openMember(a.folder); err != nil {
 		return err
 	}
-	a.joiner = &joiner{member: a.member, dial: a.cfg.Dial, now: a.cfg.Now, log: a.cfg.Log}
+	a.joiner = &joiner{member: a.member, row: a.cfg.Rows.Enrol, dial: a.cfg.Dial, now: a.cfg.Now, log: a.cfg.Log}
 	if err := a.join(ctx); err != nil {
 		return err
 	}
@@ -135,11 +136,13 @@ func (a *agent) build(cached *cache) {
 		}
 	}
 	a.dialer = &link.Dialer{
-		Addresses: a.dialling,
-		Dial:      a.cfg.Dial,
-		TLS:       a.tls,
-		Backoff:   a.cfg.Backoff,
-		Options:   link.Options{Handler: a.handler(), Timing: a.cfg.Timing, Log: log},
+		Targets: a.dialling,
+		Dial: func(ctx context.Context, to link.Target) (net.Conn, error) {
+			return a.cfg.Dial(ctx, to.Row, to.Address)
+		},
+		TLS:     a.tls,
+		Backoff: a.cfg.Backoff,
+		Options: link.Options{Handler: a.handler(), Timing: a.cfg.Timing, Log: log},
 	}
 }
 
@@ -161,11 +164,27 @@ func (a *agent) run(ctx context.Context) error {
 }
 
 // dialling returns where the next round of dials goes, and tells why the last one was in vain where that is news.
-func (a *agent) dialling() []string {
+func (a *agent) dialling() []link.Target {
 	if s := a.dialer.State(); s.Err != nil && s.Rounds <= 1 {
 		a.cfg.Log.Warn("no server is linked; jobs go on, and it is dialled again", slog.Any("error", s.Err))
 	}
-	return a.member.addresses()
+	var all []link.Target
+	for _, row := range a.cfg.Rows.Dial {
+		for _, address := range a.member.addresses() {
+			all = append(all, link.Target{Row: row, Address: a.at(row, address)})
+		}
+	}
+	return all
+}
+
+// at is where a server is found by a row: its address is that of the row at which it is joined, and other rows have
+// their own numbers on its host.
+func (a *agent) at(row, address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || row == a.cfg.Rows.Enrol {
+		return address
+	}
+	return host
 }
 
 // tls returns the configuration of one dial: only servers of the agent's own domain may answer.

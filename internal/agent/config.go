@@ -23,8 +23,11 @@ type Config struct {
 
 	// Addresses of servers, HOST:PORT, in the order to try; empty: those of the token.
 	Addresses []string
-	// Dial opens a connection to a server: internal/socket does it, by the link's flow of the plan.
-	Dial     func(ctx context.Context, address string) (net.Conn, error)
+	// Dial opens a connection to a server by a row of the plan, and Listen listens on one: internal/socket does it. Listen
+	// may be nil where Rows has none to listen on.
+	Dial     func(ctx context.Context, row, address string) (net.Conn, error)
+	Listen   func(ctx context.Context, row string) ([]net.Listener, error)
+	Rows     Rows
 	PlanHash string // of the compiled plan
 	// Pool writes a pool of the compiled plan for the keeper's leaser, or says why the plan has none. nil: it has no pools.
 	Pool    func(pool string) (json.RawMessage, error)
@@ -39,6 +42,14 @@ type Config struct {
 	Facts   map[string]string // said of the host, beside those that the agent finds out
 	Now     func() time.Time
 	Log     *slog.Logger
+}
+
+// Rows says which rows of the port plan, services' ids, this agent uses, each list in the plan's order.
+type Rows struct {
+	Enrol string // at which it joins by its own dial; empty: only a server's dial can enrol it
+	Dial  []string
+	// Listen has those on which servers dial it, for its link and for its enrolment.
+	Listen []string
 }
 
 // Keeper says how a keeper is started where none answers.
@@ -69,8 +80,10 @@ func (c Config) Validate() error {
 		return bad("cache and reserve: %d and %d bytes, expected no less than 0", c.Cache, c.Reserve)
 	case c.Join != "" && c.JoinFile != "":
 		return fault.New(fault.Invalid, "two join tokens are given", "give --join or --join-file")
-	case c.Keeper.Exe == "" || c.Dial == nil || c.Now == nil || c.Log == nil:
-		return bad("the keeper's program, Dial, Now and Log must be given")
+	case c.Keeper.Exe == "" || c.Dial == nil || len(c.Rows.Listen) > 0 && c.Listen == nil || c.Now == nil || c.Log == nil:
+		return bad("the keeper's program, Dial, Listen where there are rows to listen on, Now and Log must be given")
+	case c.Rows.Enrol == "" && len(c.Rows.Dial) == 0 && len(c.Rows.Listen) == 0:
+		return fault.New(fault.Invalid, "the port plan has no row for an agent's link", "give it a service with a flow that carries: [link]")
 	}
 	if c.Name != "" {
 		if err := identity.CheckName(c.Name); err != nil {

@@ -27,7 +27,8 @@ const (
 // without a certificate of the agent's: a token, or the bound key, proves who asks.
 type joiner struct {
 	member *member
-	dial   func(ctx context.Context, address string) (net.Conn, error)
+	row    string // at which servers are asked
+	dial   func(ctx context.Context, row, address string) (net.Conn, error)
 	now    func() time.Time
 	log    *slog.Logger
 }
@@ -154,7 +155,7 @@ func (j *joiner) askOne(ctx context.Context, address string, q question, out any
 		DisableKeepAlives:  true,
 		DisableCompression: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return j.dial(ctx, address)
+			return j.dial(ctx, j.row, address)
 		},
 	}
 	defer transport.CloseIdleConnections()

@@ -50,7 +50,7 @@ func agentProcess(data, token string) int {
 	}
 	cfg.Join = token
 	var dialer net.Dialer
-	cfg.Dial = func(ctx context.Context, address string) (net.Conn, error) {
+	cfg.Dial = func(ctx context.Context, _, address string) (net.Conn, error) {
 		return dialer.DialContext(ctx, "tcp", address)
 	}
 	if err := Run(context.Background(), cfg); err != nil {
@@ -65,6 +65,7 @@ func testConfig(data string) (Config, error) {
 	exe, err := os.Executable()
 	cfg := Default()
 	cfg.Data, cfg.Slots, cfg.Version = data, 8, "test"
+	cfg.Rows = Rows{Enrol: sockettest.Service, Dial: []string{sockettest.Service}}
 	cfg.Keeper = Keeper{Exe: exe, Args: []string{"keeper", data}}
 	cfg.Backoff = link.Backoff{Least: 10 * time.Millisecond, Most: 50 * time.Millisecond}
 	return cfg, err
@@ -110,10 +111,10 @@ func (h *host) cfg() Config {
 		h.t.Fatal(err)
 	}
 	cfg.Join = h.token
-	cfg.Dial = func(ctx context.Context, address string) (net.Conn, error) {
+	cfg.Dial = func(ctx context.Context, row, address string) (net.Conn, error) {
 		h.cut.Lock()
 		defer h.cut.Unlock()
-		return h.server.net.Dial(ctx, sockettest.Service, address)
+		return h.server.net.Dial(ctx, row, address)
 	}
 	cfg.Log = slog.New(slog.NewTextHandler(testLog{h.t}, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	if h.config != nil {

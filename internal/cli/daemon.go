@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -191,8 +192,6 @@ func (a *app) agentCommand() *cobra.Command {
 			switch {
 			case enrol:
 				return fault.New(fault.Invalid, "--enrol is for plans in which only the server dials", "the default plan lets agents dial: use --join TOKEN")
-			case bind != "":
-				return fault.New(fault.Invalid, "--bind is for plans in which an agent listens", "agents of the default plan listen on nothing")
 			}
 			compiled, err := compilePlan(plan, instance)
 			if err != nil {
@@ -209,13 +208,14 @@ func (a *app) agentCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("finding this program: %w", err)
 			}
-			row, err := agentDials(compiled)
-			if err != nil {
-				return err
-			}
 			sockets := socket.New(compiled, socket.As(string(ports.Agent)))
-			cfg.Dial = func(ctx context.Context, address string) (net.Conn, error) {
+			cfg.Rows = agentRows(ports.Site{Compiled: compiled})
+			cfg.Dial = func(ctx context.Context, row, address string) (net.Conn, error) {
 				return sockets.Dial(ctx, row, address)
+			}
+			cfg.Listen = func(ctx context.Context, row string) ([]net.Listener, error) {
+				l, err := sockets.Listen(ctx, row, bind)
+				return []net.Listener{l}, err
 			}
 			cfg.PlanHash, cfg.Version = compiled.Hash, version()
 			book, err := ledgerDir(ledger)
@@ -287,15 +287,23 @@ func (a *app) keeperCommand() *cobra.Command {
 	return c
 }
 
-// agentDials returns the row of the plan at which an agent joins and dials its link.
-func agentDials(c ports.Compiled) (string, error) {
-	for _, f := range c.Dials("link", ports.Agent, ports.Server) {
-		for _, e := range c.Dials("enrol", ports.Agent, ports.Server) {
-			if e.Service == f.Service {
-				return f.Service, nil
-			}
+// agentRows are the rows that an agent uses where nobody has told it zones yet.
+func agentRows(s ports.Site) agent.Rows {
+	var rows agent.Rows
+	for _, p := range s.Paths("enrol", "", "", ports.Agent) {
+		if !p.ServerDials {
+			rows.Enrol = p.Flow.Service
+			break
 		}
 	}
-	return "", fault.New(fault.Invalid, "in the port plan "+c.Plan+" agents do not dial their links: servers dial them, which this version does not do yet",
-		"use a plan in which an agent dials a row for enrol and link: default, systemwalker, or one of your own")
+	for _, p := range s.Paths("link", "", "", ports.Agent) {
+		switch {
+		case p.Flow.Port == 0 || p.Flow.Last > p.Flow.Port: // a number that is leased first
+		case p.ServerDials && !slices.Contains(rows.Listen, p.Flow.Service):
+			rows.Listen = append(rows.Listen, p.Flow.Service)
+		case !p.ServerDials:
+			rows.Dial = append(rows.Dial, p.Flow.Service)
+		}
+	}
+	return rows
 }

@@ -246,14 +246,14 @@ func (h *harbour) dial(own *identity.Credentials) *agent {
 	links := make(chan *link.Link, 1)
 	var linked atomic.Bool
 	dialer := &link.Dialer{
-		Addresses: func() []string {
+		Targets: func() []link.Target {
 			if linked.Load() { // it dials once: a test that wants another link says so
 				return nil
 			}
-			return []string{h.address}
+			return []link.Target{{Row: sockettest.Service, Address: h.address}}
 		},
-		Dial: func(ctx context.Context, address string) (net.Conn, error) {
-			return h.net.Dial(ctx, sockettest.Service, address)
+		Dial: func(ctx context.Context, to link.Target) (net.Conn, error) {
+			return h.net.Dial(ctx, to.Row, to.Address)
 		},
 		TLS:     identity.Endpoint{Own: func() (*identity.Credentials, error) { return own, nil }, Domain: "test", Expect: []identity.Role{identity.RoleServer}}.ClientConfig,
 		Options: link.Options{Handler: handler, Log: slog.New(slog.DiscardHandler)},

@@ -14,12 +14,26 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/fault"
 )
 
-// Dialer keeps one link up to one of several addresses. Its fields are set before Run and not changed after.
+// Target is one place to dial: an address, and the row of the plan by which it is dialled.
+type Target struct {
+	Row     string // a service's id
+	Address string // HOST:PORT
+}
+
+// String names the address, and the row where it is known.
+func (t Target) String() string {
+	if t.Row == "" {
+		return t.Address
+	}
+	return t.Address + " (" + t.Row + ")"
+}
+
+// Dialer keeps one link up to one of several targets. Its fields are set before Run and not changed after.
 type Dialer struct {
-	// Addresses returns where to dial, in the order to try. It is asked at each round.
-	Addresses func() []string
-	// Dial opens the connection; internal/socket does it, by flow of the plan.
-	Dial func(ctx context.Context, address string) (net.Conn, error)
+	// Targets returns where to dial, in the order to try. It is asked at each round.
+	Targets func() []Target
+	// Dial opens the connection; internal/socket does it, by the target's row of the plan.
+	Dial func(ctx context.Context, to Target) (net.Conn, error)
 	// TLS returns the configuration of one dial: identity.Endpoint.ClientConfig.
 	TLS func() *tls.Config
 	// Options of the link.
@@ -73,6 +87,7 @@ type State struct {
 	Linked  bool
 	Since   time.Time // since when it is so
 	Address string    // that the link goes to, or that was last dialled
+	Row     string    // of the plan, by which it was dialled
 	Rounds  int       // rounds in vain since the last link
 	Err     error     // the last error; nil if there was none since the link came up
 	Next    time.Time // when the next round begins; zero while linked or dialling
@@ -124,24 +139,24 @@ func (d *Dialer) Run(ctx context.Context, onLink func(context.Context, *Link)) e
 // round tries each address once, in order.
 func (d *Dialer) round(ctx context.Context, options Options) (*Link, error) {
 	d.change(func(s *State) { s.Next = time.Time{} })
-	addresses := d.Addresses()
-	if len(addresses) == 0 {
+	targets := d.Targets()
+	if len(targets) == 0 {
 		err := fault.New(fault.Unreachable, "dialling: no address is known", "")
 		d.change(func(s *State) { s.Err = err })
 		return nil, err
 	}
 	var last error
-	for _, address := range addresses {
-		d.change(func(s *State) { s.Address = address })
-		l, err := d.open(ctx, address, options)
+	for _, to := range targets {
+		d.change(func(s *State) { s.Address, s.Row = to.Address, to.Row })
+		l, err := d.open(ctx, to, options)
 		if err == nil {
-			d.change(func(s *State) { *s = State{Linked: true, Since: l.since, Address: address} })
+			d.change(func(s *State) { *s = State{Linked: true, Since: l.since, Address: to.Address, Row: to.Row} })
 			return l, nil
 		}
 		if ctx.Err() != nil {
 			return nil, err
 		}
-		last = fmt.Errorf("dialling %s: %w", address, err)
+		last = fmt.Errorf("dialling %s: %w", to, err)
 		d.change(func(s *State) { s.Err = last })
 	}
 	return nil, last
@@ -150,10 +165,10 @@ func (d *Dialer) round(ctx context.Context, options Options) (*Link, error) {
 // open makes one link. It is only up once the other end has greeted: with TLS 1.3, a dialler's handshake ends before
 // the other end has looked at its certificate. Until then nothing is sent, because closing a connection with unread
 // bytes would lose the alert that tells why.
-func (d *Dialer) open(ctx context.Context, address string, options Options) (*Link, error) {
+func (d *Dialer) open(ctx context.Context, to Target, options Options) (*Link, error) {
 	hurry, cancel := context.WithTimeoutCause(ctx, connecting, fault.Newf(fault.Unreachable, "no answer within %v", connecting))
 	defer cancel()
-	raw, err := d.Dial(hurry, address)
+	raw, err := d.Dial(hurry, to)
 	if err != nil {
 		if hurry.Err() != nil {
 			err = context.Cause(hurry)
@@ -167,7 +182,7 @@ func (d *Dialer) open(ctx context.Context, address string, options Options) (*Li
 		return nil, err
 	}
 	guarded.proved.Store(true)
-	l, err := newLink(conn, true, options)
+	l, err := newLink(conn, to.Row, true, options)
 	if err != nil {
 		_ = conn.Close()
 		return nil, err
@@ -232,7 +247,7 @@ func (d *Dialer) retire(l *Link, backoff Backoff) time.Duration {
 }
 
 func (d *Dialer) down(err error) {
-	d.change(func(s *State) { *s = State{Since: time.Now(), Address: s.Address, Err: err} })
+	d.change(func(s *State) { *s = State{Since: time.Now(), Address: s.Address, Row: s.Row, Err: err} })
 }
 
 func (d *Dialer) change(how func(*State)) {

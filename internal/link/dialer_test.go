@@ -35,9 +35,9 @@ func TestBackoffGrowsToItsBound(t *testing.T) {
 				last := time.Now()
 				ctx, cancel := context.WithCancel(t.Context())
 				d := &link.Dialer{
-					Addresses: func() []string { return []string{"a"} },
-					Backoff:   link.Backoff{Chance: test.chance},
-					Dial: func(context.Context, string) (net.Conn, error) {
+					Targets: func() []link.Target { return []link.Target{{Address: "a"}} },
+					Backoff: link.Backoff{Chance: test.chance},
+					Dial: func(context.Context, link.Target) (net.Conn, error) {
 						waits = append(waits, time.Since(last)/time.Millisecond)
 						last = time.Now()
 						if len(waits) == len(test.want) {
@@ -62,10 +62,10 @@ func TestStateTellsWhy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var dialled []string
 		d := &link.Dialer{
-			Addresses: func() []string { return []string{"first:1", "second:2"} },
-			Backoff:   link.Backoff{Least: time.Minute, Most: time.Minute},
-			Dial: func(_ context.Context, address string) (net.Conn, error) {
-				dialled = append(dialled, address)
+			Targets: func() []link.Target { return []link.Target{{Address: "first:1"}, {Row: "jmnet", Address: "second:2"}} },
+			Backoff: link.Backoff{Least: time.Minute, Most: time.Minute},
+			Dial: func(_ context.Context, to link.Target) (net.Conn, error) {
+				dialled = append(dialled, to.Address)
 				return nil, errDown
 			},
 		}
@@ -74,10 +74,10 @@ func TestStateTellsWhy(t *testing.T) {
 		go func() { done <- d.Run(ctx, nil) }()
 		synctest.Wait()
 		s := d.State()
-		if s.Linked || s.Address != "second:2" || s.Rounds != 1 || !errors.Is(s.Err, errDown) || !s.Next.Equal(time.Now().Add(time.Minute)) || !s.Since.Equal(time.Now()) {
+		if s.Linked || s.Address != "second:2" || s.Row != "jmnet" || s.Rounds != 1 || !errors.Is(s.Err, errDown) || !s.Next.Equal(time.Now().Add(time.Minute)) || !s.Since.Equal(time.Now()) {
 			t.Errorf("state is %+v, want the second address refused, and the next round in a minute", s)
 		}
-		if !strings.Contains(s.Err.Error(), "dialling second:2") {
+		if !strings.Contains(s.Err.Error(), "dialling second:2 (jmnet)") {
 			t.Errorf("the error is %v, want the address in it", s.Err)
 		}
 		d.Wake()
@@ -95,7 +95,7 @@ func TestStateTellsWhy(t *testing.T) {
 func TestNoAddressIsSaid(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := &link.Dialer{Addresses: func() []string { return nil }}
+		d := &link.Dialer{Targets: func() []link.Target { return nil }}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := d.Run(ctx, nil); err != nil {
@@ -115,11 +115,11 @@ func TestSilenceIsGivenUp(t *testing.T) {
 		begin := time.Now()
 		var mute net.Conn
 		dialer := &link.Dialer{
-			Addresses: func() []string { return []string{"dropped:1", "mute:2"} },
-			TLS:       end(d.agent, identity.RoleServer).ClientConfig,
-			Backoff:   link.Backoff{Least: time.Hour, Most: time.Hour},
-			Dial: func(ctx context.Context, address string) (net.Conn, error) {
-				if address == "dropped:1" {
+			Targets: func() []link.Target { return []link.Target{{Address: "dropped:1"}, {Address: "mute:2"}} },
+			TLS:     end(d.agent, identity.RoleServer).ClientConfig,
+			Backoff: link.Backoff{Least: time.Hour, Most: time.Hour},
+			Dial: func(ctx context.Context, to link.Target) (net.Conn, error) {
+				if to.Address == "dropped:1" {
 					<-ctx.Done()
 					return nil, ctx.Err()
 				}
@@ -156,8 +156,8 @@ func TestNextAddressIsTakenWhenTheFirstIsDown(t *testing.T) {
 	}
 	_ = closed.Close()
 	dialer := &link.Dialer{
-		TLS:       end(d.agent, identity.RoleServer).ClientConfig,
-		Addresses: func() []string { return []string{closed.Addr().String(), address} },
+		TLS:     end(d.agent, identity.RoleServer).ClientConfig,
+		Targets: func() []link.Target { return []link.Target{{Address: closed.Addr().String()}, {Address: address}} },
 	}
 	l := receive(t, dial(t, dialer, ""))
 	if s := dialer.State(); s.Address != address || !s.Linked || l.RemoteAddr().String() != address {

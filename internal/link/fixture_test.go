@@ -122,8 +122,8 @@ func serve(t testing.TB, server *link.Server) string {
 func dial(t testing.TB, dialer *link.Dialer, address string) <-chan *link.Link {
 	t.Helper()
 	links := make(chan *link.Link, 16)
-	if dialer.Addresses == nil {
-		dialer.Addresses = func() []string { return []string{address} }
+	if dialer.Targets == nil {
+		dialer.Targets = func() []link.Target { return []link.Target{{Address: address}} }
 	}
 	if dialer.Dial == nil {
 		dialer.Dial = dialTCP
@@ -137,7 +137,8 @@ func dial(t testing.TB, dialer *link.Dialer, address string) <-chan *link.Link {
 	return links
 }
 
-func dialTCP(ctx context.Context, address string) (net.Conn, error) {
+func dialTCP(ctx context.Context, to link.Target) (net.Conn, error) {
+	address := to.Address
 	return new(net.Dialer).DialContext(ctx, "tcp", address)
 }
 
@@ -172,7 +173,7 @@ type pipes struct {
 
 func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
 
-func (p *pipes) dial(ctx context.Context, _ string) (net.Conn, error) {
+func (p *pipes) dial(ctx context.Context, _ link.Target) (net.Conn, error) {
 	near, far := net.Pipe()
 	select {
 	case p.conns <- far:

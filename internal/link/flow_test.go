@@ -58,13 +58,13 @@ func (c *cable) Close() error {
 // breakable makes the first connection that is dialled and accepted one that is cut by closing cut.
 type breakable struct {
 	net.Listener
-	to                func(context.Context, string) (net.Conn, error)
+	to                func(context.Context, link.Target) (net.Conn, error)
 	cut               chan struct{}
 	dialled, accepted bool
 }
 
-func (b *breakable) dial(ctx context.Context, address string) (net.Conn, error) {
-	conn, err := b.to(ctx, address)
+func (b *breakable) dial(ctx context.Context, to link.Target) (net.Conn, error) {
+	conn, err := b.to(ctx, to)
 	return b.wrap(conn, err, &b.dialled)
 }
 

@@ -204,14 +204,14 @@ func TestStrangersCannotTakeAllPlaces(t *testing.T) {
 func refusedDial(t *testing.T, dialer *link.Dialer, address string) error {
 	t.Helper()
 	failed := make(chan error, 1)
-	dialer.Addresses = func() []string {
+	dialer.Targets = func() []link.Target {
 		if err := dialer.State().Err; err != nil {
 			select {
 			case failed <- err:
 			default:
 			}
 		}
-		return []string{address}
+		return []link.Target{{Address: address}}
 	}
 	links := dial(t, dialer, address)
 	select {

@@ -104,6 +104,8 @@ type Link struct {
 	peer    identity.Identity
 	cert    *x509.Certificate
 	remote  net.Addr
+	row     string
+	dialled bool
 	since   time.Time
 	number  int64
 	options Options
@@ -131,6 +133,12 @@ func (l *Link) Number() int64 { return l.number }
 
 // RemoteAddr returns the address that the connection comes from or goes to.
 func (l *Link) RemoteAddr() net.Addr { return l.remote }
+
+// Row returns the row of the plan, a service's id, that the link was dialled by or accepted on; empty: nobody said.
+func (l *Link) Row() string { return l.row }
+
+// Dialled reports whether this end dialled.
+func (l *Link) Dialled() bool { return l.dialled }
 
 // Since returns when the link came up.
 func (l *Link) Since() time.Time { return l.since }
@@ -172,7 +180,7 @@ func (l *Link) Close(reason string) {
 }
 
 // newLink numbers a connection whose handshake is over, greets if this end accepted it, and starts streams on it.
-func newLink(conn *tls.Conn, dialled bool, options Options) (*Link, error) {
+func newLink(conn *tls.Conn, row string, dialled bool, options Options) (*Link, error) {
 	state := conn.ConnectionState()
 	if state.NegotiatedProtocol != identity.ALPN || len(state.PeerCertificates) == 0 {
 		return nil, fault.New(fault.Unreachable, "opening link: the other end does not speak "+identity.ALPN, "check that the address is that of a Reeve node")
@@ -197,7 +205,7 @@ func newLink(conn *tls.Conn, dialled bool, options Options) (*Link, error) {
 	}
 	keepShortQueue(conn.NetConn())
 	return &Link{
-		peer: peer, cert: cert, remote: conn.RemoteAddr(), since: time.Now(), number: number, options: options,
+		peer: peer, cert: cert, remote: conn.RemoteAddr(), row: row, dialled: dialled, since: time.Now(), number: number, options: options,
 		session: session, calls: client(session, maxCalls), bulk: client(session, maxBulk), ended: make(chan struct{}),
 	}, nil
 }

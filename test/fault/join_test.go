@@ -210,9 +210,9 @@ func (e *estate) impostor(own *identity.Credentials, use func(context.Context, *
 		Own: func() (*identity.Credentials, error) { return own, nil }, Domain: own.Identity.Domain, Expect: []identity.Role{identity.RoleServer},
 	}
 	d := &link.Dialer{
-		Addresses: func() []string { return []string{fmt.Sprintf("127.0.0.1:%d", e.port)} },
-		Dial: func(ctx context.Context, address string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		Targets: func() []link.Target { return []link.Target{{Address: fmt.Sprintf("127.0.0.1:%d", e.port)}} },
+		Dial: func(ctx context.Context, to link.Target) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "tcp", to.Address)
 		},
 		TLS:     endpoint.ClientConfig,
 		Options: link.Options{Handler: http.NotFoundHandler()},

@@ -1,0 +1,29 @@
+package ports
+
+// Path is a row of the plan by which a server and a node talk with each other, and who of them dials it.
+type Path struct {
+	Flow        ResolvedFlow
+	Turn        int // its place in the order of dialling, over both directions, from 1
+	ServerDials bool
+}
+
+// Paths returns the rows by which a server and a node of a kind have a conversation, "link" or "enrol", in the order in
+// which they are dialled: what the zones of both let them use. An empty zone is one that nobody knows. Pools are among
+// them: their numbers are leased first.
+func (s Site) Paths(conversation, server, node string, kind RoleKind) []Path {
+	dirs := newDirections(s)
+	var all []Path
+	for _, f := range s.Compiled.Carrying(conversation) {
+		from, to := s.Compiled.Kinds[f.From], s.Compiled.Kinds[f.To]
+		p := Path{Flow: f, ServerDials: from == Server}
+		switch {
+		case from == Server && to == kind && dirs.used(f, server, node):
+		case from == kind && to == Server && dirs.used(f, node, server):
+		default:
+			continue
+		}
+		p.Turn = len(all) + 1
+		all = append(all, p)
+	}
+	return all
+}

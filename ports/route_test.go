@@ -1,0 +1,71 @@
+package ports_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/reeve-scheduler/reeve/ports"
+	"github.com/reeve-scheduler/reeve/ports/builtin"
+	"github.com/reeve-scheduler/reeve/ports/planfile"
+)
+
+// Each built-in plan has the paths that its page leaves open, in the plan's order; the zones choose among them.
+func TestPaths(t *testing.T) {
+	t.Parallel()
+	const zones = "inventory: site\nzones: {core: {}, dmz: {}}\n"
+	for name, test := range map[string]struct {
+		plan, inventory string
+		kind            ports.RoleKind
+		enrol, link     string
+	}{
+		"agents dial":        {builtin.Default, zones, ports.Agent, "agent reeve", "agent reeve"},
+		"the server's zone":  {builtin.Default, zones + "dials: [{from: core, to: dmz}]\n", ports.Agent, "server reeve", "server reeve"},
+		"both zones":         {builtin.Default, zones + "dials: [{from: core, to: dmz}, {from: dmz, to: core}]\n", ports.Agent, "agent reeve, server reeve", "agent reeve, server reeve"},
+		"systemwalker":       {"systemwalker", zones, ports.Agent, "agent jmnet", "server mjsnet, agent jmnet, server jmnet"},
+		"its server may not": {"systemwalker", zones + "dials: [{from: dmz, to: core}]\n", ports.Agent, "agent jmnet", "agent jmnet"},
+		"its desk agents":    {"systemwalker", zones, ports.Desk, "server jmact3", "server jmact3"},
+		"jobscheduler":       {"jobscheduler", zones, ports.Agent, "server jobscheduler", "server jobscheduler"},
+		"arcserve":           {"arcserve", zones, ports.Agent, "agent casmgmtsvc", "server univagent"},
+		"acs":                {"acs", zones, ports.Agent, "agent manager", "server container-daemon"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			plan, err := builtin.Load(test.plan)
+			if err != nil {
+				t.Fatal(err)
+			}
+			inv, err := planfile.ParseInventory("site.yaml", []byte(test.inventory))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, found := ports.Compile(plan, inv, 0)
+			if ports.HasErrors(found) {
+				t.Fatal(found)
+			}
+			s := ports.Site{Compiled: c, Inventory: inv}
+			if got := paths(t, s.Paths("enrol", "core", "dmz", test.kind)); got != test.enrol {
+				t.Errorf("a node is enrolled by %s, want %s", got, test.enrol)
+			}
+			if got := paths(t, s.Paths("link", "core", "dmz", test.kind)); got != test.link {
+				t.Errorf("the link is dialled by %s, want %s", got, test.link)
+			}
+		})
+	}
+}
+
+func paths(t *testing.T, all []ports.Path) string {
+	t.Helper()
+	said := make([]string, len(all))
+	for i, p := range all {
+		who := "agent"
+		if p.ServerDials {
+			who = "server"
+		}
+		if p.Turn != i+1 {
+			t.Errorf("%s has the turn %d, want %d", p.Flow.ID, p.Turn, i+1)
+		}
+		said[i] = fmt.Sprint(who, " ", p.Flow.Service)
+	}
+	return strings.Join(said, ", ")
+}
