@@ -35,7 +35,7 @@ func TestBlockedPath(t *testing.T) {
 	for _, k := range blockages() {
 		t.Run(strings.ReplaceAll(k.name, " ", "-"), func(t *testing.T) {
 			t.Parallel()
-			l := build(t, topology{builtin.Default, twoZones})
+			l := build(t, topology{plan: builtin.Default, inventory: twoZones})
 			l.serve("hq")
 			north := l.join("north")
 			j := l.long(north)
@@ -68,9 +68,7 @@ func TestBlockedPath(t *testing.T) {
 // its heartbeats are not silent.
 func TestIdleLimit(t *testing.T) {
 	t.Parallel()
-	l := build(t, topology{builtin.Default, twoZones})
-	l.router.set("netfilter/nf_conntrack_tcp_loose", 0)
-	l.router.set("netfilter/nf_conntrack_tcp_timeout_established", 4)
+	l := build(t, topology{plan: builtin.Default, inventory: twoZones + "middleboxes: [{name: gate, between: [core, dmz], idle: 4s}]\n"})
 	l.serve("hq")
 	north := l.join("north")
 	j := l.long(north)
@@ -80,7 +78,7 @@ func TestIdleLimit(t *testing.T) {
 	hq := l.server.host
 	number := l.port("reeve") + 1
 	l.router.nft(fmt.Sprintf("insert rule inet router forward ip daddr %s tcp dport %d ct state new accept\n", hq.address, number))
-	hq.nft(fmt.Sprintf("insert rule inet reeve_%s input tcp dport %d meta mark set meta mark or 0x1000 accept\n", l.plan, number))
+	hq.nft(fmt.Sprintf("insert rule inet reeve_%s input tcp dport %d meta mark set meta mark or 0x1000 accept\n", l.site.Compiled.Plan, number))
 	hq.listen(number)
 	a := l.hosts["desk"].begin(hq.at(number))
 	defer unix.Close(a.fd)

@@ -13,7 +13,7 @@ import (
 // router and by the rules on the server's host. (promise R23, as far as agents dial)
 func TestDefaultPlan(t *testing.T) {
 	t.Parallel()
-	l := build(t, topology{builtin.Default, twoZones})
+	l := build(t, topology{plan: builtin.Default, inventory: twoZones})
 	l.serve("hq")
 	north := l.join("north")
 	l.logIn("desk", "reeve").runHello("north")
@@ -31,7 +31,7 @@ func TestDefaultPlan(t *testing.T) {
 // Two agents in two zones, a person in a third. The agents' zones cannot reach each other, nor the person's.
 func TestDefaultPlanInThreeZones(t *testing.T) {
 	t.Parallel()
-	l := build(t, topology{builtin.Default, threeZones})
+	l := build(t, topology{plan: builtin.Default, inventory: threeZones})
 	l.serve("hq")
 	l.join("north")
 	l.join("south")

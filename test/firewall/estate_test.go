@@ -24,7 +24,7 @@ import (
 func (l *laboratory) client(name, service string) *api.Client {
 	l.t.Helper()
 	token := lastLine(l.server.must("token", "create", "api", name+"-"+service, "--scope", "view,run"))
-	c, err := api.NewClient(&http.Client{Transport: l.transport(name)}, "https://"+l.server.at(l.port(service)).String(), token)
+	c, err := api.NewClient(&http.Client{Transport: l.transport(name)}, "https://"+l.server.known(service), token)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func (l *laboratory) fingerprint() string {
 func (l *laboratory) logIn(name, service string) *host {
 	l.t.Helper()
 	h := l.hosts[name]
-	h.must("login", "https://"+l.server.at(l.port(service)).String(), "--fingerprint", l.fingerprint(), "--user", "admin", "--password-file", filepath.Join(l.server.data, "admin-password"))
+	h.must("login", "https://"+l.server.known(service), "--fingerprint", l.fingerprint(), "--user", "admin", "--password-file", filepath.Join(l.server.data, "admin-password"))
 	return h
 }
 

@@ -16,7 +16,7 @@ import (
 // router drops them, and where it lets them through, that is seen as well.
 func TestLaboratory(t *testing.T) {
 	t.Parallel()
-	l := build(t, topology{builtin.Default, twoZones})
+	l := build(t, topology{plan: builtin.Default, inventory: twoZones})
 	hq, north := l.hosts["hq"], l.hosts["north"]
 	stranger := l.port("reeve") + 1
 	hq.listen(l.port("reeve"), stranger)

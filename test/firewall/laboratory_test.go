@@ -21,16 +21,19 @@ import (
 
 // laboratory is a topology that stands: its hosts in places of their own, and the router between them.
 type laboratory struct {
-	t      testing.TB
-	plan   string
-	site   ports.Site
-	holes  []hole
-	home   string
-	hosts  map[string]*host
-	router *place
-	record *recorder
-	probes map[netip.AddrPort]bool // the sources of our own attempts, which are not the product's
-	server *server
+	t       testing.TB
+	plan    string // as a command of the product is told it
+	files   string // where plan and inventory lie
+	site    ports.Site
+	holes   []hole
+	home    string
+	hosts   map[string]*host
+	router  *place
+	second  *place // the router of the zones that are far; nil: none are
+	forward []forward
+	record  *recorder
+	probes  map[netip.AddrPort]bool // the sources of our own attempts, which are not the product's
+	server  *server
 }
 
 // host is a host of the topology.
@@ -38,61 +41,101 @@ type host struct {
 	*place
 	lab     *laboratory
 	name    string
-	address netip.Addr
-	home    string // of its users
+	address netip.Addr // its own
+	home    string     // of its users
 }
 
-// gateway is the router's address towards each host.
-const gateway = "169.254.0.1"
+// Where the routers are found, and what they call themselves in ICMP.
+const gateway, secondGateway = "10.0.0.254", "10.0.1.254"
 
 // build makes the places of a topology and connects each with the router. The hosts' firewalls are loaded by the time
 // it returns, and the router drops what the plan does not open.
 func build(t testing.TB, tp topology) *laboratory {
 	t.Helper()
 	needs(t)
-	l := &laboratory{
-		t: t, plan: tp.plan, site: tp.site(t), home: t.TempDir(), hosts: map[string]*host{}, router: newPlace(t), probes: map[netip.AddrPort]bool{},
-	}
+	l := &laboratory{t: t, plan: tp.plan, site: tp.site(t), home: t.TempDir(), hosts: map[string]*host{}, router: newPlace(t), probes: map[netip.AddrPort]bool{}}
 	t.Cleanup(func() { endRest(l.home) })
 	l.holes = holes(t, l.site)
-	l.router.ip("link set lo up")
-	l.router.set("ipv4/ip_forward", 1)
-	inventory := filepath.Join(l.home, "inventory.yaml")
-	if err := os.WriteFile(inventory, []byte(tp.inventory), 0o600); err != nil {
+	l.files = filepath.Join(l.home, "files")
+	if err := os.Mkdir(l.files, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	write(t, l.inventory(), tp.inventory)
+	if tp.extends != "" {
+		l.plan = filepath.Join(l.files, "plan.yaml")
+		write(t, l.plan, tp.text())
+	}
+	l.wireRouters(tp)
 	l.record = record(t, l.router)
 	for _, h := range l.site.Inventory.Hosts {
-		n := &host{place: newPlace(t), lab: l, name: h.Name, address: netip.MustParseAddr(h.Advertise[0]), home: filepath.Join(l.home, h.Name)}
+		n := &host{place: newPlace(t), lab: l, name: h.Name, address: own(t, h), home: filepath.Join(l.home, h.Name)}
 		if err := os.Mkdir(n.home, 0o700); err != nil {
 			t.Fatal(err)
 		}
 		l.hosts[h.Name] = n
-		l.wire(n)
-		n.nft(n.must("ports", "render", "nftables", "--plan", tp.plan, "--inventory", inventory, "--host", h.Name))
+		l.wire(n, l.second != nil && slices.Contains(tp.far, h.Zone))
+		n.nft(n.must("ports", "render", "nftables", "--plan", l.plan, "--inventory", l.inventory(), "--host", h.Name))
 	}
+	l.translate(tp.dead)
 	l.close()
 	return l
 }
 
-// wire connects a host with the router.
-func (l *laboratory) wire(h *host) {
+// inventory is the file of the site's inventory.
+func (l *laboratory) inventory() string { return filepath.Join(l.files, "inventory.yaml") }
+
+// wireRouters makes the router a router, and the second one behind it, where there is one.
+func (l *laboratory) wireRouters(tp topology) {
 	l.t.Helper()
-	l.router.ip(`link add to-%[1]s type veth peer name way netns %[2]d
+	l.router.ip("link set lo up")
+	l.router.set("ipv4/ip_forward", 1)
+	for _, b := range l.site.Inventory.Middleboxes {
+		if b.Idle > 0 {
+			l.router.set("netfilter/nf_conntrack_tcp_loose", 0)
+			l.router.set("netfilter/nf_conntrack_tcp_timeout_established", int(b.Idle/time.Second))
+		}
+	}
+	if len(tp.far) == 0 {
+		return
+	}
+	l.second = newPlace(l.t)
+	l.second.ip("link set lo up")
+	l.second.set("ipv4/ip_forward", 1)
+	l.router.ip(`link add beyond type veth peer name way netns %d
+link set beyond up
+address add %s/32 dev beyond
+route add %s/32 dev beyond
+`, l.second.tid, gateway, secondGateway)
+	l.second.ip(`link set way up
+address add %[1]s/32 dev way
+route add %[2]s/32 dev way
+route add default via %[2]s src %[1]s
+`, secondGateway, gateway)
+}
+
+// wire connects a host with its router.
+func (l *laboratory) wire(h *host, far bool) {
+	l.t.Helper()
+	router, at := l.router, gateway
+	if far {
+		router, at = l.second, secondGateway
+		l.router.ip("route add %s/32 via %s dev beyond\n", h.address, secondGateway)
+	}
+	router.ip(`link add to-%[1]s type veth peer name way netns %[2]d
 link set to-%[1]s up
 address add %[3]s/32 dev to-%[1]s
 route add %[4]s/32 dev to-%[1]s
-`, h.name, h.tid, gateway, h.address)
+`, h.name, h.tid, at, h.address)
 	h.ip(`link set lo up
 link set way up
 address add %[1]s/32 dev way
 route add %[2]s/32 dev way
 route add default via %[2]s src %[1]s
-`, h.address, gateway)
+`, h.address, at)
 }
 
 // close makes the router drop what the plan does not open.
-func (l *laboratory) close() { l.router.nft(rules(l.holes)) }
+func (l *laboratory) close() { l.router.nft(l.rules(l.holes)) }
 
 // open makes the router let everything through, so that only the hosts' own firewalls stand.
 func (l *laboratory) open() {
@@ -137,9 +180,13 @@ func (l *laboratory) port(service string) ports.Port {
 func (l *laboratory) seen() (used, outside map[string]int) {
 	used, outside = map[string]int{}, map[string]int{}
 	for _, p := range l.record.packets() {
+		probe := l.probes[p.from]
+		if !p.passed {
+			p = l.behind(p)
+		}
 		i := slices.IndexFunc(l.holes, func(h hole) bool { return h.lets(p) })
 		switch {
-		case l.probes[p.from]:
+		case probe:
 		case i < 0 && p.passed:
 			outside[p.String()+", and the router let it through"]++
 		case i < 0:

@@ -164,7 +164,15 @@ func (l *laboratory) serve(name string) *server {
 	if s.api, err = api.NewClient(&http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}, "http://local", ""); err != nil {
 		l.t.Fatal(err)
 	}
-	s.process = h.launch(filepath.Join(h.home, "log"), "server", "--data", s.data, "--config", config, "--plan", l.plan, "--advertise", h.address.String(), "--domain", "laboratory")
+	args := []string{"server", "--data", s.data, "--config", config, "--plan", l.plan, "--domain", "laboratory"}
+	in, _ := l.site.Host(name)
+	for _, a := range in.Advertise {
+		args = append(args, "--advertise", a)
+	}
+	for _, a := range in.Bind {
+		args = append(args, "--bind", a)
+	}
+	s.process = h.launch(filepath.Join(h.home, "log"), args...)
 	l.t.Cleanup(func() {
 		s.end(l.t)
 		if l.t.Failed() {

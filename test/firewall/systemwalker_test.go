@@ -13,7 +13,7 @@ import (
 // page keeps for the server itself.
 func TestSystemwalkerPlan(t *testing.T) {
 	t.Parallel()
-	l := build(t, topology{"systemwalker", threeZones})
+	l := build(t, topology{plan: "systemwalker", inventory: threeZones})
 	l.serve("hq")
 	l.join("north")
 	l.join("south")
@@ -57,7 +57,7 @@ func (l *laboratory) wantOnlyMissing(name string, services ...string) {
 				left = append(left, h)
 			}
 		}
-		l.router.nft(rules(left))
+		l.router.nft(l.rules(left))
 		next := services[(i+1)%len(services)]
 		l.hosts[name].wantClosed(l.server.at(l.port(next)), true, l.server.at(l.port(service)))
 		l.wantDoor(name, next)

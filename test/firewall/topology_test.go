@@ -4,6 +4,7 @@ package firewall_test
 
 import (
 	"fmt"
+	"io"
 	"net/netip"
 	"strings"
 	"testing"
@@ -13,10 +14,16 @@ import (
 	"github.com/reeve-scheduler/reeve/ports/planfile"
 )
 
-// topology is a site as data. Between any two hosts, of one zone too, stands the router.
+// topology is a site as data. Between any two hosts, of one zone too, stands the router. What the inventory says is what
+// is built: a host that binds an address other than those that it advertises stands behind NAT, and a middlebox forgets
+// silent connections after the time that is its idle limit.
 type topology struct {
 	plan      string // a built-in one
-	inventory string // YAML; each host advertises the one address that it has
+	inventory string // YAML; addresses are numbers
+	// extends is what the site's own plan sets over the built-in one, YAML without its first keys; empty: nothing.
+	extends string
+	far     []string // zones behind a second router
+	dead    []string // advertised addresses at which nobody answers
 }
 
 // twoZones is the smallest site: an agent in front of the firewall, a client elsewhere.
@@ -42,7 +49,8 @@ hosts:
 type hole struct {
 	flow        string // ports.ResolvedFlow.ID
 	protocol    ports.Protocol
-	from, to    netip.Prefix
+	source      string       // the inventory's name of the host that dials
+	from, to    netip.Prefix // the source as its destination knows it, and what the destination binds
 	first, last ports.Port
 }
 
@@ -56,10 +64,19 @@ func (h hole) lets(p packet) bool {
 		ports.Port(p.to.Port()) >= h.first && ports.Port(p.to.Port()) <= h.last
 }
 
+// text is the plan's document where the site extends the built-in one.
+func (tp topology) text() string {
+	return "plan: laboratory\nextends: " + tp.plan + "\n" + tp.extends
+}
+
 // site compiles the plan on the inventory.
 func (tp topology) site(t testing.TB) ports.Site {
 	t.Helper()
-	plan, err := builtin.Load(tp.plan)
+	name := tp.plan
+	if tp.extends != "" {
+		name = "plan.yaml"
+	}
+	plan, err := builtin.Resolve(name, func(string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(tp.text())), nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +100,7 @@ func holes(t testing.TB, s ports.Site) []hole {
 		for _, o := range in {
 			for _, from := range o.Sources {
 				for _, to := range o.Destinations {
-					all = append(all, hole{o.Flow, o.Protocol, prefix(t, from.Address), prefix(t, to.Address), o.First, o.Last})
+					all = append(all, hole{o.Flow, o.Protocol, from.Host, prefix(t, from.Address), prefix(t, to.Address), o.First, o.Last})
 				}
 			}
 		}
@@ -103,14 +120,19 @@ func prefix(t testing.TB, text string) netip.Prefix {
 	return p
 }
 
-// rules is the router's firewall: the holes, and what belongs to connections that came through one.
-func rules(all []hole) string {
+// rules is the router's firewall: the holes, and what belongs to connections that came through one. It stands behind
+// the translation of destinations, and before that of sources.
+func (l *laboratory) rules(all []hole) string {
 	var b strings.Builder
 	b.WriteString("table inet router\ndelete table inet router\ntable inet router {\n")
 	b.WriteString("\tchain forward {\n\t\ttype filter hook forward priority filter; policy drop;\n")
 	b.WriteString("\t\tct state invalid drop\n\t\tct state established,related accept\n")
 	for _, h := range all {
-		fmt.Fprintf(&b, "\t\tip saddr %s ip daddr %s %s dport %d-%d ct state new accept\n", h.from, h.to, h.protocol, h.first, h.last)
+		from := h.from
+		if _, ok := l.public(h.source); ok {
+			from = netip.PrefixFrom(l.hosts[h.source].address, h.from.Bits())
+		}
+		fmt.Fprintf(&b, "\t\tip saddr %s ip daddr %s %s dport %d-%d ct state new accept\n", from, h.to, h.protocol, h.first, h.last)
 	}
 	b.WriteString("\t}\n\tchain input {\n\t\ttype filter hook input priority filter; policy drop;\n\t}\n}\n")
 	return b.String()
