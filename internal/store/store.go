@@ -189,6 +189,8 @@ type Node struct {
 	Renewals  int       // certificates renewed in time
 	Recovered int       // certificates renewed after they had run out
 	Drained   string    // who drains it; empty: nobody
+	Addresses []string  // HOST or HOST:PORT at which servers dial it, as a person said when it was enrolled
+	Found     string    // the host that it came from last by a dial of its own; empty: it never did
 	Removed   time.Time // zero: it is part of the domain
 	Rev       int64
 }

@@ -52,6 +52,7 @@ func testNodes(t *testing.T, s store.Store) {
 	_, err := s.NodeByName(ctx, "north")
 	wantNotFound(t, "node", err)
 	north := store.Node{
+		Addresses: []string{"north.example.com", "10.2.0.1:9327"}, Found: "10.2.0.1",
 		ID: "id1", Name: "north", Role: "agent", Labels: map[string]string{"site": "n"}, Facts: map[string]string{"host.os": "linux"},
 		KeyHash: "k", Version: "1", Slots: 8, Joined: day(), Seen: day().Add(time.Minute), Renewals: 2, Recovered: 1, Drained: "ann",
 	}
