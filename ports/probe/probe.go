@@ -1,9 +1,13 @@
-// Package probe answers: what does this host show, and does it agree with the plan?
+// Package probe answers: what does a host show, what does a path do, and do they agree with the plan?
 //
 // Observe looks: who listens where, from which range the system takes outgoing ports, what it keeps back, which names
 // its services file has. Check compares what was seen with the plan and decides; it touches nothing, so that every
 // answer can be asked again from the same observation. Neither needs a server, a data folder or root: what could not
 // be seen is said, with the reason.
+//
+// A path is asked from its two ends. The dialling end has a SourceView, the listening end a DestinationView, and Classify
+// makes a Proof of them, with a verdict, a reason and the evidence. It is pure, and it is never greener than what was
+// seen: one end alone gives an assumption that is written down, and a silent UDP port proves nothing.
 package probe
 
 import (

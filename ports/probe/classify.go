@@ -1,0 +1,178 @@
+package probe
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/reeve-scheduler/reeve/ports"
+)
+
+// Classify says what two views of one dial prove: whether the flow is as the plan wants it, and why. It is pure; the
+// same views give the same proof. far is nil where the destination said nothing. What several causes explain gets the
+// reason Unknowable with all of them, and never one that is only likely.
+func Classify(s Subject, near SourceView, far *DestinationView) Proof {
+	c := &classifier{near: near, far: far}
+	c.p = Proof{
+		Flow: s.Flow, From: s.From, To: s.To, Protocol: near.Protocol, Address: near.Address, Expect: s.Expect, PlanHash: s.PlanHash, At: s.At,
+		Possible: []Reason{}, Assumptions: []string{}, Basis: OneEnd,
+	}
+	if c.p.Expect == "" {
+		c.p.Expect = Open
+	}
+	if far != nil {
+		c.p.Basis = BothEnds
+	}
+	c.evidence()
+	c.outcome()
+	if c.p.Expect == Closed {
+		c.closed()
+	}
+	if c.p.Remedy == "" && !c.p.Good() {
+		c.p.Remedy = c.p.Reason.meaning().Remedy
+	}
+	return c.p
+}
+
+// classifier is one classification in the making.
+type classifier struct {
+	near SourceView
+	far  *DestinationView
+	p    Proof
+}
+
+// slow is how long a host that is not there takes to be missed: the neighbour table asks three times, a second apart,
+// and a box that rejects does so at once. The delay is the only difference.
+const slow = 900 * time.Millisecond
+
+func (c *classifier) evidence() {
+	e := Evidence{MS: float64(c.near.Took.Microseconds()) / 1000, ICMP: c.near.ICMP, Hop: c.hop(), Answer: c.near.Answer, Destination: c.far}
+	if c.near.Errno != "" {
+		e.Errno = &c.near.Errno
+	}
+	if c.near.Local.IsValid() {
+		e.Local = c.near.Local.String()
+	}
+	if seen := c.seenAs(); seen.IsValid() {
+		e.Seen = seen.String()
+	}
+	c.p.Evidence = e
+}
+
+// outcome decides by what became of the dial, as if the path had to be open.
+func (c *classifier) outcome() {
+	switch c.near.Outcome {
+	case Unresolved:
+		c.is(Broken, NameUnresolved, "the name has no address: "+c.near.Text)
+	case Itself:
+		c.is(Broken, SelfConnect, "the connection came back to itself: nobody listens there")
+	case NotPermitted:
+		c.is(Blocked, LocalEgressBlocked, "this host does not let it out: "+c.near.Text)
+	case Connected:
+		c.connected()
+	case Refused:
+		c.refused()
+	case HostUnreachable, NetUnreachable:
+		c.unreachable()
+	case Silence:
+		c.silent()
+	case OtherError:
+		c.is(Unproven, Unknowable, "the dial ended with an error that says nothing of the path: "+c.near.Text)
+	default:
+		c.is(Unproven, Unknowable, fmt.Sprintf("the dial has the outcome %q, which is not known here", c.near.Outcome))
+	}
+}
+
+func (c *classifier) is(v Verdict, r Reason, text string) {
+	c.p.Verdict, c.p.Reason, c.p.Text = v, r, text
+}
+
+// open is for what several reasons explain.
+func (c *classifier) open(v Verdict, text string, possible ...Reason) {
+	if len(possible) == 1 {
+		c.is(v, possible[0], text)
+		return
+	}
+	c.is(v, Unknowable, text)
+	c.p.Possible = possible
+}
+
+func (c *classifier) assume(format string, args ...any) {
+	c.p.Assumptions = append(c.p.Assumptions, fmt.Sprintf(format, args...))
+}
+
+// unreachable: the system says that there is no way.
+func (c *classifier) unreachable() {
+	late := c.near.Took >= slow
+	icmp := c.near.ICMP
+	switch {
+	case icmp != nil && !c.own(icmp) && late && icmpAbsent(icmp):
+		c.is(Broken, HostAbsent, fmt.Sprintf("%s has asked for the host in its own network, and nobody answered", icmp.Address))
+	case icmp != nil && !c.own(icmp):
+		c.rejected(icmp)
+	case icmp != nil && !icmpAbsent(icmp), icmp != nil && !late:
+		c.is(Blocked, LocalEgressBlocked, "this host's own rules reject it: "+icmpName(icmp))
+	case late && c.near.Gateway.IsValid():
+		c.is(Broken, NoRoute, fmt.Sprintf("the way leads by %s, and nobody answers to that address", c.near.Gateway))
+	case late && c.near.Outcome == HostUnreachable && c.near.System == "linux":
+		c.is(Broken, HostAbsent, "nobody in the network of this host answers to the address")
+	case c.near.Queue || c.near.Outcome == NetUnreachable && c.near.System == "linux":
+		c.is(Broken, NoRoute, "this host knows no way to the address: "+c.near.Text)
+	default:
+		c.open(Broken, "there is no way, and this system does not say who says so: "+c.near.Text, NoRoute, HostAbsent, RejectedBy, LocalEgressBlocked)
+	}
+}
+
+// rejected: a box that is not the dialling host said no.
+func (c *classifier) rejected(icmp *ICMP) {
+	if icmp.Address == c.near.Remote.Addr() {
+		c.is(Blocked, RejectedBy, "the host's own rules reject it: "+icmpName(icmp))
+		return
+	}
+	c.is(Blocked, RejectedBy, fmt.Sprintf("%s rejects it: %s", icmp.Address, icmpName(icmp)))
+}
+
+// closed turns the answer round: the plan wants the path closed.
+func (c *classifier) closed() {
+	p := &c.p
+	switch p.Reason {
+	case OK, Translated, ForeignListener, WrongProtocol, TLSIntercepted, UnexpectedlyOpen:
+		c.is(Exposed, UnexpectedlyOpen, "it must be closed, and it was reached: "+p.Text)
+		p.Assumptions = []string{}
+	case RejectedBy, ResetOnPath, DroppedAfterHop, LocalEgressBlocked:
+		c.is(Proven, NotReachable, "it is closed: "+p.Text)
+	case NoListener, BoundNotListening, BacklogFull:
+		if c.far != nil && c.far.Listener == ListensBeside {
+			c.is(Proven, NotReachable, fmt.Sprintf("it is closed: it listens on %s alone", c.far.Bound))
+			return
+		}
+		c.is(Unproven, p.Reason, "it is closed only because nobody takes connections there now: "+p.Text)
+		p.Remedy = "ask again while somebody listens there: `reeve ports probe listen` does"
+	case SelfConnect, NoRoute, HostAbsent, NameUnresolved:
+		c.is(Unproven, p.Reason, "it was not reached, which proves nothing of its rules: "+p.Text)
+	case Unknowable:
+		c.closedUnknown()
+	case NotReachable:
+	}
+}
+
+// closedUnknown: a path whose silence has several reasons.
+func (c *classifier) closedUnknown() {
+	p := &c.p
+	if slices.Contains(p.Possible, OK) || c.near.Outcome == Connected {
+		if c.near.Outcome == Connected && c.near.Protocol == ports.TCP {
+			c.is(Exposed, UnexpectedlyOpen, "it must be closed, and a connection was made: "+p.Text)
+			p.Possible = []Reason{}
+			return
+		}
+		p.Verdict = Unproven
+		return
+	}
+	p.Verdict = Unproven
+	p.Text = "it was not reached, and it is not known whether rules or the far end keep it closed: " + p.Text
+}
+
+// own reports whether the dialling host itself sent the message.
+func (c *classifier) own(i *ICMP) bool {
+	return slices.Contains(c.near.Own, i.Address) || c.near.Local.IsValid() && i.Address == c.near.Local.Addr()
+}
