@@ -54,7 +54,7 @@ func (z *zoneWriter) service(o ports.Opening) {
 	if !cl.Binds || cl.Pool || o.First == 0 || o.First != o.Last || z.in.Role != "" && !z.in.plays(o.To) {
 		return
 	}
-	name := srvName(cl)
+	name := cl.DNSName()
 	for _, e := range o.Destinations {
 		if z.in.Host != "" && z.in.Host != e.Host {
 			continue
@@ -107,23 +107,6 @@ func (z *zoneWriter) target(e ports.Endpoint) (string, bool) {
 		z.hosts.WriteString(line + "\n")
 	}
 	return name, true
-}
-
-// srvName is the claim's name for DNS: small letters, of RFC 6335. It is empty where the claim has none.
-func srvName(cl ports.Claim) string {
-	for _, name := range []string{cl.SRVName, cl.Name} {
-		letters := false
-		ok := len(name) > 0 && len(name) <= 15 && !strings.HasPrefix(name, "-") && !strings.HasSuffix(name, "-") && !strings.Contains(name, "--")
-		for _, r := range name {
-			letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-			letters = letters || letter
-			ok = ok && (letter || r >= '0' && r <= '9' || r == '-')
-		}
-		if ok && letters {
-			return strings.ToLower(name)
-		}
-	}
-	return ""
 }
 
 // hostName reports whether a text is a name of RFC 1123.
