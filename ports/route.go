@@ -1,5 +1,10 @@
 package ports
 
+import (
+	"strconv"
+	"strings"
+)
+
 // Path is a row of the plan by which a server and a node talk with each other, and who of them dials it.
 type Path struct {
 	Flow        ResolvedFlow
@@ -26,4 +31,40 @@ func (s Site) Paths(conversation, server, node string, kind RoleKind) []Path {
 		all = append(all, p)
 	}
 	return all
+}
+
+// At returns where others reach a service on a host of the inventory, HOST:PORT, in the inventory's order. It is empty
+// for a host that the inventory does not have, and for a service without a number there.
+func (s Site) At(host, service string) []string {
+	h, ok := s.Host(host)
+	cl, known := s.Compiled.Service(service)
+	if !ok || !known {
+		return nil
+	}
+	hs, own := h.service(service)
+	number, only := h.own(cl).Port, false
+	v := newView(s)
+	for i := range v.hosts {
+		if v.hosts[i].Name == host {
+			only = v.alone(&v.hosts[i])
+		}
+	}
+	var all []string
+	for _, a := range h.reached(hs) {
+		port := number
+		if a.port != 0 && (only || own && len(hs.Advertise) > 0) {
+			port = a.port
+		}
+		if port != 0 {
+			all = append(all, hostPort(a.host, port))
+		}
+	}
+	return all
+}
+
+func hostPort(host string, port Port) string {
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return host + ":" + strconv.Itoa(int(port))
 }

@@ -69,3 +69,44 @@ func paths(t *testing.T, all []ports.Path) string {
 	}
 	return strings.Join(said, ", ")
 }
+
+// Where a host is reached follows what it advertises: an address with a number is a service's only where it can mean no
+// other.
+func TestAt(t *testing.T) {
+	t.Parallel()
+	inv, err := planfile.ParseInventory("site.yaml", []byte(`inventory: site
+hosts:
+  plain: {roles: [server], advertise: [hq.example.com, 10.1.0.5]}
+  moved: {roles: [server], advertise: ["192.0.2.7:17373", "[2001:db8::7]:17373"]}
+  bound: {roles: [server], bind: [10.1.0.6]}
+  nameless: {roles: [server]}
+  own: {roles: [server], advertise: [10.1.0.8], services: {reeve: {port: 9000, advertise: ["gate.example.com:9001"]}}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := builtin.Load(builtin.Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, found := ports.Compile(plan, inv, 0)
+	if ports.HasErrors(found) {
+		t.Fatal(found)
+	}
+	s := ports.Site{Compiled: c, Inventory: inv}
+	for host, want := range map[string]string{
+		"plain":    "hq.example.com:7373 10.1.0.5:7373",
+		"moved":    "192.0.2.7:17373 [2001:db8::7]:17373",
+		"bound":    "10.1.0.6:7373",
+		"nameless": "nameless:7373",
+		"own":      "gate.example.com:9001",
+		"absent":   "",
+	} {
+		if got := strings.Join(s.At(host, "reeve"), " "); got != want {
+			t.Errorf("%s is reached at %q, want %q", host, got, want)
+		}
+	}
+	if got := s.At("plain", "nothing"); got != nil {
+		t.Errorf("a service that the plan does not have is reached at %v", got)
+	}
+}

@@ -22,7 +22,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/reeve-scheduler/reeve/internal/fault"
-	"github.com/reeve-scheduler/reeve/internal/identity"
 	"github.com/reeve-scheduler/reeve/internal/keeper"
 	"github.com/reeve-scheduler/reeve/internal/link"
 	"github.com/reeve-scheduler/reeve/internal/wire"
@@ -42,6 +41,8 @@ type agent struct {
 	reporter    *reporter
 	output      *outputSender
 	dialer      *link.Dialer
+	links       *link.Links // dialled and accepted ones
+	entrances   []entrance
 }
 
 // Run is an agent: it joins where it has not yet, finds or starts its keeper, and serves its domain until ctx ends.
@@ -55,9 +56,9 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer folder.close()
-	a := &agent{cfg: cfg, folder: folder}
+	a := &agent{cfg: cfg, folder: folder, links: link.NewLinks()}
 	if err := a.open(ctx); err != nil {
-		return err
+		return errors.Join(err, closeAll(a.entrances))
 	}
 	return a.run(ctx)
 }
@@ -73,6 +74,9 @@ func (a *agent) open(ctx context.Context) error {
 	}
 	a.joiner = &joiner{member: a.member, row: a.cfg.Rows.Enrol, dial: a.cfg.Dial, now: a.cfg.Now, log: a.cfg.Log}
 	if err := a.join(ctx); err != nil {
+		return err
+	}
+	if a.entrances, err = a.listen(ctx); err != nil {
 		return err
 	}
 	cached, err := openCache(a.folder.file(cacheFolder), a.cfg.Cache, a.cfg.Reserve, a.cfg.Now)
@@ -142,7 +146,7 @@ func (a *agent) build(cached *cache) {
 		},
 		TLS:     a.tls,
 		Backoff: a.cfg.Backoff,
-		Options: link.Options{Handler: a.handler(), Timing: a.cfg.Timing, Log: log},
+		Options: link.Options{Handler: a.handler(), Links: a.links, Timing: a.cfg.Timing, Log: log},
 	}
 }
 
@@ -155,12 +159,19 @@ func (a *agent) run(ctx context.Context) error {
 	}
 	a.cfg.Log.Info("agent runs", slog.String("identity", own.Identity.String()), slog.Int64("incarnation", a.incarnation), slog.Int("slots", a.cfg.Slots))
 	for _, part := range []func(context.Context) error{
-		a.minder.Run, a.reporter.Run, a.output.Run, a.fetcher.Run, a.renew, a.slim,
-		func(ctx context.Context) error { return a.dialer.Run(ctx, a.session) },
+		a.minder.Run, a.reporter.Run, a.output.Run, a.fetcher.Run, a.renew, a.slim, a.accept, a.dial,
 	} {
 		group.Go(func() error { return part(ctx) })
 	}
 	return group.Wait()
+}
+
+// dial keeps a link up that this agent dials, where the plan has it dial.
+func (a *agent) dial(ctx context.Context) error {
+	if len(a.cfg.Rows.Dial) == 0 {
+		return nil
+	}
+	return a.dialer.Run(ctx, a.session)
 }
 
 // dialling returns where the next round of dials goes, and tells why the last one was in vain where that is news.
@@ -188,15 +199,7 @@ func (a *agent) at(row, address string) string {
 }
 
 // tls returns the configuration of one dial: only servers of the agent's own domain may answer.
-func (a *agent) tls() *tls.Config {
-	domain := ""
-	if own, err := a.member.own(); err == nil {
-		domain = own.Identity.Domain
-	}
-	return identity.Endpoint{
-		Own: a.member.own, Domain: domain, Expect: []identity.Role{identity.RoleServer}, Now: a.cfg.Now,
-	}.ClientConfig()
-}
+func (a *agent) tls() *tls.Config { return a.endpoint().ClientConfig() }
 
 const (
 	slimFirst = 3 * time.Second // after the start
