@@ -121,7 +121,8 @@ func (a *agent) beat(ctx context.Context, l *link.Link, welcome wire.Welcome) {
 }
 
 func (a *agent) heartbeat(ctx context.Context, l *link.Link, welcome wire.Welcome) error {
-	ctx, cancel := context.WithTimeout(ctx, welcome.Timeout)
+	// One heartbeat has passed since the last word: with the patience for this one, the time-out.
+	ctx, cancel := context.WithTimeout(ctx, welcome.Timeout-welcome.Heartbeat)
 	defer cancel()
 	k := a.minder.now()
 	running := 0

@@ -148,6 +148,15 @@ func write(t testing.TB, path, text string) {
 	}
 }
 
+func read(t testing.TB, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // exists waits for a file.
 func exists(t testing.TB, path string) {
 	t.Helper()
