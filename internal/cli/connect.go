@@ -109,13 +109,14 @@ func httpsTransport() (*http.Transport, error) {
 
 // compilePlan loads and compiles a built-in plan or a file.
 func compilePlan(name string, instance int) (ports.Compiled, error) {
-	compiled, _, err := meantToRun(name, instance)
+	compiled, _, err := meantToRun(name, "", &instance)
 	return compiled, err
 }
 
-// meantToRun is compilePlan for who needs the plan as it was written, too.
-func meantToRun(name string, instance int) (ports.Compiled, domain.PortPlan, error) {
-	source := planSource{plan: name, given: &instance, byFlag: true, getenv: os.Getenv}
+// meantToRun is compilePlan for who needs the plan as it was written, too, or has an inventory. Without an instance, the
+// plan's own variable in the environment or in the inventory has it, else its default.
+func meantToRun(name, inventory string, instance *int) (ports.Compiled, domain.PortPlan, error) {
+	source := planSource{plan: name, inventory: inventory, given: instance, byFlag: true, getenv: os.Getenv}
 	meant, err := source.read()
 	if err != nil {
 		return ports.Compiled{}, domain.PortPlan{}, err

@@ -64,7 +64,7 @@ func (a *app) serverCommand() *cobra.Command {
 				return err
 			}
 			if f.check {
-				if _, err := compilePlan(cfg.Plan, cfg.Instance); err != nil {
+				if _, _, err := meantToRun(cfg.Plan, cfg.Inventory, cfg.Instance); err != nil {
 					return err
 				}
 				fmt.Fprintln(a.out, "the configuration is good")
@@ -78,7 +78,7 @@ func (a *app) serverCommand() *cobra.Command {
 	fl.StringVar(&f.data, "data", "", "data folder (REEVE_DATA)")
 	fl.StringVar(&f.config, "config", "", "configuration file (REEVE_CONFIG)")
 	fl.StringVar(&f.plan, "plan", "", "port plan: a built-in name or a file (REEVE_PLAN)")
-	fl.StringVar(&f.inventory, "inventory", "", "inventory file; not used by this version (REEVE_INVENTORY)")
+	fl.StringVar(&f.inventory, "inventory", "", "inventory file: hosts, zones, who dials (REEVE_INVENTORY)")
 	fl.IntVar(&f.instance, "instance", 0, "instance of the plan (REEVE_INSTANCE)")
 	fl.StringVar(&f.ledger, "ledger", "", "folder of this host's leases, to be shown (REEVE_LEDGER; else /var/lib/reeve/ports, or the user's own)")
 	fl.StringSliceVar(&f.bind, "bind", nil, "address to listen on; may be given several times (REEVE_BIND)")
@@ -112,7 +112,7 @@ func (f *serverFlags) load(c *cobra.Command) (server.Config, error) {
 		cfg.Inventory = f.inventory
 	}
 	if changed("instance") {
-		cfg.Instance = f.instance
+		cfg.Instance = &f.instance
 	}
 	if changed("bind") {
 		cfg.Bind = f.bind
@@ -128,7 +128,7 @@ func (f *serverFlags) load(c *cobra.Command) (server.Config, error) {
 }
 
 func (a *app) serve(ctx context.Context, cfg server.Config, ledger string) error {
-	compiled, meant, err := meantToRun(cfg.Plan, cfg.Instance)
+	compiled, meant, err := meantToRun(cfg.Plan, cfg.Inventory, cfg.Instance)
 	if err != nil {
 		return err
 	}
@@ -193,7 +193,11 @@ func (a *app) agentCommand() *cobra.Command {
 			case enrol:
 				return fault.New(fault.Invalid, "--enrol is for plans in which only the server dials", "the default plan lets agents dial: use --join TOKEN")
 			}
-			compiled, err := compilePlan(plan, instance)
+			var given *int
+			if c.Flags().Changed("instance") {
+				given = &instance
+			}
+			compiled, _, err := meantToRun(plan, "", given)
 			if err != nil {
 				return err
 			}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"sync"
 	"time"
 
@@ -110,7 +111,7 @@ func (r *Registry) change(ctx context.Context, id string, change func(*store.Nod
 }
 
 // Linked implements fleet.Registry.
-func (r *Registry) Linked(ctx context.Context, id string, h wire.Hello) error {
+func (r *Registry) Linked(ctx context.Context, id, from string, h wire.Hello) error {
 	facts := map[string]string{}
 	for k, v := range h.Facts {
 		if len(facts) < maxHostFacts && len(k) <= maxFactLength && len(v) <= maxFactLength {
@@ -119,6 +120,9 @@ func (r *Registry) Linked(ctx context.Context, id string, h wire.Hello) error {
 	}
 	return r.change(ctx, id, func(n *store.Node) {
 		n.Facts, n.Version, n.Slots, n.Seen = facts, clip(h.Version), min(max(h.Slots, 0), 100_000), r.Now()
+		if from != "" {
+			n.Found = from
+		}
 	})
 }
 
@@ -216,6 +220,15 @@ func (r *Registry) Join(ctx context.Context, in wire.JoinRequest, from string) (
 	}
 }
 
+// hostOf is the host of HOST:PORT; empty for what is none.
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return ""
+	}
+	return host
+}
+
 func (r *Registry) join(ctx context.Context, in wire.JoinRequest, key, from string) (store.Node, error) {
 	t, err := r.Store.Token(ctx, in.TokenID)
 	if err != nil || t.Kind != "agent" || !identity.SecretMatches(t.Hash, in.Secret) {
@@ -245,7 +258,7 @@ func (r *Registry) join(ctx context.Context, in wire.JoinRequest, key, from stri
 	if err != nil {
 		return store.Node{}, err
 	}
-	n := store.Node{ID: id, Name: t.Name, Role: "agent", Labels: maps.Clone(t.Labels), KeyHash: key, Joined: now}
+	n := store.Node{ID: id, Name: t.Name, Role: "agent", Labels: maps.Clone(t.Labels), KeyHash: key, Joined: now, Found: hostOf(from)}
 	t.Used, t.UsedBy = now, key
 	_, err = r.Store.Commit(ctx, store.Batch{
 		Epoch: r.Epoch, Nodes: []store.NodeWrite{{Node: n}}, Tokens: []store.TokenWrite{{Token: t}},

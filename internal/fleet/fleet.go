@@ -42,8 +42,8 @@ type Shelf interface {
 
 // Registry knows the nodes of the domain.
 type Registry interface {
-	// Linked stores what an agent said of itself when it came.
-	Linked(ctx context.Context, agentID string, hello wire.Hello) error
+	// Linked stores what an agent said of itself when it came, and from where it dialled; empty: the server dialled.
+	Linked(ctx context.Context, agentID, from string, hello wire.Hello) error
 	// Seen stores that an agent was heard of; called about once a minute for each.
 	Seen(ctx context.Context, agentID string, at time.Time) error
 	// Renew gives a linked agent a new certificate for the key that it is bound to.
@@ -57,10 +57,12 @@ type Config struct {
 	Desk     func() Desk // asked at each use: desk and fleet are made around each other
 	Shelf    Shelf
 	Registry Registry
-	Welcome  wire.Welcome // Now and Epoch are filled in at each hello
-	Now      func() time.Time
-	Log      *slog.Logger
-	Changed  func(agent string) // told when an agent came, went or changed; must not block
+	// Callbacks: nil where the plan has none; words then come over the link alone.
+	Callbacks Callbacks
+	Welcome   wire.Welcome // Now and Epoch are filled in at each hello
+	Now       func() time.Time
+	Log       *slog.Logger
+	Changed   func(agent string) // told when an agent came, went or changed; must not block
 }
 
 // Agent is what the domain knows of an agent; the fleet is told by Update.
@@ -179,6 +181,7 @@ func (f *Fleet) Send(commands []run.Command) {
 	defer f.mu.Unlock()
 	for _, c := range commands {
 		if a, ok := f.agents[c.AgentID]; ok && a.link != nil {
+			f.expect([]run.Command{c})
 			a.push(c)
 		}
 	}

@@ -72,7 +72,7 @@ func (d *desk) Open(string) int {
 
 func (d *desk) Kick() {}
 
-func (d *desk) Linked(_ context.Context, _ string, h wire.Hello) error {
+func (d *desk) Linked(_ context.Context, _, _ string, h wire.Hello) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.hellos = append(d.hellos, h)

@@ -41,6 +41,7 @@ func (f *Fleet) Serve(ctx context.Context, l *link.Link) {
 		return
 	}
 	f.mu.Lock()
+	f.expect(outstanding)
 	a.push(outstanding...)
 	f.mu.Unlock()
 	f.cfg.Desk().Kick()
@@ -83,6 +84,7 @@ func (f *Fleet) attach(id string, l *link.Link) *agent {
 		return nil
 	}
 	old := a.link
+	f.withdraw(a.queue)
 	a.link, a.queue = l, nil
 	a.status.Linked, a.status.Since, a.status.Address = true, f.cfg.Now(), fmt.Sprint(l.RemoteAddr())
 	a.heard(f.cfg.Now())
@@ -100,6 +102,7 @@ func (f *Fleet) detach(id string, l *link.Link) {
 	a, ok := f.agents[id]
 	current := ok && a.link == l
 	if current {
+		f.withdraw(a.queue)
 		a.link, a.queue = nil, nil
 		a.status.Linked, a.status.Heard = false, f.cfg.Now()
 		a.status.Closed = fmt.Sprint(l.Err())
@@ -125,9 +128,14 @@ func (f *Fleet) flush(ctx context.Context, a *agent, l *link.Link) error {
 		message := wire.Commands{Epoch: max(a.epoch, batch[0].Epoch), Mark: a.mark}
 		f.mu.Unlock()
 
+		again := func(commands []run.Command, pause time.Duration) { f.later(a, l, commands, pause) }
+		batch, calls := f.announce(ctx, l.Peer().ID, again, batch)
+		if len(batch) == 0 {
+			continue
+		}
 		byAttempt := make(map[wire.Attempt]run.Command, n)
 		for _, c := range batch {
-			attempt := wire.Attempt{Run: c.Order.Run, Job: c.Order.Job.Name, N: c.Order.N}
+			attempt := attemptOf(c)
 			byAttempt[attempt] = c
 			if c.Cancel {
 				message.Cancels = append(message.Cancels, wire.Cancel{
@@ -135,7 +143,9 @@ func (f *Fleet) flush(ctx context.Context, a *agent, l *link.Link) error {
 				})
 				continue
 			}
-			message.Orders = append(message.Orders, order(c))
+			one := order(c)
+			one.Callback = calls[attempt]
+			message.Orders = append(message.Orders, one)
 		}
 		var reply wire.CommandsReply
 		if err := post(ctx, l, wire.PathCommands, message, &reply); err != nil {
@@ -172,6 +182,9 @@ func (f *Fleet) refused(ctx context.Context, a *agent, l *link.Link, refused []w
 			}
 			continue
 		}
+		if f.cfg.Callbacks != nil {
+			f.cfg.Callbacks.Ended(r.Attempt)
+		}
 		reason, detail := listed(wire.NeverStarted, r.Reason, r.Detail)
 		final = append(final, run.Report{Run: r.Attempt.Run, Input: run.NeverStarted{
 			Job: r.Attempt.Job, N: r.Attempt.N, At: f.cfg.Now(), Reason: run.Reason(reason), Detail: detail,
@@ -193,6 +206,7 @@ func (f *Fleet) later(a *agent, l *link.Link, commands []run.Command, pause time
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if a.link == l {
+			f.expect(commands)
 			a.push(commands...)
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -101,7 +102,7 @@ func (f *Fleet) hello(ctx context.Context, id string, h wire.Hello) (wire.Welcom
 		return wire.Welcome{}, fault.New(fault.Conflict, fmt.Sprintf("the agent has obeyed a server in epoch %d, and this one is in epoch %d: it was restored from an older backup", h.Epoch, epoch),
 			fmt.Sprintf("restore again with --epoch-above %d", h.Epoch))
 	}
-	if err := f.cfg.Registry.Linked(ctx, id, h); err != nil {
+	if err := f.cfg.Registry.Linked(ctx, id, dialledFrom(ctx), h); err != nil {
 		return wire.Welcome{}, fmt.Errorf("storing what the agent said: %w", err)
 	}
 	now := f.cfg.Now()
@@ -118,6 +119,19 @@ func (f *Fleet) hello(ctx context.Context, id string, h wire.Hello) (wire.Welcom
 	w := f.cfg.Welcome
 	w.Epoch, w.Now = epoch, now
 	return w, nil
+}
+
+// dialledFrom is the host from which the peer of a request's link dialled it; empty: this end did.
+func dialledFrom(ctx context.Context) string {
+	l, ok := link.Of(ctx)
+	if !ok || l.Dialled() {
+		return ""
+	}
+	host, _, err := net.SplitHostPort(l.RemoteAddr().String())
+	if err != nil {
+		return ""
+	}
+	return host
 }
 
 // maxSlots bounds what an agent may claim.
@@ -181,6 +195,7 @@ func (f *Fleet) reports(ctx context.Context, id string, in wire.Reports) (wire.R
 		}
 		failed = err
 	}
+	f.ended(in.Reports, reply.Acked)
 	if len(reply.Acked) == 0 && failed != nil {
 		return reply, failed
 	}

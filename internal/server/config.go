@@ -22,8 +22,8 @@ type Config struct {
 	Domain    string   `yaml:"domain"`    // given at the first start and fixed from then on; empty: reeve, or what it is
 	Name      string   `yaml:"name"`      // of this server among the domain's nodes; empty: the host's
 	Plan      string   `yaml:"plan"`      // a built-in port plan, or a file
-	Inventory string   `yaml:"inventory"` // must be empty: this version has no use for one
-	Instance  int      `yaml:"instance"`  // of the plan: the default plan has 0 to 9
+	Inventory string   `yaml:"inventory"` // file with hosts, zones and who dials; empty: none
+	Instance  *int     `yaml:"instance"`  // of the plan: the default plan has 0 to 9; nil: what the environment or the inventory says, else the plan's default
 	Bind      []string `yaml:"bind"`      // addresses to listen on; none: all
 	Advertise []string `yaml:"advertise"` // HOST or HOST:PORT at which agents and people find it; none: the host's name
 	// AllowPlain lets rows of the plan that are without TLS be reached from other hosts; a warning stands on every page.
@@ -154,9 +154,6 @@ func (c Config) Validate() error {
 		if err := identity.CheckName(c.Name); err != nil {
 			bad("name: %w", err)
 		}
-	}
-	if c.Inventory != "" { // better than to take it and do nothing with it
-		bad("inventory: %q; this version has no use for one: leave it out", c.Inventory)
 	}
 	for _, b := range c.Bind {
 		if net.ParseIP(b) == nil {

@@ -17,7 +17,6 @@ func TestValidateTellsAllAtOnce(t *testing.T) {
 		"data":              func(c *server.Config) { c.Data = "" },
 		"domain":            func(c *server.Config) { c.Domain = "No Domain" },
 		"name":              func(c *server.Config) { c.Name = "no/name" },
-		"inventory":         func(c *server.Config) { c.Inventory = "site.yaml" },
 		"bind":              func(c *server.Config) { c.Bind = []string{"host.example"} },
 		"advertise":         func(c *server.Config) { c.Advertise = []string{"https://host"} },
 		"link":              func(c *server.Config) { c.Link.Timeout = c.Link.Heartbeat },

@@ -100,10 +100,6 @@ func (s *Server) openDoors() error {
 		Own: s.own.current, Domain: s.authority.Domain(), Expect: []identity.Role{"agent", "server"}, Allowed: s.registry.Allowed, Now: s.env.Now,
 	}
 	tls := endpoint.ServerConfig()
-	options := link.Options{
-		Handler: s.fleet.Handler(), Links: s.links, Log: s.env.Log, Allowed: s.registry.Allowed,
-		Timing: link.Timing{Heartbeat: s.cfg.Link.Heartbeat, Timeout: s.cfg.Link.Timeout},
-	}
 	for _, e := range s.entrances {
 		web, links := s.webOf(e, pages), slices.Contains(e.claim.Doors, "link")
 		for _, l := range e.listeners {
@@ -111,7 +107,7 @@ func (s *Server) openDoors() error {
 				s.servers = append(s.servers, func(ctx context.Context) error { return s.servePlain(ctx, l, web) })
 				continue
 			}
-			one := &link.Server{Listener: l, TLS: endpoint.WebOnlyConfig(), Web: web, Options: options}
+			one := &link.Server{Listener: l, Row: e.claim.Service, TLS: endpoint.WebOnlyConfig(), Web: web, Options: s.linkOptions()}
 			if links {
 				one.TLS, one.OnLink = tls, func(ctx context.Context, l *link.Link) { s.fleet.Serve(ctx, l) }
 			}

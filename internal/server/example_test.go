@@ -47,6 +47,8 @@ func spoil(v reflect.Value) {
 			f.SetInt(-4711)
 		case reflect.Bool:
 			f.SetBool(true)
+		case reflect.Pointer:
+			f.Set(reflect.New(f.Type().Elem()))
 		case reflect.Slice:
 			f.Set(reflect.ValueOf([]string{"spoilt"}))
 		default:

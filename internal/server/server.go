@@ -63,6 +63,7 @@ type Server struct {
 	engine    *engine.Engine
 	service   *domain.Service
 	gate      *access.Gate
+	dials     diallers
 	links     *link.Links
 	api       *api.Handler // of every door: the listeners' and the local one
 	main      string       // the row at which it is found
@@ -79,6 +80,7 @@ func Open(ctx context.Context, cfg Config, env Env) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, env: env, started: env.Now(), hub: domain.NewHub(), links: link.NewLinks()}
+	s.dials.server = s
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -222,7 +224,7 @@ func (s *Server) nodesChanged(ctx context.Context) error {
 	}
 	s.fleet.Update(agents)
 	s.hub.Publish(api.Change{Kind: "node"})
-	return nil
+	return s.dials.refresh(ctx)
 }
 
 // advertised is where agents and people find this server: HOST:PORT.
@@ -269,6 +271,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	g.Go(func() error { return s.serveLocal(ctx) })
 	g.Go(func() error { return s.fleet.Run(ctx) })
+	g.Go(func() error { return s.dials.Run(ctx) })
 	g.Go(func() error { return s.janitor(ctx) })
 	g.Go(func() error { return s.watchDisk(ctx) })
 	g.Go(func() error { return s.own.run(ctx) })

@@ -1,0 +1,224 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"sync"
+
+	"github.com/reeve-scheduler/reeve/internal/fault"
+	"github.com/reeve-scheduler/reeve/internal/identity"
+	"github.com/reeve-scheduler/reeve/internal/link"
+	"github.com/reeve-scheduler/reeve/internal/store"
+	"github.com/reeve-scheduler/reeve/ports"
+)
+
+// diallers keep links up to the nodes that this server dials: those to which the plan and the zones give it a row.
+type diallers struct {
+	server *Server
+
+	mu      sync.Mutex
+	ctx     context.Context // of Run; nil before it
+	running map[string]*dialling
+	all     sync.WaitGroup
+}
+
+// dialling is the dialler of one node.
+type dialling struct {
+	node   store.Node
+	dialer *link.Dialer
+	stop   context.CancelFunc
+}
+
+// Run dials until ctx ends, and returns when no link that was dialled is left.
+func (d *diallers) Run(ctx context.Context) error {
+	d.mu.Lock()
+	d.ctx = ctx
+	d.mu.Unlock()
+	if err := d.refresh(ctx); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	d.all.Wait()
+	return nil
+}
+
+// refresh begins to dial nodes that are new, and ends with those that are gone.
+func (d *diallers) refresh(ctx context.Context) error {
+	nodes, err := d.server.store.ListNodes(ctx)
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ctx == nil || d.ctx.Err() != nil {
+		return nil
+	}
+	gone := maps.Clone(d.running)
+	for _, n := range nodes {
+		if n.Role != string(ports.Agent) {
+			continue
+		}
+		delete(gone, n.ID)
+		if one, ok := d.running[n.ID]; ok {
+			one.node = n
+			one.dialer.Wake()
+		} else if len(d.server.paths(n)) > 0 {
+			d.begin(n)
+		}
+	}
+	for id, one := range gone {
+		one.stop()
+		delete(d.running, id)
+	}
+	return nil
+}
+
+// begin starts the dialler of a node. The caller holds the lock.
+func (d *diallers) begin(n store.Node) {
+	ctx, stop := context.WithCancel(d.ctx)
+	one := &dialling{node: n, stop: stop}
+	s := d.server
+	one.dialer = &link.Dialer{
+		Targets: func() []link.Target { return s.targets(d.node(one)) },
+		Dial: func(ctx context.Context, to link.Target) (net.Conn, error) {
+			return s.sockets.Dial(ctx, to.Row, to.Address)
+		},
+		TLS:     func() *tls.Config { return s.dialTLS(n) },
+		Options: s.linkOptions(),
+		Backoff: link.Backoff{Chance: rand.Float64},
+	}
+	if d.running == nil {
+		d.running = map[string]*dialling{}
+	}
+	d.running[n.ID] = one
+	d.all.Go(func() {
+		if err := one.dialer.Run(ctx, s.fleet.Serve); err != nil {
+			s.env.Log.Error("dialling a node", slog.String("node", n.Name), slog.Any("error", err))
+		}
+	})
+}
+
+func (d *diallers) node(one *dialling) store.Node {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return one.node
+}
+
+// state is what is known of the dials to a node; false where this server does not dial it.
+func (d *diallers) state(id string) (link.State, bool) {
+	d.mu.Lock()
+	one, ok := d.running[id]
+	d.mu.Unlock()
+	if !ok {
+		return link.State{}, false
+	}
+	return one.dialer.State(), true
+}
+
+// paths are the rows by which this server dials a node's link.
+func (s *Server) paths(n store.Node) []ports.Path {
+	all := s.site().Paths("link", s.zone(), s.zoneOf(n), ports.Agent)
+	return slices.DeleteFunc(all, func(p ports.Path) bool { return !p.ServerDials || p.Flow.Port == 0 || p.Flow.Last > p.Flow.Port })
+}
+
+// targets is where this server dials a node, in the plan's order.
+func (s *Server) targets(n store.Node) []link.Target {
+	var all []link.Target
+	for _, p := range s.paths(n) {
+		for _, address := range s.whereIs(n, p.Flow.Service) {
+			all = append(all, link.Target{Row: p.Flow.Service, Address: address})
+		}
+	}
+	return all
+}
+
+// whereIs is where a node is dialled by a row: as the inventory says, else as a person said when it was enrolled, else
+// where it came from by itself.
+func (s *Server) whereIs(n store.Node, row string) []string {
+	if all := s.site().At(n.Name, row); len(all) > 0 {
+		return all
+	}
+	hosts := n.Addresses
+	if len(hosts) == 0 && n.Found != "" {
+		hosts = []string{n.Found}
+	}
+	all := make([]string, len(hosts))
+	for i, h := range hosts {
+		if host, _, err := net.SplitHostPort(h); err == nil && row != s.enrolRow(n) {
+			h = host // its number is that of the row at which it was enrolled
+		}
+		all[i] = s.sockets.Address(row, h)
+	}
+	return all
+}
+
+// enrolRow is the row by which this server enrols a node; empty: the node joins by its own dial.
+func (s *Server) enrolRow(n store.Node) string {
+	for _, p := range s.site().Paths("enrol", s.zone(), s.zoneOf(n), ports.Agent) {
+		if p.ServerDials {
+			return p.Flow.Service
+		}
+	}
+	return ""
+}
+
+// site is the plan on the hosts of the inventory.
+func (s *Server) site() ports.Site {
+	return ports.Site{Compiled: s.env.Plan, Inventory: s.env.Ports.Inventory}
+}
+
+// zone is this server's own: that of the inventory's host of its name, else of the only one that plays a server.
+func (s *Server) zone() string {
+	h, _ := s.host()
+	return h.Zone
+}
+
+// host is this server in the inventory.
+func (s *Server) host() (ports.Host, bool) {
+	site := s.site()
+	if h, ok := site.Host(s.own.id.Name); ok {
+		return h, true
+	}
+	var found []ports.Host
+	for _, h := range site.Inventory.Hosts {
+		if slices.ContainsFunc(site.Roles(h.Name), func(role string) bool { return s.env.Plan.Kinds[role] == ports.Server }) {
+			found = append(found, h)
+		}
+	}
+	if len(found) != 1 {
+		return ports.Host{}, false
+	}
+	return found[0], true
+}
+
+func (s *Server) zoneOf(n store.Node) string {
+	h, _ := s.site().Host(n.Name)
+	return h.Zone
+}
+
+// dialTLS is for one dial of a node: nobody else may answer there.
+func (s *Server) dialTLS(n store.Node) *tls.Config {
+	return identity.Endpoint{
+		Own: s.own.current, Domain: s.authority.Domain(), Expect: []identity.Role{identity.RoleAgent}, Now: s.env.Now,
+		Allowed: func(id identity.Identity, cert *x509.Certificate) error {
+			if id.ID != n.ID {
+				return fault.New(fault.Forbidden, "the node "+id.Name+" answers where "+n.Name+" was expected", "correct its address in the inventory, or remove the node and enrol it anew")
+			}
+			return s.registry.Allowed(id, cert)
+		},
+	}.ClientConfig()
+}
+
+// linkOptions are those of every link of this server, whoever dials.
+func (s *Server) linkOptions() link.Options {
+	return link.Options{
+		Handler: s.fleet.Handler(), Links: s.links, Log: s.env.Log, Allowed: s.registry.Allowed,
+		Timing: link.Timing{Heartbeat: s.cfg.Link.Heartbeat, Timeout: s.cfg.Link.Timeout},
+	}
+}
