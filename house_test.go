@@ -64,6 +64,7 @@ var mayImport = map[string][]string{
 	"internal/executor":          {"internal/fault"},
 	"internal/keeper":            {"internal/executor", "internal/wire", "internal/fault"},
 	"internal/engine":            {"internal/jobnet", "internal/run", "internal/store", "internal/fault"},
+	"internal/callback":          {"internal/identity", "internal/wire", "internal/fault", "ports", "ports/ledger"}, // never fleet: it says what it needs of one
 	"internal/fleet":             {"internal/link", "internal/run", "internal/wire", "internal/fault"}, // never engine: the two meet in server
 	"internal/agent":             {"internal/identity", "internal/keeper", "internal/link", "internal/wire", "internal/fault"},
 	"internal/api":               {"internal/access", "internal/fault", "ports"}, // never store: it asks through interfaces it owns

@@ -19,6 +19,8 @@ type decision struct {
 	audit      []store.AuditRecord
 	files      []store.Artifact
 	dispatches int
+	callbacks  int               // how many more starts have a callback port; -1: none needs one
+	exhausted  string            // why there is none, where there is none
 	keys       map[string]string // the runs that this turn makes, by idempotency key
 }
 
@@ -187,6 +189,8 @@ func (e *Engine) place(ctx context.Context, d *decision) {
 		return
 	}
 	agents := e.candidates(d)
+	d.callbacks, d.exhausted = e.cfg.Dispatcher.CallbackPorts()
+	d.spare(agents)
 	refused := map[string]bool{} // selectors that found no agent in this turn
 	full := noneFree(agents)
 	e.board.ready.each(func(rj readyJob) bool {
@@ -250,14 +254,36 @@ func (e *Engine) placeOne(ctx context.Context, d *decision, rj readyJob, agents 
 		return false
 	}
 	agents[at].Running++
+	if d.callbacks > 0 {
+		d.callbacks--
+		d.spare(agents)
+	}
 	dr.fold([]run.Input{run.Dispatch{Job: state.Jobs[rj.job].Name, Agent: agents[at].Name, AgentID: agents[at].ID}}, e)
 	d.dispatches++
 	return false
 }
 
+// spare marks the agents once no callback port is left: as with slots, a start is ordered only where it can have its own.
+func (d *decision) spare(agents []run.Candidate) {
+	if d.callbacks != 0 {
+		return
+	}
+	for i := range agents {
+		agents[i].Callback = callbackText(d.exhausted)
+	}
+}
+
+// callbackText says that no callback port is free, also where this turn has just given the last one.
+func callbackText(why string) string {
+	if why == "" {
+		return "every port of the callback pool has just been given"
+	}
+	return why
+}
+
 func noneFree(agents []run.Candidate) bool {
 	for i := range agents {
-		if agents[i].Linked && agents[i].Running < agents[i].Slots {
+		if agents[i].Linked && agents[i].Callback == "" && agents[i].Running < agents[i].Slots {
 			return false
 		}
 	}
@@ -275,6 +301,11 @@ func (e *Engine) Waits(want jobnet.Agent) (run.Reason, string) {
 	agents := e.cfg.Dispatcher.Candidates()
 	for i := range agents {
 		agents[i].Running = e.board.running(agents[i].ID)
+	}
+	if free, why := e.cfg.Dispatcher.CallbackPorts(); free == 0 {
+		for i := range agents {
+			agents[i].Callback = callbackText(why)
+		}
 	}
 	at, reason, text := run.Place(want, agents)
 	if at >= 0 {

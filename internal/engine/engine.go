@@ -29,6 +29,9 @@ import (
 type Dispatcher interface {
 	// Candidates returns every agent of the domain with what is known of it now; Running is the engine's to fill in.
 	Candidates() []run.Candidate
+	// CallbackPorts returns how many more starts have a port on which the server can await their words, and where there
+	// is none the sentence that says why; -1: the plan has no callbacks, and no start needs one.
+	CallbackPorts() (free int, why string)
 	// Send hands commands on, in order; it never blocks. What cannot be sent now is asked for again by Outstanding.
 	Send(commands []run.Command)
 }

@@ -19,15 +19,24 @@ import (
 
 // agents stand for the fleet: candidates that the test makes up, and what was sent to them.
 type agents struct {
-	mu   sync.Mutex
-	all  []run.Candidate
-	sent chan run.Command
+	mu        sync.Mutex
+	all       []run.Candidate
+	callbacks int // how many starts have a callback port, and one; 0: none needs one
+	exhausted string
+	sent      chan run.Command
 }
 
 func (a *agents) Candidates() []run.Candidate {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return append([]run.Candidate{}, a.all...)
+}
+
+// CallbackPorts returns -1 until the test says otherwise.
+func (a *agents) CallbackPorts() (int, string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.callbacks - 1, a.exhausted
 }
 
 func (a *agents) Send(commands []run.Command) {

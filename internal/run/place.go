@@ -16,6 +16,7 @@ type Candidate struct {
 	Linked   bool
 	Drained  bool
 	Disk     string // why it takes no new starts; empty: it does
+	Callback string // why no port is free on which the server could await an attempt's words; empty: one is, or none is needed
 	Slots    int
 	Running  int // attempts ordered and not ended
 }
@@ -26,6 +27,7 @@ type Candidate struct {
 func Place(want jobnet.Agent, agents []Candidate) (int, Reason, string) {
 	best := -1
 	var fits, away, drained, disk, full []string
+	callback := ""
 	for i := range agents {
 		a := &agents[i]
 		if !matches(want, a) {
@@ -41,6 +43,8 @@ func Place(want jobnet.Agent, agents []Candidate) (int, Reason, string) {
 			disk = append(disk, a.Name+" ("+a.Disk+")")
 		case a.Running >= a.Slots:
 			full = append(full, fmt.Sprintf("%s (%d of %d)", a.Name, a.Running, a.Slots))
+		case a.Callback != "":
+			callback = a.Callback
 		case best < 0 || a.Running < agents[best].Running || a.Running == agents[best].Running && a.Name < agents[best].Name:
 			best = i
 		}
@@ -52,6 +56,8 @@ func Place(want jobnet.Agent, agents []Candidate) (int, Reason, string) {
 		return -1, ReasonNoAgent, "the domain has no agent"
 	case len(fits) == 0:
 		return -1, ReasonNoAgent, "no agent of the domain fits " + Selector(want)
+	case callback != "": // a slot is free: this is what is missing
+		return -1, ReasonCallback, callback
 	case len(full) > 0:
 		return -1, ReasonNoSlot, "every slot is taken on " + list(full)
 	case len(disk) > 0:

@@ -34,6 +34,7 @@ func Reasons() []ReasonText {
 		{ReasonAgentDisk, WhyWaits, "every agent that fits has no room on its disk"},
 		{ReasonDisk, WhyWaits, "the server has no room on its disk (waiting); the agent could not store it (ended)"},
 		{ReasonDelivery, WhyWaits, "ordered, and not yet confirmed by the agent"},
+		{ReasonCallback, WhyWaits, "every port of the plan's callback pool is in use or held: none is free on which the server could await the attempt's words"},
 		{ReasonPorts, WhyWaits, "a pool of ports is full, or a port is another's (waiting); it cannot be had at all (ended)"},
 
 		{ReasonExit, WhyEnded, "an exit code that is neither ok nor warn"},

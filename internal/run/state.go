@@ -136,6 +136,7 @@ const (
 	ReasonAgentDisk    Reason = "agent_disk"          // every agent that fits has no room on its disk
 	ReasonDisk         Reason = "disk"                // the server has no room on its disk (waiting); the agent could not store it (ended)
 	ReasonDelivery     Reason = "delivery"            // ordered, and not yet confirmed by the agent
+	ReasonCallback     Reason = "callback_port"       // every port of the plan's callback pool is in use or held: none is free on which the server could await the attempt's words
 	ReasonPorts        Reason = "ports"               // a pool of ports is full, or a port is another's (waiting); it cannot be had at all (ended)
 	// why something ended as it did
 	ReasonExit        Reason = "exit_code"    // an exit code that is neither ok nor warn

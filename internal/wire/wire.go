@@ -53,7 +53,8 @@ type Order struct {
 	Ports      []PortWish    `json:"ports,omitempty"`
 	OnLost     string        `json:"on_lost,omitempty"`
 	OnLeftover string        `json:"on_leftover,omitempty"`
-	Fence      string        `json:"fence,omitempty"` // $REEVE_FENCE: epoch.sequence, grows with every start of an agent
+	Callback   *Callback     `json:"callback,omitempty"` // where the attempt's words are awaited; nil: on the link. It stays with the agent
+	Fence      string        `json:"fence,omitempty"`    // $REEVE_FENCE: epoch.sequence, grows with every start of an agent
 }
 
 // PortWish is a port that an attempt has for as long as it runs. The agent leases it and fills in the numbers.
