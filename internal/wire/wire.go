@@ -195,8 +195,10 @@ type Hello struct {
 	BootID      string            `json:"boot_id"`
 	Slots       int               `json:"slots"`
 	PlanHash    string            `json:"plan_hash"`
-	Facts       map[string]string `json:"facts,omitempty"` // host.name, host.os, host.arch, ...: reported, never trusted for placement
-	Epoch       int64             `json:"epoch"`           // the highest that this agent's journal has seen
+	View        string            `json:"view,omitempty"`    // ID of the one that it has
+	Differs     []string          `json:"differs,omitempty"` // how the plan that it was started with differs from its view's: a sentence each
+	Facts       map[string]string `json:"facts,omitempty"`   // host.name, host.os, host.arch, ...: reported, never trusted for placement
+	Epoch       int64             `json:"epoch"`             // the highest that this agent's journal has seen
 	Containment string            `json:"containment"`
 	Now         time.Time         `json:"now"`
 }
@@ -209,6 +211,7 @@ type Welcome struct {
 	Timeout   time.Duration `json:"timeout"`
 	Tenure    time.Duration `json:"tenure"` // how long the agent may run attempts with on_lost: stop without word from a server
 	PlanHash  string        `json:"plan_hash"`
+	View      *View         `json:"view,omitempty"` // where the agent has another one
 	Now       time.Time     `json:"now"`
 }
 
