@@ -55,6 +55,8 @@ var mayImport = map[string][]string{
 	"internal/wire":              {"internal/fault"},
 	"internal/socket":            {"ports", "internal/fault"}, // the only package that opens TCP and UDP sockets
 	"internal/socket/sockettest": {"internal/socket", "ports", "ports/builtin", "ports/planfile"},
+	"internal/responder":         {},                                              // it bounds what strangers may ask; what is answered it does not know
+	"internal/directory":         {"internal/responder", "internal/fault", "ports"},
 	"internal/identity":          {"internal/fault"},
 	"internal/access":            {"internal/fault"},
 	"internal/link":              {"internal/identity", "internal/fault"}, // never wire: a link carries calls, it does not read them
@@ -75,7 +77,7 @@ var mayImport = map[string][]string{
 		"internal/run", "internal/store", "internal/wire", "internal/fault", "ports", "ports/ledger", "ports/probe", "ports/render",
 	},
 	"internal/server": {
-		"internal/access", "internal/api", "internal/console", "internal/domain", "internal/engine", "internal/fleet", "internal/identity",
+		"internal/access", "internal/api", "internal/callback", "internal/console", "internal/domain", "internal/engine", "internal/fleet", "internal/identity",
 		"internal/jobfile", "internal/jobnet", "internal/link", "internal/socket", "internal/store", "internal/store/sqlite", "internal/wire",
 		"internal/fault", "ports", "ports/ledger",
 	},
@@ -163,7 +165,7 @@ var opensSockets = map[string][]string{
 }
 
 // unixOnly are the files outside internal/socket that open sockets, all of them Unix sockets; each says "unix" where it does.
-var unixOnly = []string{"internal/cli/connect.go", "internal/keeper/client.go"}
+var unixOnly = []string{"internal/cli/connect.go", "internal/directory/rpcbind.go", "internal/keeper/client.go"}
 
 // TestSockets holds the promise that every socket comes from the compiled plan: no package but internal/socket
 // opens TCP or UDP sockets. Programs under test/ are peers of Reeve, not part of it.

@@ -62,7 +62,7 @@ type Config struct {
 	TLS func(allowed func(identity.Identity, *x509.Certificate) error) *tls.Config
 	// Allowed refuses who is not a node of the domain now; it is asked for each request.
 	Allowed func(identity.Identity, *x509.Certificate) error
-	Office  Office
+	Office  func() Office // asked at each use: desk and office are made around each other
 	// Ordered reports whether an attempt is ordered and its start not confirmed: it will be announced again.
 	Ordered func(a wire.Attempt) bool
 	Adopt   func(*os.File) (Listener, error) // makes a listener of a leased socket

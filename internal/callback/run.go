@@ -26,7 +26,7 @@ func (p *patient) Read(b []byte) (int, error) {
 // Run watches over deadlines, holds and the leases' own time until ctx ends, then closes all ports. Those that no agent
 // has come to yet keep their number in the ledger, for the next start of this server.
 func (d *Desk) Run(ctx context.Context) error {
-	defer d.close()
+	defer d.Close()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var renewed, settled time.Time
@@ -153,8 +153,8 @@ func (d *Desk) settle(ctx context.Context) error {
 	return d.look(ctx)
 }
 
-// close ends all connections and listeners, and waits until what is under way is over.
-func (d *Desk) close() {
+// Close ends all connections and listeners, and waits until what is under way is over. Run does so at its end.
+func (d *Desk) Close() {
 	d.mu.Lock()
 	d.closed = true
 	for _, c := range d.calls {

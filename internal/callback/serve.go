@@ -87,11 +87,11 @@ func (dr *door) prove(w http.ResponseWriter, r *http.Request) {
 	}
 	times := dr.desk.cfg.Times
 	welcome := wire.CallbackWelcome{Heartbeat: times.Heartbeat, Timeout: times.Timeout}
-	have, err := dr.desk.cfg.Office.OutputHave(r.Context(), c.agent, []wire.Attempt{c.attempt})
+	have, err := dr.desk.cfg.Office().OutputHave(r.Context(), c.agent, []wire.Attempt{c.attempt})
 	if err == nil && len(have.Have) == 1 {
 		welcome.Have = have.Have[0].Have
 	}
-	dr.desk.cfg.Office.Heard(c.agent)
+	dr.desk.cfg.Office().Heard(c.agent)
 	reply(w, welcome)
 }
 
@@ -190,7 +190,7 @@ func (dr *door) speaker(w http.ResponseWriter, r *http.Request) (*call, bool) {
 		dr.refuse(w, r, err.Error())
 		return nil, false
 	}
-	dr.desk.cfg.Office.Heard(c.agent)
+	dr.desk.cfg.Office().Heard(c.agent)
 	return c, true
 }
 
@@ -237,7 +237,7 @@ func (dr *door) reports(ctx context.Context, c *call, in wire.Reports) (wire.Rep
 			return wire.ReportsReply{}, err
 		}
 	}
-	return dr.desk.cfg.Office.Reports(ctx, c.agent, in)
+	return dr.desk.cfg.Office().Reports(ctx, c.agent, in)
 }
 
 func (dr *door) output(ctx context.Context, c *call, in wire.OutputChunks) (wire.OutputReply, error) {
@@ -246,7 +246,7 @@ func (dr *door) output(ctx context.Context, c *call, in wire.OutputChunks) (wire
 			return wire.OutputReply{}, err
 		}
 	}
-	return dr.desk.cfg.Office.Output(ctx, c.agent, in)
+	return dr.desk.cfg.Office().Output(ctx, c.agent, in)
 }
 
 func (dr *door) outputHave(ctx context.Context, c *call, in []wire.Attempt) (wire.OutputReply, error) {
@@ -255,7 +255,7 @@ func (dr *door) outputHave(ctx context.Context, c *call, in []wire.Attempt) (wir
 			return wire.OutputReply{}, err
 		}
 	}
-	return dr.desk.cfg.Office.OutputHave(ctx, c.agent, in)
+	return dr.desk.cfg.Office().OutputHave(ctx, c.agent, in)
 }
 
 func (dr *door) putArtifact(w http.ResponseWriter, r *http.Request) {
@@ -265,7 +265,7 @@ func (dr *door) putArtifact(w http.ResponseWriter, r *http.Request) {
 	}
 	control := http.NewResponseController(w)
 	body := &patient{r.Body, func() error { return control.SetReadDeadline(time.Now().Add(dr.desk.cfg.Times.Timeout)) }}
-	fresh, err := dr.desk.cfg.Office.PutArtifact(r.Context(), r.PathValue("sum"), body)
+	fresh, err := dr.desk.cfg.Office().PutArtifact(r.Context(), r.PathValue("sum"), body)
 	if err != nil {
 		dr.desk.cfg.Log.Warn("refusing an artifact", slog.Any("attempt", c.attempt), slog.Any("error", err))
 		http.Error(w, err.Error(), statusOf(err))

@@ -21,6 +21,7 @@ import (
 
 	"github.com/reeve-scheduler/reeve/internal/access"
 	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/callback"
 	"github.com/reeve-scheduler/reeve/internal/domain"
 	"github.com/reeve-scheduler/reeve/internal/engine"
 	"github.com/reeve-scheduler/reeve/internal/fault"
@@ -34,6 +35,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/store/sqlite"
 	"github.com/reeve-scheduler/reeve/internal/wire"
 	"github.com/reeve-scheduler/reeve/ports"
+	"github.com/reeve-scheduler/reeve/ports/ledger"
 )
 
 // Env is what a server is given of the world.
@@ -64,6 +66,8 @@ type Server struct {
 	service   *domain.Service
 	gate      *access.Gate
 	dials     diallers
+	callbacks *callback.Desk // nil: the plan has no callbacks
+	book      *ledger.Ledger // of this host's leases; nil: this server leases nothing
 	links     *link.Links
 	api       *api.Handler // of every door: the listeners' and the local one
 	main      string       // the row at which it is found
@@ -179,8 +183,16 @@ func (s *Server) openDeciders(ctx context.Context) error {
 	if err := os.MkdirAll(shelf.Folder, 0o700); err != nil {
 		return fmt.Errorf("making the artifacts' folder: %w", err)
 	}
+	if err := s.openCallbacks(ctx); err != nil {
+		return err
+	}
+	var calls fleet.Callbacks
+	if s.callbacks != nil {
+		calls = s.callbacks
+	}
 	s.fleet = fleet.New(fleet.Config{
-		Desk: func() fleet.Desk { return s.engine }, Shelf: shelf, Registry: s.registry,
+		Callbacks: calls,
+		Desk:      func() fleet.Desk { return s.engine }, Shelf: shelf, Registry: s.registry,
 		Welcome: wire.Welcome{
 			Version: s.env.Version, Heartbeat: s.cfg.Link.Heartbeat, Timeout: s.cfg.Link.Timeout, Tenure: s.cfg.Link.Tenure, PlanHash: s.env.Plan.Hash,
 		},
@@ -272,6 +284,9 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.serveLocal(ctx) })
 	g.Go(func() error { return s.fleet.Run(ctx) })
 	g.Go(func() error { return s.dials.Run(ctx) })
+	if s.callbacks != nil {
+		g.Go(func() error { return s.callbacks.Run(ctx) })
+	}
 	g.Go(func() error { return s.janitor(ctx) })
 	g.Go(func() error { return s.watchDisk(ctx) })
 	g.Go(func() error { return s.own.run(ctx) })
@@ -312,6 +327,12 @@ func (s *Server) close() error {
 		if err := s.local.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if s.callbacks != nil {
+		s.callbacks.Close()
+	}
+	if s.book != nil {
+		s.book.Close()
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
