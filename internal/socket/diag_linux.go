@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"syscall"
 )
 
@@ -25,25 +24,26 @@ const (
 type Diag struct {
 	V6Only map[uint64]bool // by inode, of sockets of IPv6: whether they leave IPv4 alone
 	Bound  []Observed      // TCP sockets that have a port without listening on it: nobody else can bind it
+	Limit  map[uint64]int  // by inode, of TCP listeners: when more connections than this wait, the next are dropped
 }
 
 // Diagnose asks the kernel about the sockets of this network namespace. It needs no privileges; a kernel without
 // socket diagnostics gives an error.
 func Diagnose() (Diag, error) {
-	d := Diag{V6Only: map[uint64]bool{}}
-	for _, ask := range []struct {
+	d := Diag{V6Only: map[uint64]bool{}, Limit: map[uint64]int{}}
+	for _, of := range []struct {
 		family, protocol uint8
 		states           uint32
 	}{
 		{syscall.AF_INET6, syscall.IPPROTO_TCP, 1<<stateListen | 1<<stateBoundIdle},
-		{syscall.AF_INET, syscall.IPPROTO_TCP, 1 << stateBoundIdle},
+		{syscall.AF_INET, syscall.IPPROTO_TCP, 1<<stateListen | 1<<stateBoundIdle},
 		{syscall.AF_INET6, syscall.IPPROTO_UDP, 1 << stateClose},
 	} {
 		request := make([]byte, requestLen)
-		request[0], request[1] = ask.family, ask.protocol
-		binary.NativeEndian.PutUint32(request[4:], ask.states)
-		err := dump(request, func(m []byte) { d.add(m, ask.protocol) })
-		if errors.Is(err, syscall.ENOENT) && ask.family == syscall.AF_INET6 {
+		request[0], request[1] = of.family, of.protocol
+		binary.NativeEndian.PutUint32(request[4:], of.states)
+		err := ask(netlinkSockDiag, sockDiagByFamily, syscall.NLM_F_DUMP, request, func(m []byte) { d.add(m, of.protocol) })
+		if errors.Is(err, syscall.ENOENT) && of.family == syscall.AF_INET6 {
 			continue // no IPv6 in this kernel, and so no socket of it
 		}
 		if err != nil {
@@ -74,52 +74,10 @@ func (d *Diag) add(m []byte, protocol uint8) {
 		}
 		rest = rest[min(len(rest), (size+3)&^3):]
 	}
+	if protocol == syscall.IPPROTO_TCP && m[1] == stateListen {
+		d.Limit[o.Inode] = int(binary.NativeEndian.Uint32(m[60:]))
+	}
 	if protocol == syscall.IPPROTO_TCP && m[1] == stateClose && o.Inode != 0 {
 		d.Bound = append(d.Bound, o)
-	}
-}
-
-// dump sends one request to the socket diagnostics, and hands on each answer.
-func dump(request []byte, each func([]byte)) error {
-	fd, err := syscall.Socket(syscall.AF_NETLINK, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC, netlinkSockDiag)
-	if err != nil {
-		return os.NewSyscallError("socket", err)
-	}
-	defer func() { _ = syscall.Close(fd) }()
-	message := make([]byte, syscall.NLMSG_HDRLEN, syscall.NLMSG_HDRLEN+len(request))
-	binary.NativeEndian.PutUint32(message, uint32(cap(message)))
-	binary.NativeEndian.PutUint16(message[4:], sockDiagByFamily)
-	binary.NativeEndian.PutUint16(message[6:], syscall.NLM_F_REQUEST|syscall.NLM_F_DUMP)
-	if err := syscall.Sendto(fd, append(message, request...), 0, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK}); err != nil {
-		return os.NewSyscallError("sendto", err)
-	}
-	answer := make([]byte, 1<<16)
-	for {
-		n, _, err := syscall.Recvfrom(fd, answer, 0)
-		if errors.Is(err, syscall.EINTR) {
-			continue
-		}
-		if err != nil {
-			return os.NewSyscallError("recvfrom", err)
-		}
-		messages, err := syscall.ParseNetlinkMessage(answer[:n])
-		if err != nil {
-			return os.NewSyscallError("netlink", err)
-		}
-		for _, m := range messages {
-			switch m.Header.Type {
-			case syscall.NLMSG_DONE:
-				return nil
-			case syscall.NLMSG_ERROR:
-				if len(m.Data) >= 4 {
-					if errno := -int32(binary.NativeEndian.Uint32(m.Data)); errno > 0 {
-						return syscall.Errno(errno)
-					}
-				}
-				return errors.New("the kernel refused without a reason")
-			default:
-				each(m.Data)
-			}
-		}
 	}
 }

@@ -5,6 +5,8 @@ package socket
 import (
 	"errors"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 func classify(err error) cause {
@@ -34,3 +36,16 @@ func dialControl(_, _ string, c syscall.RawConn) error {
 	}
 	return err
 }
+
+// errnoName is the system's name of an error, "ECONNREFUSED"; empty for one that is none of the system's.
+func errnoName(err error) string {
+	var no syscall.Errno
+	if !errors.As(err, &no) {
+		return ""
+	}
+	return unix.ErrnoName(no)
+}
+
+func isDenied(err error) bool { return errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) }
+
+func isNoNet(err error) bool { return errors.Is(err, syscall.ENETUNREACH) }

@@ -15,5 +15,6 @@ type Owner struct {
 type Owned struct {
 	Observed
 	V6Only bool    // it leaves IPv4 alone; only of sockets of IPv6
+	Limit  *int    // of a TCP listener: when more connections wait, the next are dropped; nil: not known
 	Owners []Owner // by number; empty if they cannot be seen
 }

@@ -40,7 +40,11 @@ func Host(fsys fs.FS, diag Diag) (all []Owned, unseen int, err error) {
 	}
 	owners := ownersIn(fsys, sockets)
 	for _, o := range sockets {
-		all = append(all, Owned{Observed: o, V6Only: diag.V6Only[o.Inode], Owners: owners[o.Inode]})
+		one := Owned{Observed: o, V6Only: diag.V6Only[o.Inode], Owners: owners[o.Inode]}
+		if limit, ok := diag.Limit[o.Inode]; ok && o.State == StateListening {
+			one.Limit = &limit
+		}
+		all = append(all, one)
 		if len(owners[o.Inode]) == 0 {
 			unseen++
 		}

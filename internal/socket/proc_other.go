@@ -24,6 +24,7 @@ func holdersOf(netip.Addr, ports.Port) ([]Holder, string) {
 type Diag struct {
 	V6Only map[uint64]bool
 	Bound  []Observed
+	Limit  map[uint64]int
 }
 
 // Diagnose is only built for Linux.

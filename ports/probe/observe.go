@@ -254,7 +254,7 @@ func (l *look) sockets() {
 
 func socketOf(o socket.Owned) Socket {
 	s := Socket{
-		Protocol: ports.Protocol(o.Protocol), Local: o.Local, Remote: o.Remote, V6Only: o.V6Only, UID: o.UID, Inode: o.Inode, Waiting: o.Waiting,
+		Protocol: ports.Protocol(o.Protocol), Local: o.Local, Remote: o.Remote, V6Only: o.V6Only, UID: o.UID, Inode: o.Inode, Waiting: o.Waiting, Limit: o.Limit,
 		Listens: o.State == socket.StateListening || o.State == socket.StateBound && o.Protocol == string(ports.UDP),
 	}
 	for _, w := range o.Owners {

@@ -56,6 +56,7 @@ type Socket struct {
 	UID      uint32
 	Inode    uint64
 	Waiting  int       // of a TCP listener: connections that nobody has accepted yet
+	Limit    *int      // of a TCP listener: when more than this wait, the next are dropped; nil: not known
 	Owners   []Process // empty: they cannot be seen
 }
 
