@@ -55,7 +55,7 @@ var mayImport = map[string][]string{
 	"internal/wire":              {"internal/fault"},
 	"internal/socket":            {"ports", "internal/fault"}, // the only package that opens TCP and UDP sockets
 	"internal/socket/sockettest": {"internal/socket", "ports", "ports/builtin", "ports/planfile"},
-	"internal/responder":         {},                                              // it bounds what strangers may ask; what is answered it does not know
+	"internal/responder":         {}, // it bounds what strangers may ask; what is answered it does not know
 	"internal/directory":         {"internal/responder", "internal/fault", "ports"},
 	"internal/identity":          {"internal/fault"},
 	"internal/access":            {"internal/fault"},
@@ -67,7 +67,7 @@ var mayImport = map[string][]string{
 	"internal/keeper":            {"internal/executor", "internal/wire", "internal/fault"},
 	"internal/engine":            {"internal/jobnet", "internal/run", "internal/store", "internal/fault"},
 	"internal/callback":          {"internal/identity", "internal/wire", "internal/fault", "ports", "ports/ledger"}, // never fleet: it says what it needs of one
-	"internal/fleet":             {"internal/link", "internal/run", "internal/wire", "internal/fault"}, // never engine: the two meet in server
+	"internal/fleet":             {"internal/link", "internal/run", "internal/wire", "internal/fault"},              // never engine: the two meet in server
 	"internal/agent":             {"internal/identity", "internal/keeper", "internal/link", "internal/wire", "internal/fault"},
 	"internal/api":               {"internal/access", "internal/fault", "ports"}, // never store: it asks through interfaces it owns
 	"internal/console":           {"internal/api", "internal/access", "internal/console/graph", "internal/fault", "ports"},

@@ -1,0 +1,50 @@
+package directory
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/reeve-scheduler/reeve/ports"
+)
+
+// roleMapper marks the row of the plan at which a port mapper answers.
+const roleMapper = "portmapper"
+
+// Mappers returns the rows of the plan at which a role answers as port mapper.
+func Mappers(c ports.Compiled, role ports.RoleKind) []ports.Claim {
+	return slices.DeleteFunc(Offers(c, role), func(cl ports.Claim) bool { return cl.RPC.Role != roleMapper })
+}
+
+// Registered returns what the port mapper of a row has: itself, and the services that the plan registers with it and that
+// have a number. They listen on some addresses of this host; none: on all of both families.
+func Registered(c ports.Compiled, mapper string, bind []netip.Addr) []Program {
+	if len(bind) == 0 {
+		bind = []netip.Addr{netip.IPv6Unspecified(), netip.IPv4Unspecified()}
+	}
+	var all []Program
+	add := func(cl ports.Claim, owner string, versions ...uint32) {
+		for _, v := range versions {
+			for _, a := range bind {
+				netid := string(cl.Protocol)
+				if a.Is6() {
+					netid += "6"
+				}
+				all = append(all, Program{Number: cl.RPC.Program, Version: v, Netid: netid, Address: netip.AddrPortFrom(a, uint16(cl.Port)), Owner: owner})
+			}
+		}
+	}
+	var registers []string
+	for _, cl := range c.Claims {
+		if cl.Service == mapper && cl.Status == ports.Works {
+			registers = append(registers, cl.RPC.Registers...)
+			cl.RPC.Program = mapperProgram
+			add(cl, "reeve", rpcbVersion4, rpcbVersion3, pmapVersion)
+		}
+	}
+	for _, cl := range c.Claims {
+		if slices.Contains(registers, cl.Service) && cl.Status == ports.Works && cl.Binds && cl.Port != 0 && cl.RPC.Program != 0 {
+			add(cl, cl.Name, cl.RPC.Version)
+		}
+	}
+	return all
+}
