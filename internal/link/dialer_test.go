@@ -22,11 +22,15 @@ var errDown = errors.New("connection refused")
 func TestBackoffGrowsToItsBound(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		chance func() float64
-		want   []time.Duration // before the nth dial
+		backoff link.Backoff
+		want    []time.Duration // before the nth dial
 	}{
-		"without chance": {nil, []time.Duration{0, 100, 200, 400, 800, 1600, 3200, 6400, 12800, 15000, 15000}},
-		"luckiest":       {func() float64 { return 0 }, []time.Duration{0, 50, 100, 200, 400, 800, 1600, 3200, 6400, 7500, 7500}},
+		"without chance": {link.Backoff{Unconnected: time.Hour}, []time.Duration{0, 100, 200, 400, 800, 1600, 3200, 6400, 12800, 15000, 15000}},
+		"luckiest": {
+			link.Backoff{Unconnected: time.Hour, Chance: func() float64 { return 0 }},
+			[]time.Duration{0, 50, 100, 200, 400, 800, 1600, 3200, 6400, 7500, 7500},
+		},
+		"nobody takes the connection": {link.Backoff{}, []time.Duration{0, 100, 200, 400, 800, 1500, 1500}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -36,7 +40,7 @@ func TestBackoffGrowsToItsBound(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				d := &link.Dialer{
 					Targets: func() []link.Target { return []link.Target{{Address: "a"}} },
-					Backoff: link.Backoff{Chance: test.chance},
+					Backoff: test.backoff,
 					Dial: func(context.Context, link.Target) (net.Conn, error) {
 						waits = append(waits, time.Since(last)/time.Millisecond)
 						last = time.Now()
@@ -113,7 +117,7 @@ func TestSilenceIsGivenUp(t *testing.T) {
 	d := newDomain(t)
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		var mute net.Conn
+		mute := make(chan net.Conn, 1)
 		dialer := &link.Dialer{
 			Targets: func() []link.Target { return []link.Target{{Address: "dropped:1"}, {Address: "mute:2"}} },
 			TLS:     end(d.agent, identity.RoleServer).ClientConfig,
@@ -123,26 +127,30 @@ func TestSilenceIsGivenUp(t *testing.T) {
 					<-ctx.Done()
 					return nil, ctx.Err()
 				}
-				if took := time.Since(begin); took != 10*time.Second {
-					t.Errorf("the second address was dialled after %v, want 10 s", took)
+				if took := time.Since(begin); took != time.Second {
+					t.Errorf("the second address was dialled after %v, want 1 s", took)
 				}
-				var near net.Conn
-				near, mute = net.Pipe()
+				near, far := net.Pipe()
+				mute <- far
 				return near, nil
 			},
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		go func() {
-			time.Sleep(16 * time.Second) // of the bubble: no real time passes
-			if s := dialer.State(); !fault.Is(s.Err, fault.Unreachable) || !strings.Contains(s.Err.Error(), "no handshake within 5s") {
-				t.Errorf("after 16 s the state is %+v, want the handshake given up", s)
+			time.Sleep(5*time.Second + time.Millisecond) // of the bubble: no real time passes
+			if s := dialer.State(); !errors.Is(s.Err, link.ErrNoAnswer) || !errors.Is(s.Targets[0].Err, link.ErrNoAnswer) || !s.Targets[0].Since.Equal(begin) {
+				t.Errorf("after 5 s the state is %+v, want the first address given up", s)
+			}
+			time.Sleep(time.Second)
+			if s := dialer.State(); !fault.Is(s.Err, fault.Unreachable) || !strings.Contains(s.Err.Error(), "no handshake within 5s") || s.Targets[1].Rounds != 1 {
+				t.Errorf("after 6 s the state is %+v, want the handshake given up", s)
 			}
 		}()
 		if err := dialer.Run(ctx, nil); err != nil {
 			t.Errorf("Run = %v, want nil", err)
 		}
-		_ = mute.Close()
+		_ = (<-mute).Close()
 	})
 }
 

@@ -105,6 +105,7 @@ type Link struct {
 	cert    *x509.Certificate
 	remote  net.Addr
 	row     string
+	turn    int
 	dialled bool
 	since   time.Time
 	number  int64
@@ -136,6 +137,9 @@ func (l *Link) RemoteAddr() net.Addr { return l.remote }
 
 // Row returns the row of the plan, a service's id, that the link was dialled by or accepted on; empty: nobody said.
 func (l *Link) Row() string { return l.row }
+
+// Turn returns the target's turn where this end dialled; 0 otherwise.
+func (l *Link) Turn() int { return l.turn }
 
 // Dialled reports whether this end dialled.
 func (l *Link) Dialled() bool { return l.dialled }
