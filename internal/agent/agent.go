@@ -12,11 +12,14 @@ package agent
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net"
 	"os"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -42,7 +45,9 @@ type agent struct {
 	output      *outputSender
 	dialer      *link.Dialer
 	links       *link.Links // dialled and accepted ones
-	entrances   []entrance
+	entrances   entrances
+	view        atomic.Pointer[view]
+	adopting    sync.Mutex
 }
 
 // Run is an agent: it joins where it has not yet, finds or starts its keeper, and serves its domain until ctx ends.
@@ -58,7 +63,7 @@ func Run(ctx context.Context, cfg Config) error {
 	defer folder.close()
 	a := &agent{cfg: cfg, folder: folder, links: link.NewLinks()}
 	if err := a.open(ctx); err != nil {
-		return errors.Join(err, closeAll(a.entrances))
+		return errors.Join(err, a.entrances.close())
 	}
 	return a.run(ctx)
 }
@@ -72,11 +77,14 @@ func (a *agent) open(ctx context.Context) error {
 	if a.member, err = openMember(a.folder); err != nil {
 		return err
 	}
-	a.joiner = &joiner{member: a.member, row: a.cfg.Rows.Enrol, dial: a.cfg.Dial, now: a.cfg.Now, log: a.cfg.Log}
+	if err := a.openView(); err != nil {
+		return err
+	}
+	a.joiner = &joiner{member: a.member, ports: a.view.Load, now: a.cfg.Now, log: a.cfg.Log}
 	if err := a.join(ctx); err != nil {
 		return err
 	}
-	if a.entrances, err = a.listen(ctx); err != nil {
+	if a.entrances.open, err = a.listen(ctx); err != nil {
 		return err
 	}
 	cached, err := openCache(a.folder.file(cacheFolder), a.cfg.Cache, a.cfg.Reserve, a.cfg.Now)
@@ -129,7 +137,7 @@ func (a *agent) build(cached *cache) {
 	a.minder.reports, a.minder.sizes, a.minder.safe = a.reporter.in, a.output.grown, a.output.safe
 	a.fetcher = newFetcher(a.up, cached, log)
 	a.fetcher.keeper, a.fetcher.inputs = a.minder.starter, a.minder.inputs
-	a.commander = &commander{keeper: a.minder.starter, mark: a.minder.mark, fetch: a.fetcher, begun: a.minder.begun, disk: a.disk, pool: a.cfg.Pool, log: log}
+	a.commander = &commander{keeper: a.minder.starter, mark: a.minder.mark, fetch: a.fetcher, begun: a.minder.begun, disk: a.disk, pool: a.pool, log: log}
 	a.output.open, a.output.forget = a.minder.spool, a.minder.forget
 	uploads := &uploader{folder: a.minder.artifacts, log: log}
 	a.reporter.ack, a.reporter.amend, a.reporter.upload = a.minder.ack, a.fetcher.explain, uploads.upload
@@ -142,7 +150,7 @@ func (a *agent) build(cached *cache) {
 	a.dialer = &link.Dialer{
 		Targets: a.dialling,
 		Dial: func(ctx context.Context, to link.Target) (net.Conn, error) {
-			return a.cfg.Dial(ctx, to.Row, to.Address)
+			return a.view.Load().Ports.Dial(ctx, to.Row, to.Address)
 		},
 		TLS:     a.tls,
 		Backoff: a.cfg.Backoff,
@@ -159,7 +167,8 @@ func (a *agent) run(ctx context.Context) error {
 	}
 	a.cfg.Log.Info("agent runs", slog.String("identity", own.Identity.String()), slog.Int64("incarnation", a.incarnation), slog.Int("slots", a.cfg.Slots))
 	for _, part := range []func(context.Context) error{
-		a.minder.Run, a.reporter.Run, a.output.Run, a.fetcher.Run, a.renew, a.slim, a.accept, a.dial,
+		a.minder.Run, a.reporter.Run, a.output.Run, a.fetcher.Run, a.renew, a.slim, a.dial,
+		func(ctx context.Context) error { return a.entrances.run(ctx, a) },
 	} {
 		group.Go(func() error { return part(ctx) })
 	}
@@ -167,35 +176,22 @@ func (a *agent) run(ctx context.Context) error {
 }
 
 // dial keeps a link up that this agent dials, where the plan has it dial.
-func (a *agent) dial(ctx context.Context) error {
-	if len(a.cfg.Rows.Dial) == 0 {
-		return nil
-	}
-	return a.dialer.Run(ctx, a.session)
-}
+func (a *agent) dial(ctx context.Context) error { return a.dialer.Run(ctx, a.session) }
 
 // dialling returns where the next round of dials goes, and tells why the last one was in vain where that is news.
 func (a *agent) dialling() []link.Target {
 	if s := a.dialer.State(); s.Err != nil && s.Rounds <= 1 {
 		a.cfg.Log.Warn("no server is linked; jobs go on, and it is dialled again", slog.Any("error", s.Err))
 	}
-	var all []link.Target
-	for _, row := range a.cfg.Rows.Dial {
-		for _, address := range a.member.addresses() {
-			all = append(all, link.Target{Row: row, Address: a.at(row, address)})
-		}
-	}
-	return all
+	return a.targets()
 }
 
-// at is where a server is found by a row: its address is that of the row at which it is joined, and other rows have
-// their own numbers on its host.
-func (a *agent) at(row, address string) string {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil || row == a.cfg.Rows.Enrol {
-		return address
+// pool writes a pool of the plan for the keeper's leaser.
+func (a *agent) pool(name string) (json.RawMessage, error) {
+	if v := a.view.Load(); v.Pool != nil {
+		return v.Pool(name)
 	}
-	return host
+	return nil, errNoPools
 }
 
 // tls returns the configuration of one dial: only servers of the agent's own domain may answer.

@@ -12,6 +12,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/identity"
 	"github.com/reeve-scheduler/reeve/internal/link"
+	"github.com/reeve-scheduler/reeve/internal/wire"
 )
 
 // Config is what an agent is started with.
@@ -29,6 +30,11 @@ type Config struct {
 	Listen   func(ctx context.Context, row string) ([]net.Listener, error)
 	Rows     Rows
 	PlanHash string // of the compiled plan
+	// Adopt makes a plan of the view that servers give. nil: the agent stays with what it was started with.
+	Adopt func(wire.View) (Ports, error)
+	// Differ says how the plan that the agent was started with differs from the servers' compiled one, a sentence for each
+	// row. nil: it was not started with one of its own.
+	Differ func(plan json.RawMessage) []string
 	// Pool writes a pool of the compiled plan for the keeper's leaser, or says why the plan has none. nil: it has no pools.
 	Pool    func(pool string) (json.RawMessage, error)
 	Slots   int   // attempts at once

@@ -27,8 +27,7 @@ const (
 // without a certificate of the agent's: a token, or the bound key, proves who asks.
 type joiner struct {
 	member *member
-	row    string // at which servers are asked
-	dial   func(ctx context.Context, row, address string) (net.Conn, error)
+	ports  func() *view // what it has now: servers are asked at its row for that
 	now    func() time.Time
 	log    *slog.Logger
 }
@@ -147,6 +146,15 @@ type question struct {
 	in     any
 }
 
+// dial connects to a server at the row at which it is asked without a link.
+func (j *joiner) dial(ctx context.Context, address string) (net.Conn, error) {
+	v := j.ports()
+	if v.enrolRow() == "" {
+		return nil, fault.New(fault.Invalid, "in this port plan servers dial: no row lets an agent ask them", "on the server: reeve node enrol")
+	}
+	return v.Ports.Dial(ctx, v.enrolRow(), address)
+}
+
 func (j *joiner) askOne(ctx context.Context, address string, q question, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, joinLimit)
 	defer cancel()
@@ -155,7 +163,7 @@ func (j *joiner) askOne(ctx context.Context, address string, q question, out any
 		DisableKeepAlives:  true,
 		DisableCompression: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return j.dial(ctx, j.row, address)
+			return j.dial(ctx, address)
 		},
 	}
 	defer transport.CloseIdleConnections()

@@ -7,64 +7,152 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-
-	"golang.org/x/sync/errgroup"
+	"slices"
+	"sync"
 
 	"github.com/reeve-scheduler/reeve/internal/identity"
 	"github.com/reeve-scheduler/reeve/internal/link"
+	"github.com/reeve-scheduler/reeve/internal/wire"
 )
 
-// entrance is a row of the plan on which servers dial this agent, with its listeners.
+// entrances are the listeners on which servers dial this agent. What they are follows the view.
+type entrances struct {
+	mu   sync.Mutex
+	open []*entrance
+	ctx  context.Context // of the agent's run; nil before it
+	all  sync.WaitGroup
+}
+
+// entrance is a row of the plan with its listeners.
 type entrance struct {
 	row       string
 	listeners []net.Listener
+	stop      context.CancelFunc // nil: not served yet
+}
+
+// number is the port on which the entrance listens.
+func (e *entrance) number() int {
+	if a, ok := e.listeners[0].Addr().(*net.TCPAddr); ok {
+		return a.Port
+	}
+	return 0
+}
+
+// is reports whether the entrance is the one that a route means; a route without a number means any.
+func (e *entrance) is(r wire.Route) bool {
+	return e.row == r.Row && (r.Port == 0 || r.Port == e.number())
 }
 
 // listen opens the rows on which servers dial this agent. On an error nothing stays open.
-func (a *agent) listen(ctx context.Context) ([]entrance, error) {
-	var all []entrance
-	for _, row := range a.cfg.Rows.Listen {
-		listeners, err := a.cfg.Listen(ctx, row)
-		if err != nil {
-			return nil, errors.Join(err, closeAll(all))
-		}
-		all = append(all, entrance{row, listeners})
-	}
-	return all, nil
+func (a *agent) listen(ctx context.Context) ([]*entrance, error) {
+	var s entrances
+	err := s.listen(ctx, a.view.Load())
+	return s.open, err
 }
 
-func closeAll(all []entrance) error {
-	var errs []error
-	for _, e := range all {
-		for _, l := range e.listeners {
-			if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-				errs = append(errs, err)
-			}
+// listen opens all that the view has. On an error nothing stays open.
+func (s *entrances) listen(ctx context.Context, v *view) error {
+	for _, r := range v.View.Listen {
+		if err := s.add(ctx, v, r); err != nil {
+			return errors.Join(err, s.close())
 		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
-// accept takes the links of servers that dial, until ctx ends.
-func (a *agent) accept(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for _, e := range a.entrances {
+// add opens one row unless it is open. A number that is not the plan's is an old one, of a change of ports during which
+// this agent was started: it is not opened again.
+func (s *entrances) add(ctx context.Context, v *view, r wire.Route) error {
+	if slices.ContainsFunc(s.open, func(e *entrance) bool { return e.is(r) }) {
+		return nil
+	}
+	listeners, err := v.Ports.Listen(ctx, r.Row)
+	if err != nil {
+		return err
+	}
+	e := &entrance{row: r.Row, listeners: listeners}
+	if !e.is(r) {
+		return e.close()
+	}
+	s.open = append(s.open, e)
+	return nil
+}
+
+// become opens what the view has and is not open, and closes what it no longer has. It says what could not be opened.
+func (s *entrances) become(ctx context.Context, a *agent) (refused []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx == nil || s.ctx.Err() != nil {
+		return nil
+	}
+	v := a.view.Load()
+	for _, r := range v.View.Listen {
+		if err := s.add(ctx, v, r); err != nil {
+			refused = append(refused, err.Error())
+		}
+	}
+	s.open = slices.DeleteFunc(s.open, func(e *entrance) bool {
+		if slices.ContainsFunc(v.View.Listen, e.is) {
+			return false
+		}
+		e.stop()
+		return true
+	})
+	s.serve(a)
+	return refused
+}
+
+// run takes the links of servers that dial, until ctx ends.
+func (s *entrances) run(ctx context.Context, a *agent) error {
+	s.mu.Lock()
+	s.ctx = ctx
+	s.serve(a)
+	s.mu.Unlock()
+	<-ctx.Done()
+	s.all.Wait()
+	return nil
+}
+
+// serve begins to accept where nobody does yet. The caller holds the lock.
+func (s *entrances) serve(a *agent) {
+	for _, e := range s.open {
+		if e.stop != nil {
+			continue
+		}
+		ctx, stop := context.WithCancel(s.ctx)
+		e.stop = stop
 		for _, l := range e.listeners {
-			s := link.Server{
+			one := link.Server{
 				Listener: l, Row: e.row, TLS: a.serverTLS(),
 				OnLink:  a.session,
 				Options: link.Options{Handler: a.handler(), Links: a.links, Timing: a.cfg.Timing, Log: a.cfg.Log},
 			}
-			group.Go(func() error {
-				if err := s.Run(ctx); err != nil {
-					return fmt.Errorf("the row %s: %w", e.row, err)
+			s.all.Go(func() {
+				if err := one.Run(ctx); err != nil {
+					a.cfg.Log.Error("servers can no longer dial this agent here", slog.String("row", e.row), slog.Any("error", err))
 				}
-				return nil
 			})
 			a.cfg.Log.Info("servers may dial this agent", slog.String("row", e.row), slog.String("address", l.Addr().String()))
 		}
 	}
-	return group.Wait()
+}
+
+func (s *entrances) close() error {
+	var errs []error
+	for _, e := range s.open {
+		errs = append(errs, e.close())
+	}
+	return errors.Join(errs...)
+}
+
+func (e *entrance) close() error {
+	var errs []error
+	for _, l := range e.listeners {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, fmt.Errorf("closing the row %s: %w", e.row, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // serverTLS is for servers that dial: only those of the agent's own domain are let in.

@@ -58,7 +58,7 @@ func (a *agent) hello(ctx context.Context, l *link.Link) (wire.Welcome, error) {
 	sent := a.cfg.Now()
 	err = post(ctx, l.Client(), peerBase+wire.PathHello, wire.Hello{
 		Version: a.cfg.Version, Protocol: protocol, Incarnation: a.incarnation, BootID: kept.BootID, Slots: a.cfg.Slots,
-		PlanHash: a.cfg.PlanHash, Facts: a.facts(), Epoch: kept.Epoch, Containment: kept.Containment, Now: sent.UTC(),
+		PlanHash: a.hash(), View: a.view.Load().ID, Differs: a.differs(), Facts: a.facts(), Epoch: kept.Epoch, Containment: kept.Containment, Now: sent.UTC(),
 	}, &welcome)
 	if err != nil {
 		return welcome, fmt.Errorf("saying hello: %w", err)
@@ -70,8 +70,10 @@ func (a *agent) hello(ctx context.Context, l *link.Link) (wire.Welcome, error) {
 		welcome.Timeout = max(defaultTimeout, 3*welcome.Heartbeat)
 	}
 	a.compareClocks(sent, welcome.Now)
-	if welcome.PlanHash != "" && a.cfg.PlanHash != "" && welcome.PlanHash != a.cfg.PlanHash {
-		a.cfg.Log.Warn("server and agent work with different port plans", slog.String("server", welcome.PlanHash), slog.String("agent", a.cfg.PlanHash))
+	if welcome.View != nil {
+		if reply, err := a.adopt(ctx, *welcome.View); err != nil || len(reply.Refused) > 0 {
+			a.cfg.Log.Error("the servers' port plan is not taken over whole", slog.Any("refused", reply.Refused), slog.Any("error", err))
+		}
 	}
 	return welcome, a.renewTenure(welcome.Tenure, sent)
 }
@@ -174,12 +176,15 @@ func (a *agent) disk() string {
 
 // handler is what servers call on a link.
 func (a *agent) handler() http.Handler {
-	return a.commander.handler(a.state, func(ctx context.Context, reason string) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+wire.PathView, a.serveView)
+	mux.Handle("/", a.commander.handler(a.state, func(ctx context.Context, reason string) {
 		if l, ok := link.Of(ctx); ok {
 			a.cfg.Log.Info("server closes the link", slog.String("reason", reason))
 			l.Close("by the server: " + reason)
 		}
-	})
+	}))
+	return mux
 }
 
 // state is what a server is told of this agent for diagnosis.
