@@ -1,0 +1,109 @@
+package probe
+
+import (
+	"context"
+	"sync"
+
+	"github.com/reeve-scheduler/reeve/internal/socket"
+	"github.com/reeve-scheduler/reeve/ports"
+)
+
+// trace finds out how far the packets of a dial come: with n hops to live, the n-th router says that they died. It needs
+// no privileges. The farthest router that answers is the last one known to let packets through to the next.
+func (l looker) trace(ctx context.Context) error {
+	steps := make([]TraceStep, maxHops)
+	errs := make([]error, maxHops)
+	var all sync.WaitGroup
+	for i := range steps {
+		all.Go(func() { steps[i], errs[i] = l.step(ctx, i+1) })
+	}
+	all.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return unlessNoHops(err)
+		}
+	}
+	last := 0
+	for i, s := range steps {
+		if s.Router.IsValid() {
+			last = i + 1
+		}
+	}
+	if last == 0 { // routers answer seldom: once more, alone
+		again, err := l.step(ctx, 1)
+		if err != nil {
+			return err
+		}
+		steps[0] = again
+		if again.Router.IsValid() {
+			last = 1
+		}
+	}
+	l.v.Trace = steps[:min(last+1, maxHops)]
+	if last > 0 {
+		l.v.Egress = EgressLeft
+		return nil
+	}
+	return l.egress(ctx)
+}
+
+// step dials with so many hops to live.
+func (l looker) step(ctx context.Context, hops int) (TraceStep, error) {
+	got, err := l.knock(ctx, hops, tracePatience)
+	if err != nil {
+		return TraceStep{}, err
+	}
+	if got.Conn != nil {
+		_ = got.Conn.Close()
+	}
+	s := TraceStep{TTL: hops, Outcome: outcomeOf(got.Kind)}
+	if i := got.ICMP; i != nil && usedUp(*i) {
+		s.Router = i.Address
+	}
+	return s, nil
+}
+
+// usedUp reports whether a message says that a packet has died of age.
+func usedUp(i socket.ICMP) bool {
+	return is4(i.Address) && i.Type == 11 || !is4(i.Address) && i.Type == 3
+}
+
+// alone keeps dials of this process from moving the counters of one that looks at them.
+var alone = make(chan struct{}, 1)
+
+// egress asks whether a silent TCP dial leaves this host at all, where no router has said so: the kernel counts what it
+// could not send again. Others may move that counter, so it is asked until it moved just as often as this dial tried, in
+// each of a few dials in a row.
+func (l looker) egress(ctx context.Context) error {
+	const rounds = 2
+	if l.v.Protocol != ports.TCP || l.v.Egress != EgressUnknown {
+		return nil
+	}
+	select {
+	case alone <- struct{}{}:
+		defer func() { <-alone }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	for range rounds {
+		got, err := l.knock(ctx, 0, 2*slow)
+		if err != nil {
+			return err
+		}
+		if got.Conn != nil {
+			_ = got.Conn.Close()
+		}
+		if got.Kind != socket.KnockSilence || got.Resent == 0 || got.Unsent < 0 {
+			return nil
+		}
+		if got.Unsent < got.Resent {
+			l.v.Egress = EgressLeft
+			return nil
+		}
+		if got.Unsent > got.Resent {
+			return nil // somebody else moves it too
+		}
+	}
+	l.v.Egress = EgressBlocked
+	return nil
+}
