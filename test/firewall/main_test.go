@@ -15,7 +15,8 @@ import (
 )
 
 var (
-	given = flag.String("reeve", "", "the program to test; empty: built from this tree")
+	rounds = flag.Int("rounds", 12, "how often links are cut; the campaign (make fault) takes 1000")
+	given  = flag.String("reeve", "", "the program to test; empty: built from this tree")
 
 	reeve string // path of the program
 )
