@@ -67,9 +67,10 @@ func (p Place) String() string {
 type Known struct {
 	Name      string
 	Role      ports.RoleKind
-	Addresses []string // HOST or HOST:PORT; the port is that of the Main row, which NAT may have changed
-	Listens   bool     // others reach it on the rows that the plan gives to its role
-	Main      string   // the row that a port in an address belongs to
+	Addresses []string // host names and IP addresses
+	// Where returns where others reach it on a row, HOST or HOST:PORT; a HOST has the row's number. nil: nobody reaches it,
+	// because it dials whom it needs.
+	Where func(service string) []string
 }
 
 // Offers returns the rows of the plan on which a role listens for others, in the plan's order. Rows without a number, of
@@ -84,19 +85,17 @@ func Offers(c ports.Compiled, role ports.RoleKind) []ports.Claim {
 	return all
 }
 
+// agentDoors are those that an agent opens, on rows that carry more on a server.
+var agentDoors = []string{"link", "services", "discovery"}
+
 // Compose makes the book of some nodes from the compiled plan.
-func Compose(c ports.Compiled, zone string, serial uint32, nodes []Known) Book {
-	b := Book{Zone: zone, Serial: serial}
+func Compose(c ports.Compiled, zone string, serial uint32, nodes []Known) *Book {
+	b := &Book{Zone: zone, Serial: serial}
 	for _, k := range nodes {
-		n := Node{Name: k.Name, Role: k.Role}
-		for _, a := range k.Addresses {
-			if host, _ := split(a); !slices.Contains(n.Addresses, host) {
-				n.Addresses = append(n.Addresses, host)
-			}
-		}
-		if k.Listens && len(n.Addresses) > 0 {
-			for _, cl := range Offers(c, k.Role) {
-				n.Services = append(n.Services, service(cl, k))
+		n := Node{Name: k.Name, Role: k.Role, Addresses: unique(k.Addresses)}
+		for _, cl := range Offers(c, k.Role) {
+			if s, ok := service(cl, k); ok {
+				n.Services = append(n.Services, s)
 			}
 		}
 		b.Nodes = append(b.Nodes, n)
@@ -105,22 +104,65 @@ func Compose(c ports.Compiled, zone string, serial uint32, nodes []Known) Book {
 	return b
 }
 
-func service(cl ports.Claim, k Known) Service {
+// service is what a node offers on a row; false where nobody reaches it there.
+func service(cl ports.Claim, k Known) (Service, bool) {
 	s := Service{
 		ID: cl.Service, Title: cl.Name, Name: cl.DNSName(), Protocol: cl.Protocol, TLS: cl.TLS, Doors: slices.Clone(cl.Doors),
 		Program: cl.RPC.Program, Version: cl.RPC.Version,
 	}
-	for _, a := range k.Addresses {
+	if k.Role == ports.Agent {
+		s.Doors = slices.DeleteFunc(s.Doors, func(door string) bool { return !slices.Contains(agentDoors, door) })
+	}
+	if k.Where == nil || len(s.Doors) == 0 {
+		return s, false
+	}
+	for _, a := range k.Where(cl.Service) {
 		host, port := split(a)
-		p := Place{Host: host, Port: cl.Port}
-		if port != 0 && cl.Service == k.Main {
-			p.Port = port
+		if port == 0 {
+			port = cl.Port
 		}
-		if !slices.Contains(s.Places, p) {
-			s.Places = append(s.Places, p)
+		s.Places = append(s.Places, Place{Host: host, Port: port})
+	}
+	s.Places = unique(s.Places)
+	return s, len(s.Places) > 0
+}
+
+// unique returns the values in their order, each once.
+func unique[T comparable](all []T) []T {
+	var out []T
+	for _, v := range all {
+		if !slices.Contains(out, v) {
+			out = append(out, v)
 		}
 	}
-	return s
+	return out
+}
+
+// Language is what is spoken on a row of the plan.
+type Language string
+
+// The languages. On every other row it is HTTP, with TLS or without, and links.
+const (
+	HTTP      Language = "http"
+	DNS       Language = "dns"
+	RPC       Language = "oncrpc"
+	Discovery Language = "discovery"
+)
+
+// Speaks returns what is spoken on a row: a port mapper says so, discovery has a door of its own, and a row with UDP whose
+// only door is directory answers for names, on TCP too.
+func Speaks(c ports.Compiled, cl ports.Claim) Language {
+	switch {
+	case cl.RPC.Role == roleMapper:
+		return RPC
+	case slices.Equal(cl.Doors, []string{"discovery"}):
+		return Discovery
+	case slices.Equal(cl.Doors, []string{"directory"}) && slices.ContainsFunc(c.Claims, func(other ports.Claim) bool {
+		return other.Service == cl.Service && other.Protocol == ports.UDP && other.Status == ports.Works
+	}):
+		return DNS
+	}
+	return HTTP
 }
 
 // split splits HOST or HOST:PORT; the port is 0 where there is none.

@@ -2,8 +2,15 @@ package directory_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
+	"math/big"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"slices"
@@ -12,6 +19,7 @@ import (
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/directory"
+	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/responder"
 	"github.com/reeve-scheduler/reeve/internal/socket"
 	"github.com/reeve-scheduler/reeve/ports"
@@ -147,6 +155,34 @@ func programs() []directory.Program {
 	return directory.Registered(plan(), "portmapper", nil)
 }
 
+// serveTLS does handshakes until the test ends.
+func serveTLS(t *testing.T, l net.Listener) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, &form, &form, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS13}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				_ = tls.Server(conn, config).Handshake()
+				_ = conn.Close()
+			}()
+		}
+	}()
+}
+
 // TestRpcinfo: the rpcinfo of libtirpc is answered in each of its ways.
 func TestRpcinfo(t *testing.T) {
 	t.Parallel()
@@ -160,9 +196,8 @@ func TestRpcinfo(t *testing.T) {
 		t.Fatal(err)
 	}
 	mapper := &directory.Mapper{Programs: programs, Now: time.Now}
-	run(t,
-		&responder.Responder{Name: "portmapper", Answer: mapper.Answer, Packets: udp, Streams: tcp, Framing: responder.Records{}},
-		&responder.Responder{Name: "caauthd", Answer: directory.Null(0x20000002, 1), Streams: []net.Listener{door}, Framing: responder.Records{}})
+	run(t, &responder.Responder{Name: "portmapper", Answer: mapper.Answer, Packets: udp, Streams: tcp, Framing: responder.Records{}})
+	serveTLS(t, directory.Greet(door, 0x20000002, 1))
 
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		contains(t, command(t, "rpcinfo", "-s", host), "100000 2,3,4 udp,udp6,tcp,tcp6 portmapper reeve", "536870914 1 tcp,tcp6 - Caauthd")
@@ -177,10 +212,17 @@ func TestRpcinfo(t *testing.T) {
 	if out, err := try(t, "rpcinfo", "-t", "127.0.0.1", "536870999"); err == nil {
 		t.Errorf("an unknown program is there: %s", out)
 	}
+	conn, err := tls.Dial("tcp", "127.0.0.1:7001", &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // whoever answers: that TLS is spoken is what is asked
+	if err != nil {
+		t.Fatalf("TLS on the row that answers rpcinfo: %v", err)
+	}
+	_ = conn.Close()
 	if out, err := try(t, "rpcinfo", "-d", "100000", "2"); err == nil && !strings.Contains(out, "not") {
 		t.Errorf("rpcinfo -d without rpcbind's socket: %s", out)
 	}
 }
+
+func at(hosts ...string) func(string) []string { return func(string) []string { return hosts } }
 
 // TestDig: dig is answered over TCP, and over UDP told to come by TCP, or answered there where it pads its question.
 func TestDig(t *testing.T) {
@@ -190,11 +232,11 @@ func TestDig(t *testing.T) {
 	}
 	udp, tcp := opened(t, socket.New(plan(), socket.As("server")), "names", "")
 	book := directory.Compose(plan(), "batch.example.com", 7, []directory.Known{
-		{Name: "hq1", Role: ports.Server, Addresses: []string{"10.1.0.5", "fd00::5"}, Listens: true},
-		{Name: "hq2", Role: ports.Server, Addresses: []string{"hq2.example.net"}, Listens: true},
+		{Name: "hq1", Role: ports.Server, Addresses: []string{"10.1.0.5", "fd00::5"}, Where: at("10.1.0.5", "fd00::5")},
+		{Name: "hq2", Role: ports.Server, Addresses: []string{"hq2.example.net"}, Where: at("hq2.example.net")},
 		{Name: "far", Role: ports.Agent, Addresses: []string{"10.2.0.7"}},
 	})
-	names := &directory.Names{Book: func() *directory.Book { return &book }}
+	names := &directory.Names{Book: func() *directory.Book { return book }}
 	run(t, &responder.Responder{Name: "names", Answer: names.Answer, Packets: udp, Streams: tcp, Framing: responder.Lengths{}})
 
 	dig := func(args ...string) string {
@@ -230,5 +272,81 @@ func TestDig(t *testing.T) {
 	_, found, err := r.LookupSRV(t.Context(), "caauthd", "tcp", "batch.example.com")
 	if err != nil || len(found) != 2 {
 		t.Errorf("Go's resolver found %v: %v", found, err)
+	}
+}
+
+// TestRpcbind: where rpcbind has the port, programs are registered with it, are gone at the end, and come back after its
+// restart; what is registered with another port is not taken.
+func TestRpcbind(t *testing.T) {
+	t.Parallel()
+	if !inside(t, "rpcinfo", "rpcbind") {
+		return
+	}
+	stop := startRpcbind(t)
+	registrar := &directory.Registrar{Dial: directory.DialRpcbind(directory.Rpcbind)}
+	var all []directory.Program
+	for _, p := range programs() {
+		if p.Number != 100000 {
+			all = append(all, p)
+		}
+	}
+	if err := registrar.Set(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	contains(t, command(t, "rpcinfo", "-s"), "536870914 1 tcp,tcp6 - superuser")
+	contains(t, command(t, "rpcinfo", "-p", "127.0.0.1"), "536870914 1 tcp 7001")
+	if lost, err := registrar.Lost(t.Context(), all); err != nil || len(lost) != 0 {
+		t.Errorf("lost %v: %v; want none", lost, err)
+	}
+	if err := registrar.Set(t.Context(), all); err != nil {
+		t.Errorf("registering what is registered: %v", err)
+	}
+
+	moved := all[0]
+	moved.Address = netip.AddrPortFrom(moved.Address.Addr(), 7002)
+	if err := registrar.Set(t.Context(), []directory.Program{moved}); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a program that has another port: %v, want Conflict", err)
+	}
+
+	stop()
+	if _, err := registrar.Lost(t.Context(), all); !fault.Is(err, fault.Unreachable) {
+		t.Errorf("without rpcbind: %v, want Unreachable", err)
+	}
+	stop = startRpcbind(t)
+	if lost, err := registrar.Lost(t.Context(), all); err != nil || len(lost) != len(all) {
+		t.Errorf("after rpcbind's restart %v are lost: %v; want all", lost, err)
+	}
+	if err := registrar.Set(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	if err := registrar.Unset(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	if out := command(t, "rpcinfo", "-s"); strings.Contains(out, "536870914") {
+		t.Errorf("still registered:\n%s", out)
+	}
+	stop()
+}
+
+// startRpcbind starts rpcbind, which must be in its own namespaces, and returns how to end it.
+func startRpcbind(t *testing.T) (stop func()) {
+	t.Helper()
+	_ = os.Remove(directory.Rpcbind)
+	cmd := exec.CommandContext(t.Context(), "rpcbind", "-f")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		if _, err := try(t, "rpcinfo", "-s"); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("rpcbind does not answer")
+		}
+	}
+	return func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
 	}
 }

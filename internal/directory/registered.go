@@ -10,11 +10,6 @@ import (
 // roleMapper marks the row of the plan at which a port mapper answers.
 const roleMapper = "portmapper"
 
-// Mappers returns the rows of the plan at which a role answers as port mapper.
-func Mappers(c ports.Compiled, role ports.RoleKind) []ports.Claim {
-	return slices.DeleteFunc(Offers(c, role), func(cl ports.Claim) bool { return cl.RPC.Role != roleMapper })
-}
-
 // Registered returns what the port mapper of a row has: itself, and the services that the plan registers with it and that
 // have a number. They listen on some addresses of this host; none: on all of both families.
 func Registered(c ports.Compiled, mapper string, bind []netip.Addr) []Program {

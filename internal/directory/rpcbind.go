@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/fault"
@@ -32,24 +31,36 @@ func DialRpcbind(path string) func(context.Context) (net.Conn, error) {
 	}
 }
 
-// Set registers programs, and first takes back what an earlier run of ours left of them. The error is Unreachable where
-// no port mapper answers, and Conflict where another owner has a program.
+// Set registers programs; one that is registered with its port already stays. The error is Unreachable where no port mapper
+// answers, and Conflict where a program is registered with another port: it may be somebody else's.
 func (r *Registrar) Set(ctx context.Context, all []Program) error {
 	return r.talk(ctx, func(conn net.Conn) error {
+		there, err := r.dump(conn)
+		if err != nil {
+			return err
+		}
 		for _, p := range all {
-			if _, err := r.call(conn, procUnset, p); err != nil {
+			if err := r.set(conn, p, there); err != nil {
 				return err
-			}
-			done, err := r.call(conn, procSet, p)
-			if err != nil {
-				return err
-			}
-			if !done {
-				return fault.Newf(fault.Conflict, "the host's port mapper does not register program %d (%s) on %s: another owner has it, or it does not know the network", p.Number, p.Owner, p.Netid)
 			}
 		}
 		return nil
 	})
+}
+
+func (r *Registrar) set(conn net.Conn, p Program, there []Program) error {
+	if q, ok := find(there, p.Number, p.Version, p.Netid, true); ok {
+		if q.Address.Port() == p.Address.Port() {
+			return nil
+		}
+		return fault.New(fault.Conflict, fmt.Sprintf("program %d (%s) is registered with the host's port mapper at port %d", p.Number, p.Owner, q.Address.Port()),
+			fmt.Sprintf("if nobody uses it any more: rpcinfo -d %d %d", p.Number, p.Version))
+	}
+	done, err := r.call(conn, procSet, p)
+	if err == nil && !done {
+		err = fault.New(fault.Conflict, fmt.Sprintf("the host's port mapper does not register program %d (%s) on %s", p.Number, p.Owner, p.Netid), "see what it has: rpcinfo -s")
+	}
+	return err
 }
 
 // Unset takes programs back. What another has meanwhile, or is not there any more, stays as it is.
@@ -68,22 +79,25 @@ func (r *Registrar) Unset(ctx context.Context, all []Program) error {
 func (r *Registrar) Lost(ctx context.Context, all []Program) ([]Program, error) {
 	var lost []Program
 	err := r.talk(ctx, func(conn net.Conn) error {
-		reply, err := r.ask(conn, procDump, nil)
-		if err != nil {
-			return err
+		there, err := r.dump(conn)
+		for _, p := range all {
+			if _, ok := find(there, p.Number, p.Version, p.Netid, true); !ok {
+				lost = append(lost, p)
+			}
 		}
-		there := readList(&reply)
-		if reply.err != nil {
-			return reply.err
-		}
-		lost = slices.DeleteFunc(slices.Clone(all), func(p Program) bool {
-			return slices.ContainsFunc(there, func(q Program) bool {
-				return p.Number == q.Number && p.Version == q.Version && p.Netid == q.Netid && p.Address.Port() == q.Address.Port()
-			})
-		})
-		return nil
+		return err
 	})
 	return lost, err
+}
+
+// dump returns all that is registered.
+func (r *Registrar) dump(conn net.Conn) ([]Program, error) {
+	reply, err := r.ask(conn, procDump, nil)
+	if err != nil {
+		return nil, err
+	}
+	all := readList(&reply)
+	return all, reply.err
 }
 
 // longestList bounds what is believed of another port mapper's list.
