@@ -104,8 +104,7 @@ type Link struct {
 	peer    identity.Identity
 	cert    *x509.Certificate
 	remote  net.Addr
-	row     string
-	turn    int
+	by      Target
 	dialled bool
 	since   time.Time
 	number  int64
@@ -136,10 +135,10 @@ func (l *Link) Number() int64 { return l.number }
 func (l *Link) RemoteAddr() net.Addr { return l.remote }
 
 // Row returns the row of the plan, a service's id, that the link was dialled by or accepted on; empty: nobody said.
-func (l *Link) Row() string { return l.row }
+func (l *Link) Row() string { return l.by.Row }
 
-// Turn returns the target's turn where this end dialled; 0 otherwise.
-func (l *Link) Turn() int { return l.turn }
+// Turn returns the place of the link's row in the order of dialling, from 1; 0: it has none.
+func (l *Link) Turn() int { return l.by.Turn }
 
 // Dialled reports whether this end dialled.
 func (l *Link) Dialled() bool { return l.dialled }
@@ -184,7 +183,7 @@ func (l *Link) Close(reason string) {
 }
 
 // newLink numbers a connection whose handshake is over, greets if this end accepted it, and starts streams on it.
-func newLink(conn *tls.Conn, row string, dialled bool, options Options) (*Link, error) {
+func newLink(conn *tls.Conn, by Target, dialled bool, options Options) (*Link, error) {
 	state := conn.ConnectionState()
 	if state.NegotiatedProtocol != identity.ALPN || len(state.PeerCertificates) == 0 {
 		return nil, fault.New(fault.Unreachable, "opening link: the other end does not speak "+identity.ALPN, "check that the address is that of a Reeve node")
@@ -209,7 +208,7 @@ func newLink(conn *tls.Conn, row string, dialled bool, options Options) (*Link, 
 	}
 	keepShortQueue(conn.NetConn())
 	return &Link{
-		peer: peer, cert: cert, remote: conn.RemoteAddr(), row: row, dialled: dialled, since: time.Now(), number: number, options: options,
+		peer: peer, cert: cert, remote: conn.RemoteAddr(), by: by, dialled: dialled, since: time.Now(), number: number, options: options,
 		session: session, calls: client(session, maxCalls), bulk: client(session, maxBulk), ended: make(chan struct{}),
 	}, nil
 }

@@ -224,13 +224,12 @@ func (r *round) open(ctx, hurry context.Context, leg *leg) (*Link, error) {
 		return nil, err
 	}
 	guarded.proved.Store(true)
-	l, err := newLink(conn, leg.to.Row, true, r.options)
+	l, err := newLink(conn, leg.to, true, r.options)
 	if err != nil {
 		_ = conn.Close()
 		<-r.hands
 		return nil, err
 	}
-	l.turn = leg.to.Turn
 	return l, nil
 }
 

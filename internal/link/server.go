@@ -21,6 +21,8 @@ type Server struct {
 	Listener net.Listener
 	// Row is the listener's row of the plan, a service's id: links that are accepted on it say so.
 	Row string
+	// Turn of its links in the order of dialling, as Target has it.
+	Turn int
 	// TLS is what identity.Endpoint.ServerConfig returns: it decides by ALPN who must show a certificate.
 	TLS *tls.Config
 	// Web answers HTTPS; nil: only links are accepted.
@@ -154,7 +156,7 @@ func (r *running) greet(ctx context.Context, raw *guardedConn) {
 }
 
 func (r *running) serveLink(ctx context.Context, conn *tls.Conn) {
-	l, err := newLink(conn, r.Row, false, r.options)
+	l, err := newLink(conn, Target{Row: r.Row, Turn: r.Turn}, false, r.options)
 	if err != nil {
 		r.complaints.logger().LogAttrs(ctx, slog.LevelWarn, "link refused", slog.Any("from", conn.RemoteAddr()), slog.Any("error", err))
 		_ = conn.Close()
