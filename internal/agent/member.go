@@ -36,6 +36,8 @@ type member struct {
 // known is what the agent keeps of its domain beside its certificate.
 type known struct {
 	Addresses []string `json:"addresses"` // HOST:PORT of servers, in the order to try
+	// Dialled says that a server's dial has enrolled this agent: it goes on to listen where servers dial it.
+	Dialled bool `json:"dialled,omitempty"`
 }
 
 // openMember loads what there is; the key is made where it is missing.
@@ -83,9 +85,25 @@ func (m *member) addresses() []string {
 	return m.known.Addresses
 }
 
+// dialled reports whether a server's dial has enrolled the agent.
+func (m *member) dialled() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.known.Dialled
+}
+
 // meet stores where servers are.
 func (m *member) meet(addresses []string) error {
-	text, err := json.MarshalIndent(known{Addresses: addresses}, "", "  ")
+	return m.learn(known{Addresses: addresses, Dialled: m.dialled()})
+}
+
+// enrolled stores that a server's dial enrols the agent, and where it may dial servers itself.
+func (m *member) enrolled(addresses []string) error {
+	return m.learn(known{Addresses: addresses, Dialled: true})
+}
+
+func (m *member) learn(k known) error {
+	text, err := json.MarshalIndent(k, "", "  ")
 	if err != nil {
 		return fmt.Errorf("storing addresses: %w", err)
 	}
@@ -94,7 +112,7 @@ func (m *member) meet(addresses []string) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.known.Addresses = addresses
+	m.known = k
 	return nil
 }
 

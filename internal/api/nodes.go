@@ -12,10 +12,12 @@ func (h *Handler) nodeRoutes() []entry {
 	label := manage(Route{Method: "PATCH", Path: base + "/nodes/{node}/labels", ID: "label-node", Summary: "Set labels of a node; an empty value removes one."})
 	create := post("/tokens", "create-token", "Make a token. kind agent needs manage_nodes; an API token lends what its owner may do.").needs(access.Known, Nobody).behind("auth")
 	revoke := Route{Method: "DELETE", Path: base + "/tokens/{token}", ID: "revoke-token", Summary: "Revoke a token."}
+	enrol := manage(post("/nodes/{node}/enrol", "enrol-node", "Dial an agent that waits with a code, and make it a node. It may be repeated with the same code."))
 	list := []entry{
 		handle(get("/nodes", "list-nodes", "List nodes, by name.").needs(access.View, Whole).behind("directory"), h.listNodes),
 		handle(get("/nodes/{node}", "show-node", "Show a node.").needs(access.View, Whole).behind("directory"), h.showNode),
 		handle(label, h.labelNode),
+		handle(enrol, h.enrolNode),
 		handle(get("/tokens", "list-tokens", "List tokens: one's own, or those that one manages.").needs(access.Known, Nobody).behind("auth"), h.listTokens),
 		handle(create, h.createToken),
 		handle(revoke.needs(access.Known, Nobody).behind("auth"), h.revokeToken),
@@ -49,6 +51,15 @@ type labelInput struct {
 
 func (h *Handler) labelNode(ctx context.Context, in *labelInput) (*body[Node], error) {
 	return answer(h.svc.LabelNode(ctx, in.Node, in.Body))
+}
+
+type enrolInput struct {
+	Node string `path:"node" maxLength:"64"`
+	Body EnrolNode
+}
+
+func (h *Handler) enrolNode(ctx context.Context, in *enrolInput) (*body[Node], error) {
+	return answer(h.svc.EnrolNode(ctx, in.Node, in.Body))
 }
 
 func (h *Handler) controlNode(verb string) func(context.Context, *nodePath) (*body[Node], error) {

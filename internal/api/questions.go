@@ -114,6 +114,11 @@ func (c *Client) ControlNode(ctx context.Context, name, verb string) (Node, erro
 	return ask[Node](ctx, c, at(http.MethodPost, "nodes", name, verb))
 }
 
+// EnrolNode implements Nodes.
+func (c *Client) EnrolNode(ctx context.Context, name string, order EnrolNode) (Node, error) {
+	return ask[Node](ctx, c, at(http.MethodPost, "nodes", name, "enrol").sending(order))
+}
+
 // CreateToken implements Nodes.
 func (c *Client) CreateToken(ctx context.Context, order CreateToken) (NewToken, error) {
 	return ask[NewToken](ctx, c, at(http.MethodPost, "tokens").sending(order))

@@ -54,6 +54,8 @@ type Nodes interface {
 	LabelNode(ctx context.Context, name string, labels map[string]string) (Node, error)
 	// ControlNode does drain, undrain or remove.
 	ControlNode(ctx context.Context, name, verb string) (Node, error)
+	// EnrolNode dials an agent that waits and makes it a node. The same code may be given again should the answer be lost.
+	EnrolNode(ctx context.Context, name string, order EnrolNode) (Node, error)
 	CreateToken(ctx context.Context, order CreateToken) (NewToken, error)
 	ListTokens(ctx context.Context) ([]Token, error)
 	RevokeToken(ctx context.Context, id string) (Token, error)

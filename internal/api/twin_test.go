@@ -157,6 +157,10 @@ func (s *twin) ControlNode(ctx context.Context, name, verb string) (api.Node, er
 	return aNode(name), s.note(ctx, "ControlNode", name, verb)
 }
 
+func (s *twin) EnrolNode(ctx context.Context, name string, o api.EnrolNode) (api.Node, error) {
+	return aNode(name), s.note(ctx, "EnrolNode", name, o)
+}
+
 func aToken() api.Token {
 	return api.Token{ID: "T1", Kind: "api", Labels: map[string]string{}, Scope: []string{"view"}, Created: instantOf(1), Expires: instantOf(2)}
 }

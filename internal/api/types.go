@@ -211,6 +211,13 @@ type CreateToken struct {
 	TTL       string            `json:"ttl,omitempty" doc:"as 15m, 720h"`
 }
 
+// EnrolNode lets the server dial an agent that waits, and make it a node.
+type EnrolNode struct {
+	Address string            `json:"address" minLength:"1" maxLength:"300" doc:"HOST or HOST:PORT at which the agent waits; without a port the plan's"`
+	Code    string            `json:"code" minLength:"1" maxLength:"200" doc:"what reeve agent --enrol printed last"`
+	Labels  map[string]string `json:"labels,omitempty"`
+}
+
 // NewToken is a token with its secret: shown once, stored nowhere.
 type NewToken struct {
 	Token

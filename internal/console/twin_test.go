@@ -345,6 +345,10 @@ func (t *twin) ControlNode(ctx context.Context, name, verb string) (api.Node, er
 	return t.steer(ctx, name, verb+" "+name)
 }
 
+func (t *twin) EnrolNode(ctx context.Context, name string, o api.EnrolNode) (api.Node, error) {
+	return t.steer(ctx, name, fmt.Sprintf("enrol %s at %s by %s %v", name, o.Address, o.Code, o.Labels))
+}
+
 func (t *twin) steer(ctx context.Context, name, call string) (api.Node, error) {
 	if err := t.may(ctx, access.ManageNodes, ""); err != nil {
 		return api.Node{}, err

@@ -45,6 +45,8 @@ type Config struct {
 	NodesChanged func(ctx context.Context) error
 	// DropNode ends the links of a node.
 	DropNode func(id, reason string)
+	// Enroller makes nodes of agents that wait for a server's dial.
+	Enroller *Enroller
 
 	Name        string // of the domain
 	Version     string

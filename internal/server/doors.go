@@ -27,10 +27,11 @@ import (
 func (s *Server) openPeople(ctx context.Context, epoch int64) error {
 	hasher := access.NewHasher(s.env.Rand, 2)
 	s.gate = access.NewGate(directory{s.store, epoch}, access.Options{Random: s.env.Rand, Now: s.env.Now, Log: s.env.Log, Hasher: hasher})
+	s.enroller = s.openEnroller()
 	s.service = domain.New(domain.Config{
 		Store: s.store, Engine: s.engine, Fleet: s.fleet, Hub: s.hub, Now: s.env.Now, Rand: s.env.Rand, Log: s.env.Log,
 		Address: func(h string) string { return s.sockets.Address(s.main, h) }, RowAddress: s.addressOf, Password: hasher.Hash, Backup: s.backup,
-		NodesChanged: s.nodesChanged, DropNode: func(id, reason string) { s.links.Drop(id, reason) },
+		NodesChanged: s.nodesChanged, DropNode: func(id, reason string) { s.links.Drop(id, reason) }, Enroller: s.enroller,
 		Name: s.authority.Domain(), Version: s.env.Version, Started: s.started, Plan: s.env.Plan, Ports: s.env.Ports, Addresses: s.addresses,
 		Fingerprint: s.authority.Fingerprint(), ServerID: s.own.id.ID, Warnings: s.plainWarnings, Expiry: s.registry.Expiry,
 	})

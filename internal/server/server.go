@@ -60,6 +60,7 @@ type Server struct {
 	authority *identity.Authority
 	own       *credentials
 	registry  *domain.Registry
+	enroller  *domain.Enroller
 	hub       *domain.Hub
 	fleet     *fleet.Fleet
 	engine    *engine.Engine
@@ -73,6 +74,7 @@ type Server struct {
 	main      string       // the row at which it is found
 	entrances []entrance
 	sockets   *socket.Net
+	names     names
 	local     net.Listener
 	servers   []func(context.Context) error // one for each listener
 	addresses []string
@@ -109,6 +111,9 @@ func (s *Server) open(ctx context.Context) error {
 	if s.main, err = mainService(s.env.Plan); err != nil {
 		return err
 	}
+	if err := s.leaseRows(ctx); err != nil {
+		return err
+	}
 	s.sockets = socket.New(s.env.Plan, socket.As(string(ports.Server)))
 	if err := s.bind(ctx); err != nil {
 		return err
@@ -124,6 +129,9 @@ func (s *Server) open(ctx context.Context) error {
 		return err
 	}
 	if err := s.openPeople(ctx, epoch); err != nil {
+		return err
+	}
+	if err := s.openNames(ctx); err != nil {
 		return err
 	}
 	return s.openDoors()
@@ -328,6 +336,7 @@ func (s *Server) close() error {
 			errs = append(errs, err)
 		}
 	}
+	errs = append(errs, s.closeNames())
 	if s.callbacks != nil {
 		s.callbacks.Close()
 	}
