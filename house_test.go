@@ -78,7 +78,7 @@ var mayImport = map[string][]string{
 	},
 	"internal/server": {
 		"internal/access", "internal/api", "internal/callback", "internal/console", "internal/domain", "internal/engine", "internal/fleet", "internal/identity",
-		"internal/jobfile", "internal/jobnet", "internal/link", "internal/socket", "internal/store", "internal/store/sqlite", "internal/wire",
+		"internal/jobfile", "internal/jobnet", "internal/directory", "internal/responder", "internal/link", "internal/socket", "internal/store", "internal/store/sqlite", "internal/wire",
 		"internal/fault", "ports", "ports/ledger",
 	},
 	"internal/jobports": {"internal/fault", "internal/keeper", "internal/wire", "ports", "ports/ledger"}, // attempts' ports: the keeper declares what it needs

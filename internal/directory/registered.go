@@ -10,6 +10,9 @@ import (
 // roleMapper marks the row of the plan at which a port mapper answers.
 const roleMapper = "portmapper"
 
+// MapperOwner is the owner of the port mapper itself.
+const MapperOwner = "reeve"
+
 // Registered returns what the port mapper of a row has: itself, and the services that the plan registers with it and that
 // have a number. They listen on some addresses of this host; none: on all of both families.
 func Registered(c ports.Compiled, mapper string, bind []netip.Addr) []Program {
@@ -33,7 +36,7 @@ func Registered(c ports.Compiled, mapper string, bind []netip.Addr) []Program {
 		if cl.Service == mapper && cl.Status == ports.Works {
 			registers = append(registers, cl.RPC.Registers...)
 			cl.RPC.Program = mapperProgram
-			add(cl, "reeve", rpcbVersion4, rpcbVersion3, pmapVersion)
+			add(cl, MapperOwner, rpcbVersion4, rpcbVersion3, pmapVersion)
 		}
 	}
 	for _, cl := range c.Claims {

@@ -9,13 +9,13 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/store"
 )
 
-// directory shows the store's people to package access.
-type directory struct {
+// accounts shows the store's people to package access.
+type accounts struct {
 	store store.Store
 	epoch int64
 }
 
-var _ access.Directory = directory{}
+var _ access.Directory = accounts{}
 
 func missing(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
@@ -32,7 +32,7 @@ func permissions(names []string) []access.Permission {
 	return out
 }
 
-func (d directory) User(ctx context.Context, name string) (access.User, error) {
+func (d accounts) User(ctx context.Context, name string) (access.User, error) {
 	u, err := d.store.User(ctx, name)
 	if err != nil {
 		return access.User{}, missing(err)
@@ -40,7 +40,7 @@ func (d directory) User(ctx context.Context, name string) (access.User, error) {
 	return access.User{Name: u.Name, Password: u.Password, Permissions: permissions(u.Permissions), Folder: u.Folder, Disabled: u.Disabled, Changed: u.Changed}, nil
 }
 
-func (d directory) Token(ctx context.Context, id string) (access.Token, error) {
+func (d accounts) Token(ctx context.Context, id string) (access.Token, error) {
 	t, err := d.store.Token(ctx, id)
 	if err == nil && t.Kind != "api" {
 		err = store.ErrNotFound
@@ -51,7 +51,7 @@ func (d directory) Token(ctx context.Context, id string) (access.Token, error) {
 	return access.Token{ID: t.ID, Hash: t.Hash, Scope: permissions(t.Scope), Folder: t.Folder, Owner: t.Owner, Expires: t.Expires, Revoked: t.Revoked}, nil
 }
 
-func (d directory) Session(ctx context.Context, hash string) (access.Session, error) {
+func (d accounts) Session(ctx context.Context, hash string) (access.Session, error) {
 	s, err := d.store.Session(ctx, hash)
 	if err != nil {
 		return access.Session{}, missing(err)
@@ -59,12 +59,12 @@ func (d directory) Session(ctx context.Context, hash string) (access.Session, er
 	return access.Session(s), nil
 }
 
-func (d directory) SaveSession(ctx context.Context, s access.Session) error {
+func (d accounts) SaveSession(ctx context.Context, s access.Session) error {
 	_, err := d.store.Commit(ctx, store.Batch{Epoch: d.epoch, Sessions: []store.SessionWrite{{Session: store.Session(s)}}})
 	return err
 }
 
-func (d directory) DropSession(ctx context.Context, hash string) error {
+func (d accounts) DropSession(ctx context.Context, hash string) error {
 	_, err := d.store.Commit(ctx, store.Batch{Epoch: d.epoch, Sessions: []store.SessionWrite{{Session: store.Session{Hash: hash}, Delete: true}}})
 	return err
 }

@@ -26,7 +26,7 @@ import (
 // openPeople makes what answers people, and the first administrator.
 func (s *Server) openPeople(ctx context.Context, epoch int64) error {
 	hasher := access.NewHasher(s.env.Rand, 2)
-	s.gate = access.NewGate(directory{s.store, epoch}, access.Options{Random: s.env.Rand, Now: s.env.Now, Log: s.env.Log, Hasher: hasher})
+	s.gate = access.NewGate(accounts{s.store, epoch}, access.Options{Random: s.env.Rand, Now: s.env.Now, Log: s.env.Log, Hasher: hasher})
 	s.enroller = s.openEnroller()
 	s.service = domain.New(domain.Config{
 		Store: s.store, Engine: s.engine, Fleet: s.fleet, Hub: s.hub, Now: s.env.Now, Rand: s.env.Rand, Log: s.env.Log,

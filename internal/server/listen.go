@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/directory"
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/ports"
 )
@@ -31,6 +32,7 @@ func entrances(plan ports.Compiled, main string) []ports.Claim {
 		switch {
 		case cl.Protocol != ports.TCP || cl.Pool || len(cl.Doors) == 0 || !plan.MayListen(string(ports.Server), cl.Service):
 		case cl.Status != ports.Works || cl.Port == 0 && cl.Service != main:
+		case directory.Speaks(plan, cl) != directory.HTTP:
 		default:
 			all = append(all, cl)
 		}
@@ -69,7 +71,7 @@ func (s *Server) bind(ctx context.Context) error {
 		}
 		e := entrance{claim: cl}
 		for _, bind := range binds {
-			l, err := s.sockets.Listen(ctx, cl.Service, bind)
+			l, err := s.listenRow(ctx, cl, bind)
 			if err != nil {
 				s.entrances = append(s.entrances, e)
 				return err
