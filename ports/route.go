@@ -1,6 +1,7 @@
 package ports
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -67,4 +68,30 @@ func hostPort(host string, port Port) string {
 		host = "[" + host + "]"
 	}
 	return host + ":" + strconv.Itoa(int(port))
+}
+
+// For returns the compiled plan as a host has it: with the numbers that are its own. A host that the inventory does not
+// have has the plan's. The hash is the plan's in both cases.
+func (s Site) For(host string) Compiled {
+	h, ok := s.Host(host)
+	if !ok || len(h.Services) == 0 {
+		return s.Compiled
+	}
+	c := s.Compiled
+	c.Claims = slices.Clone(c.Claims)
+	for i := range c.Claims {
+		c.Claims[i] = h.own(c.Claims[i])
+	}
+	return c
+}
+
+// Binds returns the addresses on which a host listens for a service; none where it is on all of them.
+func (s Site) Binds(host, service string) []string {
+	h, _ := s.Host(host)
+	hs, _ := h.service(service)
+	var all []string
+	for _, b := range h.bound(hs) {
+		all = append(all, b.host)
+	}
+	return all
 }

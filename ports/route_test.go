@@ -2,6 +2,7 @@ package ports_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,6 +106,14 @@ hosts:
 		if got := strings.Join(s.At(host, "reeve"), " "); got != want {
 			t.Errorf("%s is reached at %q, want %q", host, got, want)
 		}
+	}
+	for host, want := range map[string]ports.Port{"plain": 7373, "own": 9000, "absent": 7373} {
+		if cl, _ := s.For(host).Service("reeve"); cl.Port != want {
+			t.Errorf("%s listens on %d, want %d", host, cl.Port, want)
+		}
+	}
+	if got := s.Binds("bound", "reeve"); !slices.Equal(got, []string{"10.1.0.6"}) || s.Binds("plain", "reeve") != nil {
+		t.Errorf("bound listens on %v, plain on %v", got, s.Binds("plain", "reeve"))
 	}
 	if got := s.At("plain", "nothing"); got != nil {
 		t.Errorf("a service that the plan does not have is reached at %v", got)
