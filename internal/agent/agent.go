@@ -37,6 +37,7 @@ type agent struct {
 	incarnation int64
 	member      *member
 	joiner      *joiner
+	enroller    *enroller
 	up          *uplink
 	minder      *minder
 	commander   *commander
@@ -63,6 +64,9 @@ func Run(ctx context.Context, cfg Config) error {
 	defer folder.close()
 	a := &agent{cfg: cfg, folder: folder, links: link.NewLinks()}
 	if err := a.open(ctx); err != nil {
+		if errors.Is(err, errNotEnrolled) {
+			return nil
+		}
 		return errors.Join(err, a.entrances.close())
 	}
 	return a.run(ctx)
@@ -77,6 +81,7 @@ func (a *agent) open(ctx context.Context) error {
 	if a.member, err = openMember(a.folder); err != nil {
 		return err
 	}
+	a.openEnroller()
 	if err := a.openView(); err != nil {
 		return err
 	}
@@ -104,11 +109,14 @@ func (a *agent) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if given {
+	switch {
+	case given:
 		err = a.joiner.join(ctx, token, a.cfg.Name)
-	} else if !a.member.joined() {
+	case a.cfg.Enrol:
+		err = a.enrol(ctx)
+	case !a.member.joined():
 		err = fault.New(fault.Unauthenticated, "this agent has not joined a domain",
-			"on the server: reeve token create agent NAME; then start it with --join TOKEN")
+			"on the server: reeve token create agent NAME; then start it with --join TOKEN; where only servers dial, start it with --enrol")
 	}
 	if err != nil {
 		return err

@@ -21,6 +21,10 @@ type Config struct {
 	Name     string // must be the token's where both are given; empty: the token's, or the one that it joined with
 	Join     string // token; not needed once joined
 	JoinFile string // file that holds the token; may be gone once joined
+	// Enrol lets a server that dials make this agent a node, where it is none. Code is called with each one-time code by
+	// which one may, the last of which is good; it holds a secret.
+	Enrol bool
+	Code  func(text string) error
 
 	// Addresses of servers, HOST:PORT, in the order to try; empty: those of the token.
 	Addresses []string
@@ -54,8 +58,10 @@ type Config struct {
 type Rows struct {
 	Enrol string // at which it joins by its own dial; empty: only a server's dial can enrol it
 	Dial  []string
-	// Listen has those on which servers dial it, for its link and for its enrolment.
+	// Listen has those on which servers dial it for its link. Await has those on which they may where a server's dial
+	// enrols it, or has: zones that the agent does not know need not let them otherwise.
 	Listen []string
+	Await  []string
 }
 
 // Keeper says how a keeper is started where none answers.
@@ -86,9 +92,15 @@ func (c Config) Validate() error {
 		return bad("cache and reserve: %d and %d bytes, expected no less than 0", c.Cache, c.Reserve)
 	case c.Join != "" && c.JoinFile != "":
 		return fault.New(fault.Invalid, "two join tokens are given", "give --join or --join-file")
+	case c.Enrol && (c.Join != "" || c.JoinFile != ""):
+		return fault.New(fault.Invalid, "the agent is to join by a token and to wait for a server's dial", "give --join or --enrol")
+	case c.Enrol && len(c.Rows.Await) == 0:
+		return fault.New(fault.Invalid, "the port plan has no row on which a server dials an agent to enrol it", "let the agent dial: --join TOKEN")
+	case c.Enrol && (c.Code == nil || c.Listen == nil):
+		return bad("Code and Listen must be given with Enrol")
 	case c.Keeper.Exe == "" || c.Dial == nil || len(c.Rows.Listen) > 0 && c.Listen == nil || c.Now == nil || c.Log == nil:
 		return bad("the keeper's program, Dial, Listen where there are rows to listen on, Now and Log must be given")
-	case c.Rows.Enrol == "" && len(c.Rows.Dial) == 0 && len(c.Rows.Listen) == 0:
+	case c.Rows.Enrol == "" && len(c.Rows.Dial) == 0 && len(c.Rows.Listen) == 0 && len(c.Rows.Await) == 0:
 		return fault.New(fault.Invalid, "the port plan has no row for an agent's link", "give it a service with a flow that carries: [link]")
 	}
 	if c.Name != "" {

@@ -124,6 +124,7 @@ func (s *entrances) serve(a *agent) {
 		for _, l := range e.listeners {
 			one := link.Server{
 				Listener: l, Row: e.row, TLS: a.serverTLS(),
+				Web:     a.doorstep(),
 				OnLink:  a.session,
 				Options: link.Options{Handler: a.handler(), Links: a.links, Timing: a.cfg.Timing, Log: a.cfg.Log},
 			}
@@ -156,7 +157,7 @@ func (e *entrance) close() error {
 }
 
 // serverTLS is for servers that dial: only those of the agent's own domain are let in.
-func (a *agent) serverTLS() *tls.Config { return a.endpoint().ServerConfig() }
+func (a *agent) serverTLS() *tls.Config { return a.endpoint().DialledConfig(nil) }
 
 // endpoint is the agent's end of a link, whoever dials.
 func (a *agent) endpoint() identity.Endpoint {

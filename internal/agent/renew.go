@@ -19,12 +19,15 @@ const (
 // key once it has run out.
 func (a *agent) renew(ctx context.Context) error {
 	pause := backoff{first: time.Second, most: 5 * time.Minute}
+	said := time.Time{}
 	for ctx.Err() == nil {
 		at, expires := a.member.renewal()
 		now := a.cfg.Now()
 		way, changed := a.up.now()
 		wait := min(at.Sub(now), renewLook)
 		switch {
+		case !now.Before(expires) && !a.mayAsk():
+			wait = a.expired(&said)
 		case !now.Before(expires):
 			wait = a.renewed(a.joiner.recover(ctx), &pause)
 			a.dialer.Wake()
@@ -36,6 +39,18 @@ func (a *agent) renew(ctx context.Context) error {
 		a.rest(ctx, changed, max(wait, time.Millisecond))
 	}
 	return nil
+}
+
+// mayAsk reports whether this agent can ask a server by a dial of its own.
+func (a *agent) mayAsk() bool { return a.view.Load().enrolRow() != "" && len(a.member.addresses()) > 0 }
+
+// expired says, once for each certificate, that only a server's dial brings another one, and returns how long to wait.
+func (a *agent) expired(said *time.Time) time.Duration {
+	if _, expires := a.member.renewal(); !expires.Equal(*said) {
+		*said = expires
+		a.cfg.Log.Warn("the certificate has run out; a server that dials brings a new one", slog.Time("expired", expires))
+	}
+	return renewLook
 }
 
 // renewed books what became of a try and returns how long to wait.
