@@ -22,41 +22,9 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/responder"
 	"github.com/reeve-scheduler/reeve/internal/socket"
+	"github.com/reeve-scheduler/reeve/internal/socket/sockettest"
 	"github.com/reeve-scheduler/reeve/ports"
 )
-
-// insideVariable marks the test binary that runs in namespaces of its own.
-const insideVariable = "REEVE_TEST_INSIDE"
-
-// inside runs the test that calls it once more, as a process in network and mount namespaces of its own: there the low
-// ports are free, /run is empty, and all that was started ends with the process. It is true there, and only there.
-func inside(t *testing.T, tools ...string) bool {
-	t.Helper()
-	if os.Getenv(insideVariable) != "" {
-		command(t, "ip", "link", "set", "lo", "up")
-		return true
-	}
-	for _, tool := range append(tools, "unshare", "ip", "mount") {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("needs %s: scripts/setup installs it", tool)
-		}
-	}
-	args := []string{"--net", "--mount", "--pid", "--fork", "--kill-child"}
-	if os.Geteuid() != 0 {
-		args = append([]string{"--user", "--map-root-user"}, args...)
-	}
-	if out, err := exec.CommandContext(t.Context(), "unshare", append(args, "true")...).CombinedOutput(); err != nil {
-		t.Skipf("no namespaces can be made: %v: %s", err, out)
-	}
-	script := `mount -t tmpfs tmpfs /run && exec "$0" "$@"`
-	args = append(args, "sh", "-c", script, os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.count=1", "-test.timeout=100s")
-	cmd := exec.CommandContext(t.Context(), "unshare", args...)
-	cmd.Env = append(os.Environ(), insideVariable+"=1")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("inside: %v\n%s", err, out)
-	}
-	return false
-}
 
 // command runs a program that must end well, and returns what it prints.
 func command(t *testing.T, program string, args ...string) string {
@@ -186,7 +154,7 @@ func serveTLS(t *testing.T, l net.Listener) {
 // TestRpcinfo: the rpcinfo of libtirpc is answered in each of its ways.
 func TestRpcinfo(t *testing.T) {
 	t.Parallel()
-	if !inside(t, "rpcinfo") {
+	if !sockettest.Inside(t, "rpcinfo") {
 		return
 	}
 	sockets := socket.New(plan(), socket.As("server"))
@@ -227,7 +195,7 @@ func at(hosts ...string) func(string) []string { return func(string) []string { 
 // TestDig: dig is answered over TCP, and over UDP told to come by TCP, or answered there where it pads its question.
 func TestDig(t *testing.T) {
 	t.Parallel()
-	if !inside(t, "dig") {
+	if !sockettest.Inside(t, "dig") {
 		return
 	}
 	udp, tcp := opened(t, socket.New(plan(), socket.As("server")), "names", "")
@@ -279,7 +247,7 @@ func TestDig(t *testing.T) {
 // restart; what is registered with another port is not taken.
 func TestRpcbind(t *testing.T) {
 	t.Parallel()
-	if !inside(t, "rpcinfo", "rpcbind") {
+	if !sockettest.Inside(t, "rpcinfo", "rpcbind") {
 		return
 	}
 	stop := startRpcbind(t)
