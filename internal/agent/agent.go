@@ -43,6 +43,7 @@ type agent struct {
 	commander   *commander
 	fetcher     *fetcher
 	reporter    *reporter
+	lanes       *lanes
 	output      *outputSender
 	dialer      *link.Dialer
 	links       *link.Links // dialled and accepted ones
@@ -142,10 +143,11 @@ func (a *agent) build(cached *cache) {
 	a.reporter = newReporter(a.up, log)
 	a.output = newOutputSender(a.up, log)
 	a.minder = newMinder(a.folder.path, a.cfg.Keeper, log)
-	a.minder.reports, a.minder.sizes, a.minder.safe = a.reporter.in, a.output.grown, a.output.safe
+	a.lanes = newLanes(func() portDialer { return a.view.Load().Ports.Call }, log)
+	a.minder.reports, a.minder.sizes, a.minder.safe = a.lanes.in, a.output.grown, a.output.safe
 	a.fetcher = newFetcher(a.up, cached, log)
 	a.fetcher.keeper, a.fetcher.inputs = a.minder.starter, a.minder.inputs
-	a.commander = &commander{keeper: a.minder.starter, mark: a.minder.mark, fetch: a.fetcher, begun: a.minder.begun, disk: a.disk, pool: a.pool, log: log}
+	a.commander = &commander{keeper: a.minder.starter, mark: a.minder.mark, fetch: a.fetcher, begun: a.minder.begun, disk: a.disk, pool: a.pool, lanes: a.lanes, log: log}
 	a.output.open, a.output.forget = a.minder.spool, a.minder.forget
 	uploads := &uploader{folder: a.minder.artifacts, log: log}
 	a.reporter.ack, a.reporter.amend, a.reporter.upload = a.minder.ack, a.fetcher.explain, uploads.upload
@@ -155,6 +157,8 @@ func (a *agent) build(cached *cache) {
 			a.fetcher.settled(r.Attempt)
 		}
 	}
+	a.lanes.rest, a.lanes.output, a.lanes.tls = a.reporter.in, a.output, func() *tls.Config { return a.endpoint().CallConfig() }
+	a.lanes.ack, a.lanes.acked, a.lanes.amend, a.lanes.upload = a.reporter.ack, a.reporter.acked, a.reporter.amend, a.reporter.upload
 	a.dialer = &link.Dialer{
 		Targets: a.dialling,
 		Dial: func(ctx context.Context, to link.Target) (net.Conn, error) {
@@ -175,7 +179,7 @@ func (a *agent) run(ctx context.Context) error {
 	}
 	a.cfg.Log.Info("agent runs", slog.String("identity", own.Identity.String()), slog.Int64("incarnation", a.incarnation), slog.Int("slots", a.cfg.Slots))
 	for _, part := range []func(context.Context) error{
-		a.minder.Run, a.reporter.Run, a.output.Run, a.fetcher.Run, a.renew, a.slim, a.dial,
+		a.minder.Run, a.lanes.Run, a.reporter.Run, a.output.Run, a.fetcher.Run, a.renew, a.slim, a.dial,
 		func(ctx context.Context) error { return a.entrances.run(ctx, a) },
 	} {
 		group.Go(func() error { return part(ctx) })

@@ -34,6 +34,7 @@ type commander struct {
 	begun  func(a wire.Attempt) bool // its folder shows that it was started: its inputs must not be touched again
 	disk   func() string             // why nothing can be started for want of room; empty: there is room
 	pool   func(string) (json.RawMessage, error)
+	lanes  *lanes
 	log    *slog.Logger
 }
 
@@ -63,6 +64,7 @@ func (c *commander) carryOut(ctx context.Context, cmd wire.Commands) (wire.Comma
 		return reply, nil
 	}
 	reply.Refused = append(reply.Refused, c.wish(&cmd)...)
+	c.offer(&cmd)
 	now, later := c.split(cmd.Orders)
 	// What needs files begins to fetch them before the others are started, and nobody waits for it.
 	fetching := c.fetch.begin(later)
@@ -74,7 +76,24 @@ func (c *commander) carryOut(ctx context.Context, cmd wire.Commands) (wire.Comma
 		reply.Refused = append(reply.Refused, refused...)
 	}
 	reply.Refused = append(reply.Refused, c.fetch.await(ctx, fetching)...)
+	for _, r := range reply.Refused {
+		if r.Final {
+			c.lanes.withdraw(r.Attempt)
+		}
+	}
 	return reply, nil
+}
+
+// offer tells the lanes where attempts' words are awaited. The keeper, which writes orders down, is not told: the token is
+// nobody's but this process's.
+func (c *commander) offer(cmd *wire.Commands) {
+	for i := range cmd.Orders {
+		o := &cmd.Orders[i]
+		if o.Callback != nil {
+			c.lanes.offer(o.Attempt, *o.Callback)
+			o.Callback = nil
+		}
+	}
 }
 
 // wish writes the pools of this agent's plan to the orders that want ports. What the plan does not have is refused for

@@ -34,6 +34,8 @@ type Config struct {
 	Listen   func(ctx context.Context, row string) ([]net.Listener, error)
 	Rows     Rows
 	PlanHash string // of the compiled plan
+	// Call opens the connection of a callback, to an address that a server named in an order; nil: the plan has no callbacks.
+	Call func(ctx context.Context, address string) (net.Conn, error)
 	// Adopt makes a plan of the view that servers give. nil: the agent stays with what it was started with.
 	Adopt func(wire.View) (Ports, error)
 	// Differ says how the plan that the agent was started with differs from the servers' compiled one, a sentence for each

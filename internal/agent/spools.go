@@ -32,6 +32,8 @@ type spool struct {
 	asking   bool          // have is not known on this link yet
 	queued   bool
 	gone     bool // the server wants no more, or the file is not there
+	// lane is woken where the attempt's callback sends its output; nil: it goes over the link.
+	lane chan<- struct{}
 }
 
 // piece is what the next request takes of a spool.
@@ -100,6 +102,13 @@ func (s *spools) spool(a wire.Attempt) *spool {
 }
 
 func (s *spools) enqueue(a wire.Attempt, sp *spool) {
+	if sp.lane != nil {
+		select {
+		case sp.lane <- struct{}{}:
+		default: // it is awake already
+		}
+		return
+	}
 	if !sp.queued && !sp.asking && !sp.gone && sp.have < sp.size {
 		sp.queued = true
 		s.queue = append(s.queue, a)
@@ -149,6 +158,9 @@ func (s *spools) askAll() {
 	s.queue, s.ask = nil, nil
 	s.round++
 	for a, sp := range s.known {
+		if sp.lane != nil {
+			continue // its callback has asked
+		}
 		sp.queued, sp.asking = false, true
 		s.ask = append(s.ask, a)
 	}

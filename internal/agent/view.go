@@ -24,6 +24,8 @@ type Ports struct {
 	// Dial opens a connection to a server by a row of the plan, and Listen listens on one: internal/socket does it.
 	Dial   func(ctx context.Context, row, address string) (net.Conn, error)
 	Listen func(ctx context.Context, row string) ([]net.Listener, error)
+	// Call opens the connection of a callback, to an address that a server named in an order; nil: the plan has no callbacks.
+	Call func(ctx context.Context, address string) (net.Conn, error)
 	// Pool writes a pool of the plan for the keeper's leaser, or says why the plan has none. nil: it has no pools.
 	Pool func(pool string) (json.RawMessage, error)
 }
@@ -36,7 +38,7 @@ type view struct {
 
 // given is the plan with which the agent was started, before any server has given it a view.
 func (c Config) given() *view {
-	v := &view{Ports: Ports{Hash: c.PlanHash, Dial: c.Dial, Listen: c.Listen, Pool: c.Pool}}
+	v := &view{Ports: Ports{Hash: c.PlanHash, Dial: c.Dial, Listen: c.Listen, Call: c.Call, Pool: c.Pool}}
 	if c.Rows.Enrol != "" {
 		v.Enrol = []wire.Route{{Row: c.Rows.Enrol}}
 	}

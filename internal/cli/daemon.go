@@ -221,6 +221,7 @@ func (a *app) agentCommand() *cobra.Command {
 				l, err := sockets.Listen(ctx, row, bind)
 				return []net.Listener{l}, err
 			}
+			cfg.Call = agentCalls(compiled, sockets)
 			cfg.PlanHash, cfg.Version = compiled.Hash, version()
 			book, err := ledgerDir(ledger)
 			if err != nil {
