@@ -65,6 +65,7 @@ var mayImport = map[string][]string{
 	"internal/store/sqlite":      {"internal/store", "internal/run", "internal/fault"},
 	"internal/executor":          {"internal/fault"},
 	"internal/keeper":            {"internal/executor", "internal/wire", "internal/fault"},
+	"internal/twoends":           {"ports", "ports/probe", "internal/socket", "internal/identity", "internal/fault"}, // two hosts and nothing else: no server, no agent, no store
 	"internal/engine":            {"internal/jobnet", "internal/run", "internal/store", "internal/fault"},
 	"internal/callback":          {"internal/identity", "internal/wire", "internal/fault", "ports", "ports/ledger"}, // never fleet: it says what it needs of one
 	"internal/fleet":             {"internal/link", "internal/run", "internal/wire", "internal/fault"},              // never engine: the two meet in server
@@ -83,7 +84,7 @@ var mayImport = map[string][]string{
 	},
 	"internal/jobports": {"internal/fault", "internal/keeper", "internal/wire", "ports", "ports/ledger"}, // attempts' ports: the keeper declares what it needs
 	"internal/cli": {
-		"internal/domain", "internal/executor", "internal/jobports", "internal/agent", "internal/api", "internal/identity", "internal/jobfile", "internal/keeper", "internal/server", "internal/socket",
+		"internal/domain", "internal/executor", "internal/jobports", "internal/agent", "internal/api", "internal/identity", "internal/jobfile", "internal/keeper", "internal/server", "internal/socket", "internal/twoends",
 		"internal/fault", "ports", "ports/builtin", "ports/dialect", "ports/ledger", "ports/planfile", "ports/probe", "ports/render",
 	},
 	"internal/docs": {}, // tests only
