@@ -29,6 +29,9 @@ type Server struct {
 	Web http.Handler
 	// OnLink is called for each new link, on a goroutine of its own; its context ends with the link. nil: nothing.
 	OnLink func(context.Context, *Link)
+	// Prove has what a node says that proves a flow to this listener (identity.Endpoint.Provable); the connection is closed
+	// when it returns. nil: at once.
+	Prove func(context.Context, *tls.Conn)
 	// Options of the links.
 	Options Options
 	// Limits on connections that have proved no identity.
@@ -145,9 +148,16 @@ func (r *running) greet(ctx context.Context, raw *guardedConn) {
 		return
 	}
 	raw.proved.Store(true)
-	if conn.ConnectionState().NegotiatedProtocol == identity.ALPN {
+	switch conn.ConnectionState().NegotiatedProtocol {
+	case identity.ALPN:
 		raw.giveBack()
 		r.serveLink(ctx, conn)
+		return
+	case identity.ProofALPN:
+		if r.Prove != nil {
+			r.Prove(ctx, conn)
+		}
+		_ = conn.Close()
 		return
 	}
 	if r.Web == nil || !r.handed.pass(conn) {
