@@ -164,7 +164,7 @@ func (l *laboratory) serve(name string) *server {
 	if s.api, err = api.NewClient(&http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}, "http://local", ""); err != nil {
 		l.t.Fatal(err)
 	}
-	args := []string{"server", "--data", s.data, "--config", config, "--plan", l.plan, "--domain", "laboratory"}
+	args := []string{"server", "--data", s.data, "--config", config, "--plan", l.plan, "--inventory", l.inventory(), "--domain", "laboratory"}
 	in, _ := l.site.Host(name)
 	for _, a := range in.Advertise {
 		args = append(args, "--advertise", a)
