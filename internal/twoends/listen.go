@@ -188,17 +188,18 @@ func (l *Listener) see(end int, from, to netip.AddrPort) *Arrival {
 	return &e.Arrivals[len(e.Arrivals)-1]
 }
 
-// note writes down what came to the probe.
-func (l *Listener) note(end int, a Arrival) {
+// note writes down what came to the probe, and returns all that is known of it.
+func (l *Listener) note(end int, a Arrival) Arrival {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	kept := l.see(end, a.From, a.To)
 	kept.Accepted, kept.Proved, kept.TLS, kept.Nonce, kept.To = true, kept.Proved || a.Proved, a.TLS, a.Nonce, a.To
+	return *kept
 }
 
 // tell says that an attempt is over.
 func (l *Listener) tell(end int, a Arrival) {
-	l.note(end, a)
+	a = l.note(end, a)
 	if l.o.Tell != nil {
 		l.mu.Lock()
 		e := l.ends[end]
@@ -221,8 +222,29 @@ func (l *Listener) Report(ctx context.Context) (Report, error) {
 		e.Arrivals = slices.Clone(e.Arrivals)
 		e.View = obs.Destination(e.Protocol, l.address(), e.Port, l.o.Own)
 		e.View.At = r.Until
+		e.View.Arrived, e.View.Accepted = e.sights(l.wire == "")
 	}
 	return r, nil
+}
+
+// sights say whether anything arrived at all.
+func (e End) sights(watched bool) (arrived, accepted probe.Sight) {
+	arrived, accepted = probe.NotWatched, probe.NotWatched
+	if watched {
+		arrived = probe.SawNothing
+	}
+	if e.Open {
+		accepted = probe.SawNothing
+	}
+	for _, a := range e.Arrivals {
+		if a.Wire {
+			arrived = probe.Saw
+		}
+		if a.Accepted {
+			accepted = probe.Saw
+		}
+	}
+	return arrived, accepted
 }
 
 // address is the one that the ends are dialled at, where there is only one.

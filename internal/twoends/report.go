@@ -69,13 +69,7 @@ func (r Report) about(f ports.ResolvedFlow, near probe.SourceView, known netip.A
 	}
 	e := r.Ends[i]
 	v := e.View
-	v.Arrived, v.Accepted = probe.SawNothing, probe.SawNothing
-	if r.Wire != "" {
-		v.Arrived = probe.NotWatched
-	}
-	if !e.Open {
-		v.Accepted = probe.NotWatched
-	}
+	v.Arrived, v.Accepted = End{Open: e.Open}.sights(r.Wire == "") // the others' attempts say nothing of this one
 	for _, a := range e.Arrivals {
 		if a.From != near.Local && a.From != near.Seen {
 			continue
