@@ -175,23 +175,21 @@ func notify(state string) {
 
 func (a *app) agentCommand() *cobra.Command {
 	cfg := agent.Default()
-	var plan, level, format, bind, ledger string
+	var plan, level, format, bind, ledger, codeFile string
 	var instance int
-	var enrol bool
 	c := &cobra.Command{
-		Use: "agent --data DIR [--join TOKEN]", Short: "run an agent", Args: cobra.NoArgs,
-		Long: "Run an agent: the node on a host where jobs run. It dials its servers and listens on nothing.\n\n" + exitHelp,
+		Use: "agent --data DIR [--join TOKEN | --enrol]", Short: "run an agent", Args: cobra.NoArgs,
+		Long: "Run an agent: the node on a host where jobs run. It dials its servers, and listens only where the port plan lets servers dial it.\n" +
+			"It joins its domain with a token (reeve token create agent), or waits with --enrol until a server dials it: then it prints a\n" +
+			"one-time code as its last line, for `reeve node enrol` on the server.\n\n" + exitHelp,
 		RunE: func(c *cobra.Command, _ []string) error {
 			for flag, variable := range map[string]string{
 				"data": "REEVE_DATA", "join": "REEVE_JOIN", "join-file": "REEVE_JOIN_FILE", "slots": "REEVE_SLOTS", "plan": "REEVE_PLAN", "instance": "REEVE_INSTANCE", "bind": "REEVE_BIND",
+				"enrol": "REEVE_ENROL", "code-file": "REEVE_CODE_FILE",
 			} {
 				if err := env(c, flag, variable); err != nil {
 					return err
 				}
-			}
-			switch {
-			case enrol:
-				return fault.New(fault.Invalid, "--enrol is for plans in which only the server dials", "the default plan lets agents dial: use --join TOKEN")
 			}
 			var given *int
 			if c.Flags().Changed("instance") {
@@ -214,6 +212,7 @@ func (a *app) agentCommand() *cobra.Command {
 			}
 			sockets := socket.New(compiled, socket.As(string(ports.Agent)))
 			cfg.Rows = agentRows(ports.Site{Compiled: compiled})
+			cfg.Rows.Await, cfg.Code = awaitRows(compiled), a.codeShown(codeFile)
 			cfg.Dial = func(ctx context.Context, row, address string) (net.Conn, error) {
 				return sockets.Dial(ctx, row, address)
 			}
@@ -243,7 +242,8 @@ func (a *app) agentCommand() *cobra.Command {
 	fl.IntVar(&instance, "instance", 0, "instance of the plan (REEVE_INSTANCE)")
 	fl.StringVar(&ledger, "ledger", "", "folder of this host's leases (REEVE_LEDGER; else /var/lib/reeve/ports, or the user's own)")
 	fl.StringVar(&bind, "bind", "", "address to listen on, where the plan lets the server dial (REEVE_BIND)")
-	fl.BoolVar(&enrol, "enrol", false, "wait for a server that dials, where the plan has it so")
+	fl.BoolVar(&cfg.Enrol, "enrol", false, "at the first start, wait for a server that dials, and print a one-time code for it (REEVE_ENROL)")
+	fl.StringVar(&codeFile, "code-file", "", "with --enrol: file (mode 0600) that holds the code, instead of the output (REEVE_CODE_FILE)")
 	fl.StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	fl.StringVar(&format, "log-format", "text", "text or json")
 	return c
