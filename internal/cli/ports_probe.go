@@ -18,7 +18,7 @@ func (a *app) portsProbe() *cobra.Command {
 		Long: "Prove that the plan's openings are there before anything is installed: `reeve ports probe listen` on the one machine takes the plan's ports and prints a one-time code, " +
 			"`reeve ports probe dial HOST --code CODE` on the other tries the flows in their direction. No server, no data folder, no root.",
 	}
-	c.AddCommand(a.probeListen(), a.probeDial(), a.probeReasons())
+	c.AddCommand(a.probeListen(), a.probeDial(), a.probeMerge(), a.probeReasons())
 	return c
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"time"
 
@@ -23,7 +22,6 @@ type probeDialFlags struct {
 	which    probed
 	from     string
 	code     string
-	saw      []string
 	patience time.Duration
 	closed   bool
 }
@@ -32,13 +30,13 @@ func (a *app) probeDial() *cobra.Command {
 	var plan *planFlags
 	var f probeDialFlags
 	c := &cobra.Command{
-		Use: "dial HOST… --flow ID|--service ID|--all [--code CODE] [--from H] [--listener-saw FILE]… [--plan P] [--inventory F] [--instance N]", Args: cobra.MinimumNArgs(1),
+		Use: "dial HOST… --flow ID|--service ID|--all [--code CODE] [--from H] [--plan P] [--inventory F] [--instance N]", Args: cobra.MinimumNArgs(1),
 		Short: "be the dialling end: try the flows, and say what each path does and why",
 		Long: "Dial the flows from this machine and print a proof of each: verdict, reason, what was seen, what was assumed. HOST is a host of the inventory, a name or an address; HOST:PORT " +
 			"where the path is reached under another number. Nothing but the plan's own numbers is dialled, and no root is needed.\n\n" +
 			"With the --code of `reeve ports probe listen` (or REEVE_PROBE_CODE) both ends prove to each other who they are, and the listening end says over every open path what it saw of the " +
-			"closed ones. Without one, whoever answers is taken at their word: the verdict is then at best assumed. Where no path is open, --listener-saw merges what the listening end wrote " +
-			"with -o json.\n\nVerdicts: " + verdictHelp + ". `reeve ports probe reasons` explains the reasons.\n\n" + exitHelp,
+			"closed ones. Without one, whoever answers is taken at their word: the verdict is then at best assumed. Where no path is open, `reeve ports probe merge` puts together what both " +
+			"ends wrote with -o json.\n\nVerdicts: " + verdictHelp + ". `reeve ports probe reasons` explains the reasons.\n\n" + exitHelp,
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := env(c, "code", "REEVE_PROBE_CODE"); err != nil {
 				return err
@@ -58,7 +56,6 @@ func (a *app) probeDial() *cobra.Command {
 	fl := c.Flags()
 	fl.StringVar(&f.from, "from", "", "which host of the inventory this one is: only flows from its roles; default: its own name")
 	fl.StringVar(&f.code, "code", "", "what the listening end printed (REEVE_PROBE_CODE)")
-	fl.StringArrayVar(&f.saw, "listener-saw", nil, "file with what the listening end printed with -o json; may be given several times")
 	fl.DurationVar(&f.patience, "patience", 0, "how long to wait for an answer; default: 3.5s, in which a host that is not there is missed")
 	fl.BoolVar(&f.closed, "closed", false, "the paths must be closed: prove that")
 	return c
@@ -114,9 +111,6 @@ func (a *app) dialEnd(ctx context.Context, plan *planFlags, f probeDialFlags, ho
 		}
 		o.Code = &code
 	}
-	if o.Reports, err = listenersSaw(f.saw, hosts); err != nil {
-		return nil, err
-	}
 	o.Sockets = socket.New(site.Compiled)
 	return twoends.Dial(ctx, o)
 }
@@ -160,28 +154,6 @@ func fromHost(site ports.Site, o ports.Opening, from string) bool {
 		return true
 	}
 	return slices.ContainsFunc(o.Sources, func(e ports.Endpoint) bool { return e.Host == from })
-}
-
-// listenersSaw reads the reports of listening ends. One that stands alone, for a host that stands alone, is that host's,
-// whatever it calls itself.
-func listenersSaw(files, hosts []string) ([]twoends.Report, error) {
-	var all []twoends.Report
-	for _, file := range files {
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, fault.Wrap(fault.Invalid, "reading what the listening end saw", err)
-		}
-		r, err := twoends.ReadReport(f)
-		_ = f.Close() // only read
-		if err != nil {
-			return nil, err
-		}
-		if len(files) == 1 && len(hosts) == 1 {
-			r.Host = hosts[0]
-		}
-		all = append(all, r)
-	}
-	return all, nil
 }
 
 // printProofs prints a line for each proof, and below it what a person must know.

@@ -35,7 +35,7 @@ func (a *app) probeListen() *cobra.Command {
 		Short: "be the listening end: take the plan's ports and note what comes",
 		Long: "Take the ports of the flows, answer `reeve ports probe dial` from another machine, and print a one-time code for it. At the end (after --for, or Ctrl-C): what came to each port, " +
 			"who listens there if it is not the probe, and whether its queue is full. With root, packets are seen before the host's own rules; without it that is said.\n\n" +
-			"With -o json the report goes to standard output, and the code to standard error: give the report to `reeve ports probe dial --listener-saw FILE` where no path was open.\n\n" + exitHelp,
+			"With -o json the report goes to standard output, and the code to standard error: `reeve ports probe merge` takes it where no path was open.\n\n" + exitHelp,
 		RunE: func(c *cobra.Command, _ []string) error {
 			report, err := a.listenEnd(c.Context(), plan, f)
 			if err != nil {

@@ -33,7 +33,6 @@ type DialOptions struct {
 	Sockets  *socket.Net
 	Paths    []Path
 	Code     *Code           // nil: whoever answers is taken at their word, and the proof says so
-	Reports  []Report        // of listening ends, from files
 	Patience time.Duration   // for silence; 0: as probe.Dial has it
 	Plain    map[string]bool // flows that are dialled without TLS, whatever the plan says
 
@@ -50,6 +49,7 @@ const (
 // attempt is one path that was dialled.
 type attempt struct {
 	path  Path
+	at    time.Time // when it was over
 	near  probe.SourceView
 	heard *sealed // what the listening end said
 }
@@ -73,14 +73,23 @@ func Dial(ctx context.Context, o DialOptions) ([]probe.Proof, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	reports := append(o.last(ctx, all), o.Reports...)
+	reports := o.last(ctx, all)
 	proofs := make([]probe.Proof, len(all))
 	for i, a := range all {
-		proofs[i] = probe.Classify(probe.Subject{
-			Flow: a.path.Flow.ID, From: o.From, To: a.path.To, Expect: a.path.Expect, PlanHash: o.Sockets.Plan().Hash, At: o.Now().UTC(),
-		}, a.near, far(reports, a, known(all, a.path.To)))
+		proofs[i] = o.proof(a, nil)
+	}
+	for i, a := range all { // only now: what one path says of this host's address helps with the others
+		if view := far(reports, a, knownAs(proofs, a.path.To)); view != nil {
+			proofs[i] = o.proof(a, view)
+		}
 	}
 	return proofs, nil
+}
+
+func (o DialOptions) proof(a attempt, far *probe.DestinationView) probe.Proof {
+	return probe.Classify(probe.Subject{
+		Flow: a.path.Flow.ID, From: o.From, To: a.path.To, Expect: a.path.Expect, PlanHash: o.Sockets.Plan().Hash, At: a.at,
+	}, a.near, far)
 }
 
 // one dials one path, and asks who answers.
@@ -100,7 +109,7 @@ func (o DialOptions) one(ctx context.Context, p Path) (attempt, error) {
 		d.Say = []byte(line + strings.Repeat("x", max(0, datagram-len(line))))
 	}
 	near, c, err := probe.Look(ctx, o.Sockets, d)
-	a.near = near
+	a.near, a.at = near, o.Now().UTC()
 	if err != nil || near.Outcome != probe.Connected {
 		return a, err
 	}
@@ -257,17 +266,17 @@ func (r Report) of(host string) Report {
 func far(reports []Report, a attempt, as netip.Addr) *probe.DestinationView {
 	for _, r := range reports {
 		if r.Host == a.path.To {
-			return r.about(a.path.Flow, a.near, as)
+			return r.about(a.path.Flow.Service, a.near, as)
 		}
 	}
 	return nil
 }
 
-// known is the address under which a host knows this one; the zero address where it has not said so.
-func known(all []attempt, to string) netip.Addr {
-	for _, a := range all {
-		if a.path.To == to && a.near.Answer == probe.Proved && a.near.Seen.IsValid() {
-			return a.near.Seen.Addr()
+// knownAs is the address under which a host knows this one; the zero address where it has not said so.
+func knownAs(proofs []probe.Proof, to string) netip.Addr {
+	for _, p := range proofs {
+		if near := p.Evidence.Source; p.To == to && near.Answer == probe.Proved && near.Seen.IsValid() {
+			return near.Seen.Addr()
 		}
 	}
 	return netip.Addr{}

@@ -1,14 +1,10 @@
 package twoends
 
 import (
-	"encoding/json"
-	"fmt"
-	"io"
 	"net/netip"
 	"slices"
 	"time"
 
-	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/ports"
 	"github.com/reeve-scheduler/reeve/ports/probe"
 )
@@ -46,24 +42,10 @@ type Arrival struct {
 	Nonce    string         `json:"nonce"`    // empty: nothing was said
 }
 
-// maxReport bounds what is read of a report.
-const maxReport = 8 << 20
-
-// ReadReport reads what `reeve ports probe listen -o json` printed.
-func ReadReport(r io.Reader) (Report, error) {
-	d := json.NewDecoder(io.LimitReader(r, maxReport))
-	d.DisallowUnknownFields()
-	var got Report
-	if err := d.Decode(&got); err != nil {
-		return Report{}, fault.New(fault.Invalid, fmt.Sprintf("this is not the report of a listening end: %v", err), "write it with `reeve ports probe listen -o json > FILE`")
-	}
-	return got, nil
-}
-
 // about returns what the listening end saw of one dial; nil where it did not look at that port. known is the address under
 // which the listening end knows this host from another flow; the zero address where none has arrived.
-func (r Report) about(f ports.ResolvedFlow, near probe.SourceView, known netip.Addr) *probe.DestinationView {
-	i := slices.IndexFunc(r.Ends, func(e End) bool { return e.Service == f.Service && e.Protocol == f.Protocol })
+func (r Report) about(service string, near probe.SourceView, known netip.Addr) *probe.DestinationView {
+	i := slices.IndexFunc(r.Ends, func(e End) bool { return e.Service == service && e.Protocol == near.Protocol })
 	if i < 0 {
 		return nil
 	}

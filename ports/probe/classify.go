@@ -46,7 +46,7 @@ type classifier struct {
 const slow = 900 * time.Millisecond
 
 func (c *classifier) evidence() {
-	e := Evidence{MS: float64(c.near.Took.Microseconds()) / 1000, ICMP: c.near.ICMP, Hop: c.hop(), Answer: c.near.Answer, Destination: c.far}
+	e := Evidence{MS: float64(c.near.Took.Microseconds()) / 1000, ICMP: c.near.ICMP, Hop: c.hop(), Answer: c.near.Answer, Source: c.near, Destination: c.far}
 	if c.near.Errno != "" {
 		e.Errno = &c.near.Errno
 	}

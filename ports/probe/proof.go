@@ -76,6 +76,7 @@ type Evidence struct {
 	Local       string           `json:"local"`       // the dialler's own end; empty: it had none
 	Seen        string           `json:"seen"`        // the dialler's end as the listener saw it; empty: not known
 	Answer      Answer           `json:"answer"`      // who answered; empty: nobody was asked
+	Source      SourceView       `json:"source"`      // all that the dialling end saw: with it the proof can be made again
 	Destination *DestinationView `json:"destination"` // null: the far end said nothing
 }
 
