@@ -108,7 +108,7 @@ func (e *estate) client() *api.Client {
 }
 
 func (e *estate) serverArgs() []string {
-	return []string{"server", "--data", e.data, "--config", e.config, "--plan", e.plan, "--bind", "127.0.0.1", "--domain", "estate"}
+	return []string{"server", "--data", e.data, "--config", e.config, "--plan", e.plan, "--bind", "127.0.0.1", "--domain", "estate", "--ledger", filepath.Join(e.home, "ledger")}
 }
 
 // launch starts a server without waiting for it.
