@@ -57,6 +57,7 @@ var mayImport = map[string][]string{
 	"internal/socket/sockettest": {"internal/socket", "ports", "ports/builtin", "ports/planfile"},
 	"internal/responder":         {}, // it bounds what strangers may ask; what is answered it does not know
 	"internal/directory":         {"internal/responder", "internal/fault", "ports"},
+	"internal/discovery":         {"internal/directory", "internal/responder", "internal/socket", "internal/fault", "ports"}, // what a row speaks is the directory's word
 	"internal/identity":          {"internal/fault"},
 	"internal/access":            {"internal/fault"},
 	"internal/link":              {"internal/identity", "internal/fault"}, // never wire: a link carries calls, it does not read them
@@ -85,7 +86,7 @@ var mayImport = map[string][]string{
 	"internal/jobports": {"internal/fault", "internal/keeper", "internal/wire", "ports", "ports/ledger"}, // attempts' ports: the keeper declares what it needs
 	"internal/cli": {
 		"internal/domain", "internal/executor", "internal/jobports", "internal/agent", "internal/api", "internal/identity", "internal/jobfile", "internal/keeper", "internal/server", "internal/socket", "internal/twoends",
-		"internal/fault", "ports", "ports/builtin", "ports/dialect", "ports/ledger", "ports/planfile", "ports/probe", "ports/render",
+		"internal/wire", "internal/fault", "ports", "ports/builtin", "ports/dialect", "ports/ledger", "ports/planfile", "ports/probe", "ports/render",
 	},
 	"internal/docs": {}, // tests only
 	"cmd/reeve":     {"internal/cli"},
