@@ -75,12 +75,12 @@ var mayImport = map[string][]string{
 	"internal/console":           {"internal/api", "internal/access", "internal/console/graph", "internal/fault", "ports"},
 	"internal/console/graph":     {},
 	"internal/domain": { // what people and programs ask: api.Service over store, engine and fleet
-		"internal/access", "internal/api", "internal/engine", "internal/fleet", "internal/identity", "internal/jobfile", "internal/jobnet",
+		"internal/access", "internal/api", "internal/directory", "internal/discovery", "internal/engine", "internal/fleet", "internal/identity", "internal/jobfile", "internal/jobnet",
 		"internal/run", "internal/store", "internal/wire", "internal/fault", "ports", "ports/ledger", "ports/probe", "ports/render",
 	},
 	"internal/server": {
 		"internal/access", "internal/api", "internal/callback", "internal/console", "internal/domain", "internal/engine", "internal/fleet", "internal/identity",
-		"internal/jobfile", "internal/jobnet", "internal/directory", "internal/responder", "internal/link", "internal/socket", "internal/store", "internal/store/sqlite", "internal/wire",
+		"internal/jobfile", "internal/jobnet", "internal/directory", "internal/discovery", "internal/responder", "internal/link", "internal/socket", "internal/store", "internal/store/sqlite", "internal/wire",
 		"internal/fault", "ports", "ports/ledger",
 	},
 	"internal/jobports": {"internal/fault", "internal/keeper", "internal/wire", "ports", "ports/ledger"}, // attempts' ports: the keeper declares what it needs

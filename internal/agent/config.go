@@ -1,11 +1,9 @@
 package agent
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net"
 	"runtime"
 	"time"
 
@@ -28,21 +26,13 @@ type Config struct {
 
 	// Addresses of servers, HOST:PORT, in the order to try; empty: those of the token.
 	Addresses []string
-	// Dial opens a connection to a server by a row of the plan, and Listen listens on one: internal/socket does it. Listen
-	// may be nil where Rows has none to listen on.
-	Dial     func(ctx context.Context, row, address string) (net.Conn, error)
-	Listen   func(ctx context.Context, row string) ([]net.Listener, error)
-	Rows     Rows
-	PlanHash string // of the compiled plan
-	// Call opens the connection of a callback, to an address that a server named in an order; nil: the plan has no callbacks.
-	Call func(ctx context.Context, address string) (net.Conn, error)
+	Ports     // by the plan with which it is started
+	Rows      Rows
 	// Adopt makes a plan of the view that servers give. nil: the agent stays with what it was started with.
 	Adopt func(wire.View) (Ports, error)
 	// Differ says how the plan that the agent was started with differs from the servers' compiled one, a sentence for each
 	// row. nil: it was not started with one of its own.
-	Differ func(plan json.RawMessage) []string
-	// Pool writes a pool of the compiled plan for the keeper's leaser, or says why the plan has none. nil: it has no pools.
-	Pool    func(pool string) (json.RawMessage, error)
+	Differ  func(plan json.RawMessage) []string
 	Slots   int   // attempts at once
 	Cache   int64 // bytes of artifacts kept for the next attempt that needs them
 	Reserve int64 // bytes of the disk below which nothing new is started

@@ -26,6 +26,7 @@ type entrances struct {
 // entrance is a row of the plan with its listeners.
 type entrance struct {
 	row       string
+	turn      int
 	listeners []net.Listener
 	stop      context.CancelFunc // nil: not served yet
 }
@@ -70,7 +71,7 @@ func (s *entrances) add(ctx context.Context, v *view, r wire.Route) error {
 	if err != nil {
 		return err
 	}
-	e := &entrance{row: r.Row, listeners: listeners}
+	e := &entrance{row: r.Row, turn: r.Turn, listeners: listeners}
 	if !e.is(r) {
 		return e.close()
 	}
@@ -123,7 +124,7 @@ func (s *entrances) serve(a *agent) {
 		e.stop = stop
 		for _, l := range e.listeners {
 			one := link.Server{
-				Listener: l, Row: e.row, TLS: a.serverTLS(),
+				Listener: l, Row: e.row, Turn: e.turn, TLS: a.serverTLS(),
 				Web:     a.doorstep(),
 				OnLink:  a.session,
 				Options: link.Options{Handler: a.handler(), Links: a.links, Timing: a.cfg.Timing, Log: a.cfg.Log},

@@ -35,10 +35,11 @@ func (a *agent) session(ctx context.Context, l *link.Link) {
 		return
 	}
 	a.cfg.Log.Info("linked", slog.String("server", l.Peer().Name), slog.String("address", l.RemoteAddr().String()), slog.Int64("epoch", welcome.Epoch))
-	unset := a.up.set(&way{calls: l.Client(), bulk: l.Bulk()})
-	defer unset()
+	unset := a.up.set(&way{calls: l.Client(), bulk: l.Bulk(), turn: l.Turn()})
+	a.dialer.Wake()
 	a.beat(ctx, l, welcome)
 	unset()
+	a.dialer.Wake()
 	<-l.Done()
 	if ctx.Err() == nil || l.Err() != nil {
 		a.cfg.Log.Info("link ended; jobs go on", slog.Any("reason", l.Err()))

@@ -11,6 +11,7 @@ import (
 type way struct {
 	calls *http.Client
 	bulk  *http.Client
+	turn  int // of its row in the order of dialling; 0: none
 }
 
 // uplink says over which link a server is reached now. Loops that send ask it, and wait on Changed while there
@@ -42,6 +43,16 @@ func (u *uplink) change(how func()) {
 	}
 	close(u.changed)
 	u.changed = make(chan struct{})
+}
+
+// up returns the turn of the way to a server, and whether there is one.
+func (u *uplink) up() (turn int, up bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if w := u.newest(); w != nil {
+		return w.turn, true
+	}
+	return 0, false
 }
 
 func (u *uplink) newest() *way {

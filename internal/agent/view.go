@@ -38,7 +38,7 @@ type view struct {
 
 // given is the plan with which the agent was started, before any server has given it a view.
 func (c Config) given() *view {
-	v := &view{Ports: Ports{Hash: c.PlanHash, Dial: c.Dial, Listen: c.Listen, Call: c.Call, Pool: c.Pool}}
+	v := &view{Ports: c.Ports}
 	if c.Rows.Enrol != "" {
 		v.Enrol = []wire.Route{{Row: c.Rows.Enrol}}
 	}
@@ -123,7 +123,7 @@ func addressesOf(routes []wire.Route) []string {
 // differs says how the plan that the agent was started with differs from that of its servers.
 func (a *agent) differs() []string {
 	v := a.view.Load()
-	if a.cfg.Differ == nil || len(v.Plan) == 0 || v.View.Hash == a.cfg.PlanHash {
+	if a.cfg.Differ == nil || len(v.Plan) == 0 || v.View.Hash == a.cfg.Ports.Hash {
 		return nil
 	}
 	return a.cfg.Differ(v.Plan)
@@ -134,7 +134,7 @@ func (a *agent) hash() string {
 	if a.cfg.Differ == nil {
 		return a.view.Load().Ports.Hash
 	}
-	return a.cfg.PlanHash
+	return a.cfg.Ports.Hash
 }
 
 // targets is where servers are dialled.

@@ -22,7 +22,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/jobports"
 	"github.com/reeve-scheduler/reeve/internal/keeper"
 	"github.com/reeve-scheduler/reeve/internal/server"
-	"github.com/reeve-scheduler/reeve/internal/socket"
+	"github.com/reeve-scheduler/reeve/internal/wire"
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
@@ -210,23 +210,17 @@ func (a *app) agentCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("finding this program: %w", err)
 			}
-			sockets := socket.New(compiled, socket.As(string(ports.Agent)))
+			cfg.Ports, cfg.Version = agentPorts(compiled, bind), version()
 			cfg.Rows = agentRows(ports.Site{Compiled: compiled})
 			cfg.Rows.Await, cfg.Code = awaitRows(compiled), a.codeShown(codeFile)
-			cfg.Dial = func(ctx context.Context, row, address string) (net.Conn, error) {
-				return sockets.Dial(ctx, row, address)
+			cfg.Adopt = func(v wire.View) (agent.Ports, error) { return adoptPlan(v, bind) }
+			if c.Flags().Changed("plan") || c.Flags().Changed("instance") {
+				cfg.Differ = func(servers json.RawMessage) []string { return differs(compiled, servers) }
 			}
-			cfg.Listen = func(ctx context.Context, row string) ([]net.Listener, error) {
-				l, err := sockets.Listen(ctx, row, bind)
-				return []net.Listener{l}, err
-			}
-			cfg.Call = agentCalls(compiled, sockets)
-			cfg.PlanHash, cfg.Version = compiled.Hash, version()
 			book, err := ledgerDir(ledger)
 			if err != nil {
 				return err
 			}
-			cfg.Pool = func(pool string) (json.RawMessage, error) { return jobports.Request(compiled, pool) }
 			cfg.Keeper = agent.Keeper{Exe: exe, Args: []string{"keeper", "--data", cfg.Data, "--ledger", book}}
 			cfg.Log = logger(a.errs, level, format)
 			cfg.Facts = runAsWarning(cfg)

@@ -68,6 +68,14 @@ func (r *Registry) Refresh(ctx context.Context) ([]fleet.Agent, error) {
 	return agents, nil
 }
 
+// Node returns a node that is part of the domain now.
+func (r *Registry) Node(id string) (store.Node, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	n, ok := r.allowed[id]
+	return n, ok
+}
+
 // Allowed refuses who is not a node of the domain now; it is asked in every handshake.
 func (r *Registry) Allowed(id identity.Identity, cert *x509.Certificate) error {
 	r.mu.Lock()

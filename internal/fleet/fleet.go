@@ -59,10 +59,12 @@ type Config struct {
 	Registry Registry
 	// Callbacks: nil where the plan has none; words then come over the link alone.
 	Callbacks Callbacks
-	Welcome   wire.Welcome // Now and Epoch are filled in at each hello
-	Now       func() time.Time
-	Log       *slog.Logger
-	Changed   func(agent string) // told when an agent came, went or changed; must not block
+	// View returns an agent's view of the port plan. nil: agents stay with what they were started with.
+	View    func(agentID string) (wire.View, error)
+	Welcome wire.Welcome // Now and Epoch are filled in at each hello
+	Now     func() time.Time
+	Log     *slog.Logger
+	Changed func(agent string) // told when an agent came, went or changed; must not block
 }
 
 // Agent is what the domain knows of an agent; the fleet is told by Update.
@@ -81,6 +83,11 @@ type Status struct {
 	Address  string
 	Version  string
 	PlanHash string
+	Differs  []string // how the plan that it was started with differs from the servers': a sentence each
+	Refused  []string // rows of its view on which it cannot listen: a sentence each
+	Row      string   // of the plan, over which it is linked
+	Turn     int      // of that row, in the order of dialling; 0: it has none
+	Dialled  bool     // by this server
 	Slots    int
 	Disk     string
 	Skew     time.Duration // the agent's clock less the server's

@@ -87,6 +87,7 @@ func (f *Fleet) attach(id string, l *link.Link) *agent {
 	f.withdraw(a.queue)
 	a.link, a.queue = l, nil
 	a.status.Linked, a.status.Since, a.status.Address = true, f.cfg.Now(), fmt.Sprint(l.RemoteAddr())
+	a.status.Row, a.status.Turn, a.status.Dialled = l.Row(), l.Turn(), l.Dialled()
 	a.heard(f.cfg.Now())
 	f.mu.Unlock()
 	if old != nil {

@@ -108,7 +108,7 @@ func (f *Fleet) hello(ctx context.Context, id string, h wire.Hello) (wire.Welcom
 	now := f.cfg.Now()
 	f.mu.Lock()
 	if a, ok := f.agents[id]; ok {
-		a.status.Version, a.status.PlanHash = h.Version, h.PlanHash
+		a.status.Version, a.status.PlanHash, a.status.Differs = h.Version, h.PlanHash, h.Differs[:min(len(h.Differs), maxDiffers)]
 		a.status.Slots = min(max(h.Slots, 0), maxSlots)
 		a.status.Skew = h.Now.Sub(now)
 		a.epoch, a.mark = epoch, mark
@@ -117,7 +117,10 @@ func (f *Fleet) hello(ctx context.Context, id string, h wire.Hello) (wire.Welcom
 	f.mu.Unlock()
 	f.cfg.Desk().Kick() // it may have slots that nobody knew of
 	w := f.cfg.Welcome
-	w.Epoch, w.Now = epoch, now
+	w.Epoch, w.Now, w.View = epoch, now, f.welcomeView(id, h.View)
+	for _, why := range h.Differs {
+		f.cfg.Log.Warn("an agent was started with another port plan", slog.String("agent", id), slog.String("row", why))
+	}
 	return w, nil
 }
 
@@ -133,6 +136,9 @@ func dialledFrom(ctx context.Context) string {
 	}
 	return host
 }
+
+// maxDiffers bounds what is kept of how two plans differ.
+const maxDiffers = 32
 
 // maxSlots bounds what an agent may claim.
 const maxSlots = 100_000

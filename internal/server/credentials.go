@@ -63,10 +63,7 @@ func (s *Server) ownNode(ctx context.Context, epoch int64, keyHash string) (stor
 		}
 		taken[n.Name] = true
 	}
-	name := s.cfg.Name
-	if name == "" {
-		name = hostName()
-	}
+	name := s.name()
 	for i := 2; taken[name]; i++ {
 		name = fmt.Sprintf("%s-%d", strings.TrimRight(name, "-0123456789"), i)
 	}
@@ -80,6 +77,14 @@ func (s *Server) ownNode(ctx context.Context, epoch int64, keyHash string) (stor
 		return store.Node{}, fmt.Errorf("storing this server's node: %w", err)
 	}
 	return n, nil
+}
+
+// name is what this server would be called among the domain's nodes, and is called in the inventory.
+func (s *Server) name() string {
+	if s.cfg.Name != "" {
+		return s.cfg.Name
+	}
+	return hostName()
 }
 
 // hostName is the host's name as a node's name; "server" where it does not make one.

@@ -89,6 +89,10 @@ func (d *diallers) begin(n store.Node) {
 		Dial: func(ctx context.Context, to link.Target) (net.Conn, error) {
 			return s.sockets.Dial(ctx, to.Row, to.Address)
 		},
+		Up: func() (int, bool) {
+			st := s.fleet.Status(n.ID)
+			return st.Turn, st.Linked
+		},
 		TLS:     func() *tls.Config { return s.dialTLS(n) },
 		Options: s.linkOptions(),
 		Backoff: link.Backoff{Chance: rand.Float64},
@@ -102,6 +106,15 @@ func (d *diallers) begin(n store.Node) {
 			s.env.Log.Error("dialling a node", slog.String("node", n.Name), slog.Any("error", err))
 		}
 	})
+}
+
+// changed tells the dialler of a node that its link came or went.
+func (d *diallers) changed(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if one, ok := d.running[id]; ok {
+		one.dialer.Wake()
+	}
 }
 
 func (d *diallers) node(one *dialling) store.Node {
@@ -123,7 +136,7 @@ func (d *diallers) state(id string) (link.State, bool) {
 
 // paths are the rows by which this server dials a node's link.
 func (s *Server) paths(n store.Node) []ports.Path {
-	all := s.site().Paths("link", s.zone(), s.zoneOf(n), ports.Agent)
+	all := s.nodePaths("link", n)
 	return slices.DeleteFunc(all, func(p ports.Path) bool { return !p.ServerDials || p.Flow.Port == 0 || p.Flow.Last > p.Flow.Port })
 }
 
@@ -132,7 +145,7 @@ func (s *Server) targets(n store.Node) []link.Target {
 	var all []link.Target
 	for _, p := range s.paths(n) {
 		for _, address := range s.whereIs(n, p.Flow.Service) {
-			all = append(all, link.Target{Row: p.Flow.Service, Address: address})
+			all = append(all, link.Target{Row: p.Flow.Service, Address: address, Turn: p.Turn})
 		}
 	}
 	return all
@@ -160,7 +173,7 @@ func (s *Server) whereIs(n store.Node, row string) []string {
 
 // enrolRow is the row by which this server enrols a node; empty: the node joins by its own dial.
 func (s *Server) enrolRow(n store.Node) string {
-	for _, p := range s.site().Paths("enrol", s.zone(), s.zoneOf(n), ports.Agent) {
+	for _, p := range s.nodePaths("enrol", n) {
 		if p.ServerDials {
 			return p.Flow.Service
 		}
@@ -182,7 +195,7 @@ func (s *Server) zone() string {
 // host is this server in the inventory.
 func (s *Server) host() (ports.Host, bool) {
 	site := s.site()
-	if h, ok := site.Host(s.own.id.Name); ok {
+	if h, ok := site.Host(s.name()); ok {
 		return h, true
 	}
 	var found []ports.Host
@@ -195,6 +208,12 @@ func (s *Server) host() (ports.Host, bool) {
 		return ports.Host{}, false
 	}
 	return found[0], true
+}
+
+// ownPlan is the plan with this server's own numbers.
+func (s *Server) ownPlan() ports.Compiled {
+	h, _ := s.host()
+	return s.site().For(h.Name)
 }
 
 func (s *Server) zoneOf(n store.Node) string {

@@ -58,8 +58,12 @@ func mainService(plan ports.Compiled) (string, error) {
 
 // bind opens the listeners that the plan gives to a server. What is for its own host only is bound to loopback.
 func (s *Server) bind(ctx context.Context) error {
-	for _, cl := range entrances(s.env.Plan, s.main) {
+	h, _ := s.host()
+	for _, cl := range entrances(s.ownPlan(), s.main) {
 		binds := s.cfg.Bind
+		if len(binds) == 0 {
+			binds = s.site().Binds(h.Name, cl.Service)
+		}
 		switch {
 		case cl.Scope == ports.SameHost:
 			binds = []string{"127.0.0.1"}
@@ -130,15 +134,53 @@ func (s *Server) addressOf(service, host string) string {
 // API, and every other door the part of the API that has its name.
 func (s *Server) webOf(e entrance, pages http.Handler) http.Handler {
 	rest := s.api.Door(e.claim.Doors...)
+	if s.ownOnly(e.claim.Service) {
+		return s.atHome(rest, pages, slices.Contains(e.claim.Doors, "console"))
+	}
 	if !slices.Contains(e.claim.Doors, "console") {
 		return rest
 	}
+	return withPages(rest, pages)
+}
+
+// withPages is the API below its path, and the console elsewhere.
+func withPages(rest, pages http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/api/") || r.URL.Path == "/healthz" {
 			rest.ServeHTTP(w, r)
 			return
 		}
 		pages.ServeHTTP(w, r)
+	})
+}
+
+// ownOnly reports whether people and programs may use a row on the server's own host only: the plan has no flow for
+// others that carries them there, though it has other flows.
+func (s *Server) ownOnly(service string) bool {
+	found := false
+	for _, f := range s.env.Plan.Carrying("client") {
+		if f.Service == service && s.env.Plan.Kinds[f.To] == ports.Server {
+			if f.From != f.To {
+				return false
+			}
+			found = true
+		}
+	}
+	return found
+}
+
+// atHome serves this host's people and programs, and to others only what servers have to do with each other.
+func (s *Server) atHome(rest, pages http.Handler, console bool) http.Handler {
+	own, others := rest, s.api.Door("peers")
+	if console {
+		own = withPages(rest, pages)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && a.Addr().Unmap().IsLoopback() {
+			own.ServeHTTP(w, r)
+			return
+		}
+		others.ServeHTTP(w, r)
 	})
 }
 

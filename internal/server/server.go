@@ -114,7 +114,7 @@ func (s *Server) open(ctx context.Context) error {
 	if err := s.leaseRows(ctx); err != nil {
 		return err
 	}
-	s.sockets = socket.New(s.env.Plan, socket.As(string(ports.Server)))
+	s.sockets = socket.New(s.ownPlan(), socket.As(string(ports.Server)))
 	if err := s.bind(ctx); err != nil {
 		return err
 	}
@@ -205,7 +205,11 @@ func (s *Server) openDeciders(ctx context.Context) error {
 			Version: s.env.Version, Heartbeat: s.cfg.Link.Heartbeat, Timeout: s.cfg.Link.Timeout, Tenure: s.cfg.Link.Tenure, PlanHash: s.env.Plan.Hash,
 		},
 		Now: s.env.Now, Log: s.env.Log,
-		Changed: func(id string) { s.hub.Publish(api.Change{Kind: "node", ID: id}) },
+		View: s.view,
+		Changed: func(id string) {
+			s.dials.changed(id)
+			s.hub.Publish(api.Change{Kind: "node", ID: id})
+		},
 	})
 	var err error
 	s.engine, err = engine.Open(ctx, engine.Config{
@@ -250,6 +254,11 @@ func (s *Server) nodesChanged(ctx context.Context) error {
 // advertised is where agents and people find this server: HOST:PORT.
 func (s *Server) advertised() []string {
 	hosts := s.cfg.Advertise
+	if len(hosts) == 0 {
+		if h, ok := s.host(); ok {
+			hosts = s.site().At(h.Name, s.main)
+		}
+	}
 	if len(hosts) == 0 {
 		hosts = s.cfg.Bind
 	}
