@@ -25,13 +25,14 @@ type probeListenFlags struct {
 	host  string
 	bind  []string
 	last  time.Duration
+	look  bool
 }
 
 func (a *app) probeListen() *cobra.Command {
 	var plan *planFlags
 	var f probeListenFlags
 	c := &cobra.Command{
-		Use: "listen --flow ID|--service ID|--all [--bind A]… [--for 10m] [--host H] [--plan P] [--inventory F] [--instance N]", Args: cobra.NoArgs,
+		Use: "listen --flow ID|--service ID|--all [--bind A]… [--look] [--for 10m] [--host H] [--plan P] [--inventory F] [--instance N]", Args: cobra.NoArgs,
 		Short: "be the listening end: take the plan's ports and note what comes",
 		Long: "Take the ports of the flows, answer `reeve ports probe dial` from another machine, and print a one-time code for it. At the end (after --for, or Ctrl-C): what came to each port, " +
 			"who listens there if it is not the probe, and whether its queue is full. With root, packets are seen before the host's own rules; without it that is said.\n\n" +
@@ -49,6 +50,7 @@ func (a *app) probeListen() *cobra.Command {
 	fl := c.Flags()
 	fl.StringVar(&f.host, "host", "", "which host of the inventory this one is; default: its own name")
 	fl.StringArrayVar(&f.bind, "bind", nil, "address of this host to listen on; may be given several times; default: what the inventory says, else all")
+	fl.BoolVar(&f.look, "look", false, "take no port: only see who has it and what comes to it, as for a service that runs already")
 	fl.DurationVar(&f.last, "for", 10*time.Minute, "how long to listen; the code is worth nothing afterwards")
 	return c
 }
@@ -77,7 +79,7 @@ func (a *app) listenEnd(ctx context.Context, plan *planFlags, f probeListenFlags
 	own := ownSockets()
 	own.PIDs = []int{os.Getpid()}
 	l, err := twoends.Listen(ctx, twoends.ListenOptions{
-		Host: host, Sockets: socket.New(numbered(site.Compiled, rows)), Rows: rows, Bind: bindsOf(site, host, f.bind), Code: code, Own: own,
+		Host: host, Sockets: socket.New(numbered(site.Compiled, rows)), Rows: rows, Bind: bindsOf(site, host, f.bind), Look: f.look, Code: code, Own: own,
 		Rand: rand.Reader, Now: time.Now, Tell: a.tellArrival,
 		Observe: func(ctx context.Context) (probe.Observation, error) { return probe.Observe(ctx, probe.Options{}) },
 	})
@@ -107,9 +109,12 @@ func (a *app) listenEnd(ctx context.Context, plan *planFlags, f probeListenFlags
 func (a *app) greet(ctx context.Context, l *twoends.Listener, code twoends.Code, f probeListenFlags) {
 	if now, err := l.Report(ctx); err == nil {
 		for _, e := range now.Ends {
-			if e.Open {
+			switch {
+			case f.look:
+				fmt.Fprintf(a.errs, "looking at %s on %d/%s\n", e.Service, e.Port, e.Protocol)
+			case e.Open:
 				fmt.Fprintf(a.errs, "listening for %s on %d/%s\n", e.Service, e.Port, e.Protocol)
-			} else {
+			default:
 				fmt.Fprintf(a.errs, "not listening for %s on %d/%s: %s\n", e.Service, e.Port, e.Protocol, printable(e.Error))
 			}
 		}

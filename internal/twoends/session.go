@@ -56,7 +56,16 @@ func (l *Listener) session(ctx context.Context, end int, c net.Conn) {
 	defer func() { l.tell(end, a) }()
 	r := bufio.NewReader(c)
 	binding := ""
-	if first, err := r.Peek(1); err == nil && first[0] == tlsClient {
+	first, err := r.Peek(1)
+	if err != nil {
+		return
+	}
+	speaksTLS := first[0] == tlsClient
+	if speaksTLS != l.o.Rows[end].TLS { // said in the words of this end, so that the other knows
+		a.TLS = mismatch(c, l.o.Rows[end].TLS)
+		return
+	}
+	if speaksTLS {
 		t := tls.Server(peeked{c, r}, l.tls)
 		if err := t.HandshakeContext(ctx); err != nil {
 			a.TLS = err.Error()
@@ -97,6 +106,16 @@ func (l *Listener) session(ctx context.Context, end int, c net.Conn) {
 	if err == nil {
 		_ = writeSealed(c, l.o.Code, sealed{Binding: binding, Report: report}, words...)
 	}
+}
+
+// mismatch tells a dialler in which way it is wrong, and says it for the report.
+func mismatch(c net.Conn, rowHasTLS bool) string {
+	if rowHasTLS {
+		_, _ = c.Write([]byte{tlsAlert, tlsVersion, 1, 0, 2, 2, 10}) // fatal: unexpected message
+		return "the dialler speaks plain, and the row TLS"
+	}
+	_, _ = fmt.Fprintln(c, hello)
+	return "the dialler speaks TLS, and the row plain"
 }
 
 // readLineOf reads the dialler's second line: a proof, which begins with any letter.

@@ -19,6 +19,10 @@ func (c *classifier) connected() {
 	case Stranger:
 		c.stranger("who answers does not know the code: it is another one than the host that is meant")
 	case SpeaksOther:
+		if c.far != nil && c.far.Listener == Listening && c.far.Ours { // Reeve itself, and no probe
+			c.oneSided()
+			return
+		}
 		c.stranger("who answers speaks something else than the one that is meant")
 	case SpeaksTLS, SpeaksPlain:
 		c.wrongProtocol()
@@ -46,7 +50,11 @@ func (c *classifier) works() {
 func (c *classifier) oneSided() {
 	switch {
 	case c.far == nil:
-		c.is(Assumed, OK, "somebody takes connections there")
+		c.works()
+		c.p.Verdict = Assumed
+		if c.p.Reason == OK {
+			c.p.Text = "somebody takes connections there"
+		}
 		c.assume("whoever answers at %s is the one that the plan means: this end alone was asked", c.near.Remote)
 	case c.far.Nonce || c.far.Accepted == Saw && c.far.Peer == c.near.Local:
 		c.works()
@@ -76,6 +84,10 @@ func (c *classifier) wrongProtocol() {
 	text := "this host speaks TLS, and who answers does not"
 	if c.near.Answer == SpeaksTLS {
 		text = "who answers speaks TLS, and this host does not"
+	}
+	if c.far == nil { // a stranger may speak it too
+		c.open(Broken, text, WrongProtocol, ForeignListener)
+		return
 	}
 	c.is(Broken, WrongProtocol, text)
 }

@@ -14,7 +14,7 @@ func (c *classifier) silent() {
 	case c.far == nil && c.near.Protocol == ports.UDP:
 		c.open(Unproven, "nothing came back, as from a service that does not answer", c.unlessLeft(OK, DroppedAfterHop)...)
 	case c.far == nil:
-		c.open(Broken, "nothing came back"+c.where(), c.unlessLeft(DroppedAfterHop, BacklogFull)...)
+		c.open(Broken, "nothing came back"+c.where(), c.unlessLeft(c.retried(DroppedAfterHop, BacklogFull)...)...)
 	case c.far.Arrived == Saw, c.far.Accepted == Saw:
 		c.arrived()
 	case c.far.Backlog.Full() && c.far.Arrived != SawNothing:
@@ -26,6 +26,14 @@ func (c *classifier) silent() {
 		c.open(Blocked, "it is dropped on the way, or does not leave this host", DroppedAfterHop, LocalEgressBlocked)
 		c.unwatched()
 	}
+}
+
+// retried adds what Windows makes look like silence: it dials a port that refuses several times before it says so (F77).
+func (c *classifier) retried(possible ...Reason) []Reason {
+	if c.near.System == "windows" {
+		return append(possible, NoListener)
+	}
+	return possible
 }
 
 // arrived: the far end has seen it, and its answer has not come.

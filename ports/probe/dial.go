@@ -138,7 +138,7 @@ func (l looker) closer(ctx context.Context, first socket.Knocked) error {
 	case v.Outcome == Silence:
 		v.Gateway = socket.Gateway(v.Remote.Addr())
 		v.Egress = egressOf(first)
-		return l.trace(ctx)
+		return l.trace(ctx, first)
 	case v.Outcome == Refused && v.ICMP == nil && v.Protocol == ports.TCP:
 		return l.refused(ctx, first)
 	}

@@ -10,7 +10,7 @@ import (
 
 // trace finds out how far the packets of a dial come: with n hops to live, the n-th router says that they died. It needs
 // no privileges. The farthest router that answers is the last one known to let packets through to the next.
-func (l looker) trace(ctx context.Context) error {
+func (l looker) trace(ctx context.Context, first socket.Knocked) error {
 	steps := make([]TraceStep, maxHops)
 	errs := make([]error, maxHops)
 	var all sync.WaitGroup
@@ -44,7 +44,7 @@ func (l looker) trace(ctx context.Context) error {
 		l.v.Egress = EgressLeft
 		return nil
 	}
-	return l.egress(ctx)
+	return l.egress(ctx, first)
 }
 
 // step dials with so many hops to live.
@@ -72,11 +72,10 @@ func usedUp(i socket.ICMP) bool {
 var alone = make(chan struct{}, 1)
 
 // egress asks whether a silent TCP dial leaves this host at all, where no router has said so: the kernel counts what it
-// could not send again. Others may move that counter, so it is asked until it moved just as often as this dial tried, in
-// each of a few dials in a row.
-func (l looker) egress(ctx context.Context) error {
-	const rounds = 2
-	if l.v.Protocol != ports.TCP || l.v.Egress != EgressUnknown {
+// could not send again. Others may move that counter, so it has to move just as often as this host tried, in the first
+// dial and in another one.
+func (l looker) egress(ctx context.Context, first socket.Knocked) error {
+	if l.v.Protocol != ports.TCP || l.v.Egress != EgressUnknown || first.Resent == 0 || first.Unsent != first.Resent {
 		return nil
 	}
 	select {
@@ -85,25 +84,19 @@ func (l looker) egress(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	for range rounds {
-		got, err := l.knock(ctx, 0, 2*slow)
-		if err != nil {
-			return err
-		}
-		if got.Conn != nil {
-			_ = got.Conn.Close()
-		}
-		if got.Kind != socket.KnockSilence || got.Resent == 0 || got.Unsent < 0 {
-			return nil
-		}
-		if got.Unsent < got.Resent {
-			l.v.Egress = EgressLeft
-			return nil
-		}
-		if got.Unsent > got.Resent {
-			return nil // somebody else moves it too
-		}
+	again, err := l.knock(ctx, 0, 2*slow)
+	if err != nil {
+		return err
 	}
-	l.v.Egress = EgressBlocked
+	if again.Conn != nil {
+		_ = again.Conn.Close()
+	}
+	switch {
+	case again.Kind != socket.KnockSilence || again.Resent == 0 || again.Unsent < 0:
+	case again.Unsent < again.Resent:
+		l.v.Egress = EgressLeft
+	case again.Unsent == again.Resent:
+		l.v.Egress = EgressBlocked
+	}
 	return nil
 }
