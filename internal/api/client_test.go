@@ -64,6 +64,10 @@ func TestClientAsksWhatTheServiceIsAsked(t *testing.T) {
 		{"LabelNode", []any{"north", labels}, nil, func() (any, error) { return c.LabelNode(ctx, "north", labels) }},
 		{"LabelNode", []any{"north", map[string]string{}}, nil, func() (any, error) { return c.LabelNode(ctx, "north", nil) }},
 		{"ControlNode", []any{"north", "undrain"}, nil, func() (any, error) { return c.ControlNode(ctx, "north", "undrain") }},
+		{"Directory", nil, nil, func() (any, error) { return c.Directory(ctx) }},
+		{"Discover", []any{api.Discover{Subnets: []string{"10.2.0.0/24"}}}, nil, func() (any, error) {
+			return c.Discover(ctx, api.Discover{Subnets: []string{"10.2.0.0/24"}})
+		}},
 		{"ListTokens", nil, []api.Token{aToken()}, func() (any, error) { return c.ListTokens(ctx) }},
 		{"RevokeToken", []any{"T1"}, aToken(), func() (any, error) { return c.RevokeToken(ctx, "T1") }},
 		{"ListUsers", nil, []api.User{aUser("ann")}, func() (any, error) { return c.ListUsers(ctx) }},

@@ -40,6 +40,8 @@ func requests() map[string][2]string {
 		"drain-node":          {"/api/v1/nodes/north/drain", ""},
 		"undrain-node":        {"/api/v1/nodes/north/undrain", ""},
 		"remove-node":         {"/api/v1/nodes/north/remove", ""},
+		"show-directory":      {"/api/v1/directory", ""},
+		"discover-nodes":      {"/api/v1/nodes/discover", `{"subnets":["10.2.0.0/24"]}`},
 		"list-tokens":         {"/api/v1/tokens", ""},
 		"create-token":        {"/api/v1/tokens", `{"kind":"agent","name":"north"}`},
 		"revoke-token":        {"/api/v1/tokens/T1", ""},

@@ -21,6 +21,7 @@ type Service interface {
 	People
 	Domain
 	Plan
+	Names
 }
 
 // Runs orders and shows runs.

@@ -114,6 +114,7 @@ func open(t *testing.T) *site {
 		Address: func(h string) string { return h }, RowAddress: func(_, h string) string { return h }, Password: func(_ context.Context, p string) (string, error) { return "hash of " + p, nil },
 		Backup:       func(_ context.Context, w io.Writer) error { _, err := io.WriteString(w, "backup"); return err },
 		NodesChanged: s.nodesChanged, DropNode: func(string, string) {},
+		Book: testBook, Discover: testSearch(authority.Fingerprint()),
 		Plan: ports.Compiled{Plan: "test", Pools: []ports.ResolvedPool{
 			{ID: "containers", Status: ports.Works, Ranges: []ports.Range{{First: 1, Last: 2}}, Pair: ports.Pair{ID: "debug"}},
 			{ID: "plain", Status: ports.Works, Ranges: []ports.Range{{First: 3, Last: 4}}},

@@ -55,6 +55,11 @@ func calls(s *site, id string) map[string]call {
 			return err
 		}},
 		"ControlNode": {[]access.Permission{access.ManageNodes}, false, false, func(ctx context.Context) error { _, err := svc.ControlNode(ctx, "north", "drain"); return err }},
+		"Directory":   {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { _, err := svc.Directory(ctx); return err }},
+		"Discover": {[]access.Permission{access.ManageNodes}, false, false, func(ctx context.Context) error {
+			_, err := svc.Discover(ctx, api.Discover{Subnets: []string{"10.2.0.0/24"}})
+			return err
+		}},
 		"remove": {[]access.Permission{access.ManageNodes}, false, false, func(ctx context.Context) error {
 			_, err := svc.ControlNode(ctx, "nobody", "remove")
 			return but(err, fault.NotFound)

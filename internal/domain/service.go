@@ -10,11 +10,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/access"
 	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/directory"
+	"github.com/reeve-scheduler/reeve/internal/discovery"
 	"github.com/reeve-scheduler/reeve/internal/engine"
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/fleet"
@@ -43,6 +46,10 @@ type Config struct {
 	Backup func(ctx context.Context, w io.Writer) error
 	// NodesChanged is called after the set of nodes, their labels or their drain has changed.
 	NodesChanged func(ctx context.Context) error
+	// Book is what there is and where, as it is now.
+	Book func(ctx context.Context) *directory.Book
+	// Discover looks for nodes by broadcast and in subnets.
+	Discover func(ctx context.Context, subnets []netip.Prefix) ([]discovery.Found, error)
 	// DropNode ends the links of a node.
 	DropNode func(id, reason string)
 	// Enroller makes nodes of agents that wait for a server's dial.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/directory"
+	"github.com/reeve-scheduler/reeve/internal/discovery"
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/responder"
 	"github.com/reeve-scheduler/reeve/internal/store"
@@ -22,6 +23,7 @@ import (
 
 // names tells what is where: to the API, and to strangers on the plan's rows for DNS and ONC RPC.
 type names struct {
+	post    *discovery.Post // nil: the plan has no discovery
 	closers []func() error
 	leased  []*leasedRow
 	ledger  *ledger.Ledger // of the leased rows; nil: there are none
@@ -55,7 +57,31 @@ func (s *Server) openNames(ctx context.Context) error {
 			return err
 		}
 	}
+	return s.openDiscovery(ctx)
+}
+
+// openDiscovery answers who looks for nodes, and lets people look, where the plan has it.
+func (s *Server) openDiscovery(ctx context.Context) error {
+	post, err := discovery.Open(ctx, discovery.Config{
+		Sockets: s.sockets, Role: ports.Server, Bind: s.cfg.Bind, Rand: s.env.Rand, Now: s.env.Now, Log: s.env.Log,
+		About: func() discovery.About {
+			return discovery.About{
+				Name: s.own.id.Name, Role: string(ports.Server), Version: s.env.Version, Domain: s.authority.Domain(), Fingerprint: s.authority.Fingerprint(), Joined: true,
+			}
+		},
+	})
+	if err != nil || post == nil {
+		return err
+	}
+	s.names.post = post
+	s.names.closers = append(s.names.closers, post.Close)
+	s.servers = append(s.servers, post.Run)
 	return nil
+}
+
+// discover looks for nodes.
+func (s *Server) discover(ctx context.Context, subnets []netip.Prefix) ([]discovery.Found, error) {
+	return s.names.post.Ask(ctx, subnets)
 }
 
 // answer opens a row's sockets, of each protocol that it has, and has a responder answer on them.
