@@ -146,6 +146,78 @@ func TestSilentBreakIsNoticedOverTCP(t *testing.T) {
 	breakAndReturn(t, b, timing, 0, 3*timing.Timeout) // the machine may be busy
 }
 
+// A path that forgets what is silent for 9 s cuts links with the default keep-alive, and none with one below that.
+func TestKeepAliveBelowThePathsIdleLimit(t *testing.T) {
+	t.Parallel()
+	const idle = 9 * time.Second
+	for name, test := range map[string]struct {
+		pace func(identity.Identity, string) link.Timing
+		want time.Duration // the heartbeat
+		ends bool
+	}{
+		"default": {nil, 10 * time.Second, true},
+		"below":   {func(identity.Identity, string) link.Timing { return link.Timing{}.Below(idle) }, 3 * time.Second, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDomain(t)
+			synctest.Test(t, func(t *testing.T) {
+				listener := newPipes()
+				run(t, (&link.Server{Listener: listener, TLS: end(d.server, identity.RoleAgent).ServerConfig()}).Run)
+				atNode := dial(t, &link.Dialer{
+					TLS: end(d.agent, identity.RoleServer).ClientConfig, Options: link.Options{Pace: test.pace},
+					Dial: func(ctx context.Context, to link.Target) (net.Conn, error) {
+						conn, err := listener.dial(ctx, to)
+						if err != nil {
+							return nil, err
+						}
+						return newForgetful(conn, idle), nil
+					},
+				}, "pipe")
+				l := <-atNode
+				time.Sleep(2 * time.Minute) // of the bubble
+				synctest.Wait()
+				if (l.Err() != nil) != test.ends || l.Timing().Heartbeat != test.want {
+					t.Errorf("after 2 min the link says %v, its heartbeat is %v; want an end: %t, and %v", l.Err(), l.Timing().Heartbeat, test.ends, test.want)
+				}
+			})
+		})
+	}
+}
+
+// forgetful is a connection through something that forgets it after a silence: from then on nothing gets through.
+type forgetful struct {
+	*cable
+	idle  time.Duration
+	timer *time.Timer
+}
+
+func newForgetful(conn net.Conn, idle time.Duration) *forgetful {
+	f := &forgetful{cable: &cable{Conn: conn, cut: make(chan struct{}), closed: make(chan struct{})}, idle: idle}
+	f.timer = time.AfterFunc(idle, func() { close(f.cut) })
+	return f
+}
+
+func (f *forgetful) Write(b []byte) (int, error) {
+	if f.timer.Stop() {
+		f.timer.Reset(f.idle)
+	}
+	return f.cable.Write(b)
+}
+
+func (f *forgetful) Read(b []byte) (int, error) {
+	n, err := f.cable.Read(b)
+	if n > 0 && f.timer.Stop() {
+		f.timer.Reset(f.idle)
+	}
+	return n, err
+}
+
+func (f *forgetful) Close() error {
+	f.timer.Stop()
+	return f.cable.Close()
+}
+
 func TestCallsReuseTheirStream(t *testing.T) {
 	t.Parallel()
 	l := receive(t, newPair(t, nil).atNode)

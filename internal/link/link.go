@@ -38,6 +38,27 @@ type Timing struct {
 	Handshake time.Duration // from accept or connect to the end of TLS; default 5 s
 }
 
+// Below returns the timing for a path on which something forgets a connection that is silent for so long: it is never
+// silent for more than a third of that. 0: nothing on the path forgets.
+func (t Timing) Below(idle time.Duration) Timing {
+	t = t.withDefaults()
+	if idle > 0 {
+		t.Heartbeat = min(t.Heartbeat, max(idle/3, leastHeartbeat))
+	}
+	return t
+}
+
+// over returns t with what is set in it, and the rest of another timing.
+func (t Timing) over(rest Timing) Timing {
+	if t.Heartbeat > 0 {
+		rest.Heartbeat = t.Heartbeat
+	}
+	if t.Timeout > 0 {
+		rest.Timeout = t.Timeout
+	}
+	return rest.withDefaults()
+}
+
 func (t Timing) withDefaults() Timing {
 	if t.Heartbeat <= 0 {
 		t.Heartbeat = 10 * time.Second
@@ -61,6 +82,9 @@ type Options struct {
 	Links *Links
 	// Timing, with defaults for its zero fields.
 	Timing Timing
+	// Pace gives a link a timing of its own, by its peer and the row of the plan: a keep-alive below what the path forgets.
+	// Its zero fields, and its Handshake, are those of Timing. nil: all links have Timing.
+	Pace func(peer identity.Identity, row string) Timing
 	// MaxStreams is how many requests of the peer may be under way at once; 0 means 256.
 	MaxStreams int
 	// Log; nil discards.
@@ -77,7 +101,8 @@ const (
 	maxBulk        = 16
 	maxHeader      = 64 << 10
 	maxFrame       = 16 << 10 // one TLS record: a small call waits behind at most one of each stream
-	maxWindow      = 1 << 20  // bytes of one stream that the receiver has not read yet
+	leastHeartbeat = 200 * time.Millisecond
+	maxWindow      = 1 << 20 // bytes of one stream that the receiver has not read yet
 	idleClient     = time.Minute
 	idleServer     = 3 * idleClient // longer than the client's, so that no request meets a stream that is just being closed
 )
@@ -140,6 +165,9 @@ func (l *Link) Row() string { return l.by.Row }
 // Turn returns the place of the link's row in the order of dialling, from 1; 0: it has none.
 func (l *Link) Turn() int { return l.by.Turn }
 
+// Timing returns after how long a silence this end asks for a sign of life, and gives the link up.
+func (l *Link) Timing() Timing { return l.options.Timing }
+
 // Dialled reports whether this end dialled.
 func (l *Link) Dialled() bool { return l.dialled }
 
@@ -192,6 +220,9 @@ func newLink(conn *tls.Conn, by Target, dialled bool, options Options) (*Link, e
 	peer, err := identity.FromCertificate(cert)
 	if err != nil {
 		return nil, fmt.Errorf("opening link: %w", err)
+	}
+	if options.Pace != nil {
+		options.Timing = options.Pace(peer, by.Row).over(options.Timing)
 	}
 	number := options.Links.next(peer.ID)
 	open := yamux.Client
