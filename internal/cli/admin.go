@@ -60,7 +60,7 @@ func (a *app) nodeCommand() *cobra.Command {
 			return a.onNode(c.Context(), func(client *api.Client) (api.Node, error) { return client.LabelNode(c.Context(), args[0], labels) })
 		},
 	}
-	c.AddCommand(list, show, label, a.nodeEnrol())
+	c.AddCommand(list, show, label, a.nodeDirectory(), a.nodeDiscover(), a.nodeEnrol())
 	for verb, short := range map[string]string{
 		"drain":   "start nothing new on an agent; what runs goes on",
 		"undrain": "let an agent take work again",

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/directory"
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
@@ -12,6 +13,9 @@ func (s *Service) doors() []api.Door {
 	for _, claim := range s.cfg.Plan.Claims {
 		if claim.Protocol != ports.TCP || !s.cfg.Plan.MayListen(string(ports.Server), claim.Service) || claim.Status != ports.Works {
 			continue
+		}
+		if claim.Port == 0 && len(claim.RPC.Dynamic) > 0 || directory.Speaks(s.cfg.Plan, claim) != directory.HTTP {
+			continue // it has no number yet, or a URL says nothing of it
 		}
 		scheme := "http"
 		if claim.TLS {
