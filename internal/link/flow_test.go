@@ -160,8 +160,8 @@ func TestKeepAliveBelowThePathsIdleLimit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDomain(t)
 			synctest.Test(t, func(t *testing.T) {
+				d := newDomain(t)
 				listener := newPipes()
 				run(t, (&link.Server{Listener: listener, TLS: end(d.server, identity.RoleAgent).ServerConfig()}).Run)
 				atNode := dial(t, &link.Dialer{
