@@ -101,28 +101,28 @@ func TestIdleLimit(t *testing.T) {
 
 // long is a job that runs until it is told to end.
 type long struct {
-	l           *laboratory
-	run         string
-	gate, ended string
+	l                  *laboratory
+	run                string
+	begun, gate, ended string
 }
 
-// long starts one on an agent, and waits until it runs.
-func (l *laboratory) long(a *agent) long {
+// long starts one on an agent, with more fields if need be, and waits until it runs. The file begun holds the port that
+// it was given.
+func (l *laboratory) long(a *agent, fields ...string) long {
 	l.t.Helper()
-	begun := filepath.Join(a.home, "begun")
-	j := long{l: l, gate: filepath.Join(a.home, "gate"), ended: filepath.Join(a.home, "ended")}
+	j := long{l: l, begun: filepath.Join(a.home, "begun"), gate: filepath.Join(a.home, "gate"), ended: filepath.Join(a.home, "ended")}
 	file := filepath.Join(l.server.home, "long.yaml")
 	text := fmt.Sprintf(`net: lab/long
 jobs:
   - name: long
     agent: {name: %s}
-    script: |
+%s    script: |
       #!/bin/sh
-      touch %s
+      echo "$REEVE_PORT_HTTP" >%s
       until test -e %s; do sleep 0.05; done
       echo over
       touch %s
-`, a.name, begun, j.gate, j.ended)
+`, a.name, strings.Join(fields, ""), j.begun, j.gate, j.ended)
 	write(l.t, file, text)
 	l.server.must("net", "apply", file)
 	r, err := l.server.api.StartRun(l.t.Context(), api.StartRun{Net: "lab/long"})
@@ -130,7 +130,7 @@ jobs:
 		l.t.Fatal(err)
 	}
 	j.run = r.ID
-	exists(l.t, begun)
+	exists(l.t, j.begun)
 	return j
 }
 

@@ -62,8 +62,14 @@ func (l *laboratory) fingerprint() string {
 // logIn logs a person in on a host, over one row of the plan.
 func (l *laboratory) logIn(name, service string) *host {
 	l.t.Helper()
+	return l.logInAt(name, l.server.known(service))
+}
+
+// logInAt logs a person in on a host, at HOST:PORT.
+func (l *laboratory) logInAt(name, address string) *host {
+	l.t.Helper()
 	h := l.hosts[name]
-	h.must("login", "https://"+l.server.known(service), "--fingerprint", l.fingerprint(), "--user", "admin", "--password-file", filepath.Join(l.server.data, "admin-password"))
+	h.must("login", "https://"+address, "--fingerprint", l.fingerprint(), "--user", "admin", "--password-file", filepath.Join(l.server.data, "admin-password"))
 	return h
 }
 
@@ -131,8 +137,13 @@ func (l *laboratory) wantProgram(name, service string) {
 // wantDoor wants an answer over TLS at one row of the plan, whatever that row opens.
 func (l *laboratory) wantDoor(name, service string) {
 	l.t.Helper()
-	address := "https://" + l.server.at(l.port(service)).String()
-	req, err := http.NewRequestWithContext(l.t.Context(), http.MethodGet, address+"/healthz", nil)
+	l.wantDoorAt(name, service, l.server.known(service))
+}
+
+// wantDoorAt is wantDoor at HOST:PORT.
+func (l *laboratory) wantDoorAt(name, service, address string) {
+	l.t.Helper()
+	req, err := http.NewRequestWithContext(l.t.Context(), http.MethodGet, "https://"+address+"/healthz", nil)
 	if err != nil {
 		l.t.Fatal(err)
 	}

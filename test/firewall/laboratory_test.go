@@ -184,15 +184,22 @@ func (l *laboratory) seen() (used, outside map[string]int) {
 		if !p.passed {
 			p = l.behind(p)
 		}
-		i := slices.IndexFunc(l.holes, func(h hole) bool { return h.lets(p) })
+		flows := map[string]bool{} // several, where one number is for several purposes between the same hosts
+		for _, h := range l.holes {
+			if h.lets(p) {
+				flows[h.flow] = true
+			}
+		}
 		switch {
 		case probe:
-		case i < 0 && p.passed:
+		case len(flows) == 0 && p.passed:
 			outside[p.String()+", and the router let it through"]++
-		case i < 0:
+		case len(flows) == 0:
 			outside[p.String()]++
 		case !p.passed:
-			used[l.holes[i].flow]++
+			for flow := range flows {
+				used[flow]++
+			}
 		}
 	}
 	return used, outside
@@ -220,6 +227,32 @@ func (l *laboratory) judge(flows ...string) {
 		}
 	}
 	l.t.Logf("plan %s: %d rules; used: %s; not used: %s; outside the plan: %d", l.plan, len(l.holes), strings.Join(said, ", "), strings.Join(unused, ", "), len(outside))
+}
+
+// judgeAll fails the test for every packet outside the plan, and for each planned flow that was not used in its planned
+// direction, unless the reason is given here why nothing can use it. A reason for a flow that was used is wrong, too.
+func (l *laboratory) judgeAll(unused map[string]string) {
+	l.t.Helper()
+	var flows []string
+	used, _ := l.seen()
+	known := map[string]bool{}
+	for _, h := range l.holes {
+		known[h.flow] = true
+		if _, ok := unused[h.flow]; !ok && !slices.Contains(flows, h.flow) {
+			flows = append(flows, h.flow)
+		}
+	}
+	for flow, reason := range unused {
+		switch {
+		case !known[flow]:
+			l.t.Errorf("%s is no flow between the hosts of this site", flow)
+		case used[flow] > 0:
+			l.t.Errorf("%s was used %d times, though: %s", flow, used[flow], reason)
+		default:
+			l.t.Logf("not used: %s: %s", flow, reason)
+		}
+	}
+	l.judge(flows...)
 }
 
 // attempt is a connection that was begun by hand.

@@ -97,7 +97,10 @@ func (p *place) nft(rules string) {
 }
 
 // feed runs a tool in the namespace with a text as its input; it has to end well.
-func (p *place) feed(text, tool string, args ...string) {
+func (p *place) feed(text, tool string, args ...string) { _ = p.tool(text, tool, args...) }
+
+// tool is feed, and returns what the tool printed.
+func (p *place) tool(text, tool string, args ...string) string {
 	p.t.Helper()
 	cmd := exec.Command(toolPath(tool), args...)
 	cmd.Stdin = strings.NewReader(text)
@@ -107,6 +110,7 @@ func (p *place) feed(text, tool string, args ...string) {
 	if err != nil {
 		p.t.Fatalf("%s: %v\n%s\n%s", tool, err, out, text)
 	}
+	return string(out)
 }
 
 // set writes one of the kernel's settings of the namespace.

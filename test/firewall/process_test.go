@@ -202,6 +202,25 @@ type agent struct {
 // join makes an agent on a host join with a token, and waits for its link.
 func (l *laboratory) join(name string) *agent {
 	l.t.Helper()
+	a := l.agent(name, "--join", lastLine(l.server.must("token", "create", "agent", name)))
+	l.linked(name, true)
+	return a
+}
+
+// enrol lets the server dial an agent that waits for it, and waits for its link.
+func (l *laboratory) enrol(name string) *agent {
+	l.t.Helper()
+	code := filepath.Join(l.hosts[name].home, "code")
+	a := l.agent(name, "--enrol", "--code-file", code)
+	exists(l.t, code)
+	l.server.must("node", "enrol", name, l.hosts[name].address.String(), "--code-file", code)
+	l.linked(name, true)
+	return a
+}
+
+// agent starts an agent on a host, which is no node yet.
+func (l *laboratory) agent(name string, args ...string) *agent {
+	l.t.Helper()
 	h := l.hosts[name]
 	a := &agent{host: h, data: filepath.Join(h.home, "agent")}
 	if err := os.Mkdir(a.data, 0o700); err != nil {
@@ -210,8 +229,7 @@ func (l *laboratory) join(name string) *agent {
 	if err := os.WriteFile(filepath.Join(a.data, "run-as.yaml"), []byte("allow:\n  - {user: root, nets: [\"*\"]}\n"), 0o600); err != nil {
 		l.t.Fatal(err)
 	}
-	token := lastLine(l.server.must("token", "create", "agent", name))
-	a.process = h.launch(filepath.Join(h.home, "log"), "agent", "--data", a.data, "--plan", l.plan, "--join", token)
+	a.process = h.launch(filepath.Join(h.home, "log"), append([]string{"agent", "--data", a.data, "--plan", l.plan}, args...)...)
 	l.t.Cleanup(func() {
 		a.end(l.t)
 		endKeeper(a.data)
@@ -219,7 +237,6 @@ func (l *laboratory) join(name string) *agent {
 			l.t.Logf("agent %s:\n%s", name, tail(a.log))
 		}
 	})
-	l.linked(name, true)
 	return a
 }
 

@@ -52,6 +52,7 @@ type hole struct {
 	source      string       // the inventory's name of the host that dials
 	from, to    netip.Prefix // the source as its destination knows it, and what the destination binds
 	first, last ports.Port
+	parity      ports.Parity
 }
 
 func (h hole) String() string {
@@ -61,7 +62,12 @@ func (h hole) String() string {
 // lets reports whether a packet is one that the hole is for.
 func (h hole) lets(p packet) bool {
 	return p.protocol == h.protocol && h.from.Contains(p.from.Addr()) && h.to.Contains(p.to.Addr()) &&
-		ports.Port(p.to.Port()) >= h.first && ports.Port(p.to.Port()) <= h.last
+		ports.Port(p.to.Port()) >= h.first && ports.Port(p.to.Port()) <= h.last && h.fits(p.to.Port())
+}
+
+// fits reports whether a number is of the hole's parity.
+func (h hole) fits(number uint16) bool {
+	return h.parity == "" || (h.parity == ports.Even) == (number%2 == 0)
 }
 
 // text is the plan's document where the site extends the built-in one.
@@ -100,7 +106,7 @@ func holes(t testing.TB, s ports.Site) []hole {
 		for _, o := range in {
 			for _, from := range o.Sources {
 				for _, to := range o.Destinations {
-					all = append(all, hole{o.Flow, o.Protocol, from.Host, prefix(t, from.Address), prefix(t, to.Address), o.First, o.Last})
+					all = append(all, hole{o.Flow, o.Protocol, from.Host, prefix(t, from.Address), prefix(t, to.Address), o.First, o.Last, o.Parity})
 				}
 			}
 		}
@@ -132,7 +138,9 @@ func (l *laboratory) rules(all []hole) string {
 		if _, ok := l.public(h.source); ok {
 			from = netip.PrefixFrom(l.hosts[h.source].address, h.from.Bits())
 		}
-		fmt.Fprintf(&b, "\t\tip saddr %s ip daddr %s %s dport %d-%d ct state new accept\n", from, h.to, h.protocol, h.first, h.last)
+		fmt.Fprintf(&b, "\t\tip saddr %s ip daddr %s %s dport %d-%d %sct state new accept\n", from, h.to, h.protocol, h.first, h.last, map[ports.Parity]string{
+			ports.Even: "th dport & 1 == 0 ", ports.Odd: "th dport & 1 == 1 ",
+		}[h.parity])
 	}
 	b.WriteString("\t}\n\tchain input {\n\t\ttype filter hook input priority filter; policy drop;\n\t}\n}\n")
 	return b.String()
