@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/wire"
+	"github.com/reeve-scheduler/reeve/ports"
 	"github.com/reeve-scheduler/reeve/ports/ledger"
 )
 
@@ -60,7 +61,7 @@ const fallbackRendezvous = "rendezvous"
 func Open(ctx context.Context, cfg Config) (*Desk, error) {
 	cfg.Times = cfg.Times.withDefaults()
 	d := &Desk{
-		cfg: cfg, stock: stock{size: cfg.Request.Pool.Size, expected: map[wire.Attempt]bool{}},
+		cfg: cfg, stock: stock{size: cfg.Request.Pool.Size, expected: map[wire.Attempt]bool{}, held: map[ports.Port]time.Time{}},
 		calls: map[wire.Attempt]*call{}, doors: map[*door]bool{}, wake: make(chan struct{}, 1),
 	}
 	if cfg.Request.Pool.Fallback == fallbackRendezvous {
@@ -254,12 +255,8 @@ func (d *Desk) look(ctx context.Context) error {
 	shift := time.Now().Add(holdSlack).Sub(d.cfg.Book.Now())
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	mine := make(map[string]bool, len(d.doors))
-	for dr := range d.doors {
-		mine[dr.lease.ID] = true
-	}
 	// What is kept for an attempt's name is the attempt's: it comes again, or settle gives it back.
-	d.stock.look(all, d.cfg.Request.Pool.ID, mine, shift)
+	d.stock.look(all, d.cfg.Request.Pool.ID, shift)
 	return nil
 }
 

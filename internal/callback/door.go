@@ -183,7 +183,7 @@ func (d *Desk) closeDoor(dr *door, why string) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.leasing--
-		d.stock.held = append(d.stock.held, time.Now().Add(dr.lease.HoldFor+holdSlack))
+		d.stock.held[dr.lease.Port] = time.Now().Add(dr.lease.HoldFor + holdSlack)
 		d.nudge()
 	})
 }

@@ -2,10 +2,11 @@ package callback
 
 import (
 	"fmt"
-	"slices"
+	"maps"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/wire"
+	"github.com/reeve-scheduler/reeve/ports"
 	"github.com/reeve-scheduler/reeve/ports/ledger"
 )
 
@@ -14,18 +15,20 @@ import (
 // ordered waits for its port then.
 type stock struct {
 	size     int
-	expected map[wire.Attempt]bool // ordered, and not announced yet
-	held     []time.Time           // when ports that were given back are free again
-	others   int                   // leases that are not this desk's, and have no time at which they end
-	until    time.Time             // the ledger said that none is free until then
+	expected map[wire.Attempt]bool    // ordered, and not announced yet
+	held     map[ports.Port]time.Time // when ports that were given back are free again
+	others   int                      // leases that are not this process's, and have no time at which they end
+	until    time.Time                // the ledger said that none is free until then
 }
 
 // free returns how many ports are left, with used in use, and when there may be more: zero if nobody knows.
 func (s *stock) free(used int, now time.Time) (int, time.Time) {
-	s.held = slices.DeleteFunc(s.held, func(t time.Time) bool { return !now.Before(t) })
+	maps.DeleteFunc(s.held, func(_ ports.Port, t time.Time) bool { return !now.Before(t) })
 	next := time.Time{}
-	if len(s.held) > 0 {
-		next = slices.MinFunc(s.held, time.Time.Compare)
+	for _, t := range s.held {
+		if next.IsZero() || t.Before(next) {
+			next = t
+		}
 	}
 	if now.Before(s.until) {
 		if next.IsZero() || s.until.Before(next) {
@@ -36,15 +39,17 @@ func (s *stock) free(used int, now time.Time) (int, time.Time) {
 	return max(s.size-used-len(s.expected)-len(s.held)-s.others, 0), next
 }
 
-// look counts anew what stands in the ledger. mine are the ids of the desk's own leases; times of the ledger become the
-// system's by shift.
-func (s *stock) look(all []ledger.Lease, pool string, mine map[string]bool, shift time.Duration) {
-	s.held, s.others = nil, 0
+// look counts anew what others have in the ledger. What this process has is known better: a lease may have been granted or
+// given back since all was read. Times of the ledger become the system's by shift.
+func (s *stock) look(all []ledger.Lease, pool string, shift time.Duration) {
+	self := ledger.Self(ownerKind, "")
+	s.others = 0
 	for _, l := range all {
 		switch {
-		case l.Pool != pool || mine[l.ID]:
+		case l.Pool != pool:
 		case l.State == ledger.Held, l.State == ledger.Blocked:
-			s.held = append(s.held, l.HoldUntil.Add(shift))
+			s.held[l.Port] = l.HoldUntil.Add(shift)
+		case l.Owner.Kind == ownerKind && l.Owner.PID == self.PID && l.Owner.Start == self.Start && l.Owner.Boot == self.Boot && l.State != ledger.Planned:
 		case l.State != ledger.Free:
 			s.others++
 		}
