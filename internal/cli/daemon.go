@@ -213,7 +213,16 @@ func (a *app) agentCommand() *cobra.Command {
 			cfg.Ports, cfg.Version = agentPorts(compiled, bind), version()
 			cfg.Rows = agentRows(ports.Site{Compiled: compiled})
 			cfg.Rows.Await, cfg.Code = awaitRows(compiled), a.codeShown(codeFile)
-			cfg.Adopt = func(v wire.View) (agent.Ports, error) { return adoptPlan(v, bind) }
+			found := findable{data: cfg.Data, bind: bind, log: logger(a.errs, level, format)}
+			defer found.close()
+			found.use(c.Context(), compiled)
+			cfg.Adopt = func(v wire.View) (agent.Ports, error) {
+				adopted, err := adoptPlan(v, bind)
+				if err == nil {
+					found.useView(c.Context(), v)
+				}
+				return adopted, err
+			}
 			if c.Flags().Changed("plan") || c.Flags().Changed("instance") {
 				cfg.Differ = func(servers json.RawMessage) []string { return differs(compiled, servers) }
 			}
