@@ -90,7 +90,7 @@ func (a *agent) open(ctx context.Context) error {
 	if err := a.join(ctx); err != nil {
 		return err
 	}
-	if a.entrances.open, err = a.listen(ctx); err != nil {
+	if err := a.entrances.listen(ctx, a); err != nil {
 		return err
 	}
 	cached, err := openCache(a.folder.file(cacheFolder), a.cfg.Cache, a.cfg.Reserve, a.cfg.Now)

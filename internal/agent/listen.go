@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/identity"
 	"github.com/reeve-scheduler/reeve/internal/link"
@@ -17,11 +18,15 @@ import (
 
 // entrances are the listeners on which servers dial this agent. What they are follows the view.
 type entrances struct {
-	mu   sync.Mutex
-	open []*entrance
-	ctx  context.Context // of the agent's run; nil before it
-	all  sync.WaitGroup
+	mu      sync.Mutex
+	open    []*entrance
+	refused []string        // rows that could not be opened
+	ctx     context.Context // of the agent's run; nil before it
+	all     sync.WaitGroup
 }
+
+// reopen is how often rows that could not be opened are tried again.
+const reopen = 30 * time.Second
 
 // entrance is a row of the plan with its listeners.
 type entrance struct {
@@ -44,21 +49,30 @@ func (e *entrance) is(r wire.Route) bool {
 	return e.row == r.Row && (r.Port == 0 || r.Port == e.number())
 }
 
-// listen opens the rows on which servers dial this agent. On an error nothing stays open.
-func (a *agent) listen(ctx context.Context) ([]*entrance, error) {
-	var s entrances
-	err := s.listen(ctx, a.view.Load())
-	return s.open, err
-}
-
-// listen opens all that the view has. On an error nothing stays open.
-func (s *entrances) listen(ctx context.Context, v *view) error {
+// listen opens the rows on which servers dial this agent. It is an error if that leaves no way to a server: then nothing
+// stays open. Else what could not be opened is tried again.
+func (s *entrances) listen(ctx context.Context, a *agent) error {
+	v := a.view.Load()
+	var errs []error
 	for _, r := range v.View.Listen {
 		if err := s.add(ctx, v, r); err != nil {
-			return errors.Join(err, s.close())
+			errs = append(errs, err)
 		}
 	}
+	if len(s.open) == 0 && len(v.View.Dial) == 0 {
+		return errors.Join(errs...)
+	}
+	s.refused = a.complain(errs)
 	return nil
+}
+
+// complain says which rows could not be opened.
+func (a *agent) complain(errs []error) (refused []string) {
+	for _, err := range errs {
+		a.cfg.Log.Warn("servers cannot dial this agent by a row of the plan; it is tried again", slog.Any("error", err))
+		refused = append(refused, err.Error())
+	}
+	return refused
 }
 
 // add opens one row unless it is open. A number that is not the plan's is an old one, of a change of ports during which
@@ -80,16 +94,17 @@ func (s *entrances) add(ctx context.Context, v *view, r wire.Route) error {
 }
 
 // become opens what the view has and is not open, and closes what it no longer has. It says what could not be opened.
-func (s *entrances) become(ctx context.Context, a *agent) (refused []string) {
+func (s *entrances) become(ctx context.Context, a *agent) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx == nil || s.ctx.Err() != nil {
 		return nil
 	}
 	v := a.view.Load()
+	var errs []error
 	for _, r := range v.View.Listen {
 		if err := s.add(ctx, v, r); err != nil {
-			refused = append(refused, err.Error())
+			errs = append(errs, err)
 		}
 	}
 	s.open = slices.DeleteFunc(s.open, func(e *entrance) bool {
@@ -100,7 +115,15 @@ func (s *entrances) become(ctx context.Context, a *agent) (refused []string) {
 		return true
 	})
 	s.serve(a)
-	return refused
+	s.refused = a.complain(errs)
+	return s.refused
+}
+
+// refusals are the rows that cannot be opened: a sentence each.
+func (s *entrances) refusals() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refused
 }
 
 // run takes the links of servers that dial, until ctx ends.
@@ -109,9 +132,19 @@ func (s *entrances) run(ctx context.Context, a *agent) error {
 	s.ctx = ctx
 	s.serve(a)
 	s.mu.Unlock()
-	<-ctx.Done()
-	s.all.Wait()
-	return nil
+	tick := time.NewTicker(reopen)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			s.all.Wait()
+			return nil
+		case <-tick.C:
+			if len(s.refusals()) > 0 && len(s.become(ctx, a)) == 0 {
+				a.cfg.Log.Info("servers may dial this agent by all rows of the plan")
+			}
+		}
+	}
 }
 
 // serve begins to accept where nobody does yet. The caller holds the lock.

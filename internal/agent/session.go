@@ -72,8 +72,8 @@ func (a *agent) hello(ctx context.Context, l *link.Link) (wire.Welcome, error) {
 	}
 	a.compareClocks(sent, welcome.Now)
 	if welcome.View != nil {
-		if reply, err := a.adopt(ctx, *welcome.View); err != nil || len(reply.Refused) > 0 {
-			a.cfg.Log.Error("the servers' port plan is not taken over whole", slog.Any("refused", reply.Refused), slog.Any("error", err))
+		if _, err := a.adopt(ctx, *welcome.View); err != nil {
+			a.cfg.Log.Error("the servers' port plan cannot be taken over", slog.Any("error", err))
 		}
 	}
 	return welcome, a.renewTenure(welcome.Tenure, sent)
@@ -127,6 +127,7 @@ func (a *agent) heartbeat(ctx context.Context, l *link.Link, welcome wire.Welcom
 	// One heartbeat has passed since the last word: with the patience for this one, the time-out.
 	ctx, cancel := context.WithTimeout(ctx, welcome.Timeout-welcome.Heartbeat)
 	defer cancel()
+	defer a.impatient()()
 	k := a.minder.now()
 	running := 0
 	if k != nil {
@@ -135,7 +136,7 @@ func (a *agent) heartbeat(ctx context.Context, l *link.Link, welcome wire.Welcom
 	sent := a.cfg.Now()
 	var reply wire.HeartbeatReply
 	err := post(ctx, l.Client(), peerBase+wire.PathHeartbeat, wire.Heartbeat{
-		Running: running, Slots: a.cfg.Slots, Disk: a.disk(), Now: sent.UTC(),
+		Running: running, Slots: a.cfg.Slots, Disk: a.disk(), Refused: a.entrances.refusals(), Dials: a.dials(), Now: sent.UTC(),
 	}, &reply)
 	if err != nil {
 		return err
@@ -149,6 +150,26 @@ func (a *agent) heartbeat(ctx context.Context, l *link.Link, welcome wire.Welcom
 	}
 	a.minder.mark(reply.Epoch, reply.Mark)
 	return nil
+}
+
+// urgeAfter is how long an answer may take before the next row is dialled. The link is not given up yet.
+const urgeAfter = 5 * time.Second
+
+// impatient begins to wait for an answer. Call what it returns when the answer is there.
+func (a *agent) impatient() func() {
+	timer := time.AfterFunc(urgeAfter, a.dialer.Urge)
+	return func() { timer.Stop() }
+}
+
+// dials says which dials of this agent are in vain.
+func (a *agent) dials() []wire.DialState {
+	var all []wire.DialState
+	for _, t := range a.dialer.State().Targets {
+		if t.Err != nil && !t.Since.IsZero() {
+			all = append(all, wire.DialState{Row: t.Row, Address: t.Address, Since: t.Since.UTC(), Rounds: t.Rounds, Why: t.Err.Error()})
+		}
+	}
+	return all
 }
 
 // facts are what the agent says of its host. Servers do not place jobs by them unless a person says so.

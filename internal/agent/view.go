@@ -129,12 +129,17 @@ func (a *agent) differs() []string {
 	return a.cfg.Differ(v.Plan)
 }
 
-// hash is that of the plan with which this agent was started, or of its servers' where it was given none.
+// hash is that of the plan with which this agent was started, or of its servers' where it was given none: before it has
+// theirs, none.
 func (a *agent) hash() string {
-	if a.cfg.Differ == nil {
-		return a.view.Load().Ports.Hash
+	switch v := a.view.Load(); {
+	case a.cfg.Differ != nil || a.cfg.Adopt == nil:
+		return a.cfg.Ports.Hash
+	case v.ID == "":
+		return ""
+	default:
+		return v.View.Hash
 	}
-	return a.cfg.Ports.Hash
 }
 
 // targets is where servers are dialled.

@@ -217,11 +217,23 @@ type Welcome struct {
 
 // Heartbeat goes from agent to server every Welcome.Heartbeat; the answer renews the tenure.
 type Heartbeat struct {
-	Running  int       `json:"running"`
-	Slots    int       `json:"slots"`
-	Disk     string    `json:"disk,omitempty"` // empty: there is room; else one sentence
-	Draining bool      `json:"draining,omitempty"`
-	Now      time.Time `json:"now"`
+	Running  int    `json:"running"`
+	Slots    int    `json:"slots"`
+	Disk     string `json:"disk,omitempty"` // empty: there is room; else one sentence
+	Draining bool   `json:"draining,omitempty"`
+	// Refused are the rows of its view on which the agent cannot listen: a sentence each.
+	Refused []string    `json:"refused,omitempty"`
+	Dials   []DialState `json:"dials,omitempty"` // those that are in vain
+	Now     time.Time   `json:"now"`
+}
+
+// DialState says that a dial of an agent is in vain.
+type DialState struct {
+	Row     string    `json:"row"`
+	Address string    `json:"address"` // HOST:PORT
+	Since   time.Time `json:"since"`
+	Rounds  int       `json:"rounds"`
+	Why     string    `json:"why"`
 }
 
 // HeartbeatReply carries the server's mark, so that a quiet agent's journal can forget as well.
