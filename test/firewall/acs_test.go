@@ -38,6 +38,7 @@ func TestACSPlan(t *testing.T) {
 	l.reconnect(north)
 	l.linked("south", true)
 	l.judgeAll(map[string]string{
+		"manager.3/tcp":         oneServer,
 		"services-daemon.1/tcp": "agents have no service controller yet",
 		"extra-notify.1/tcp":    "no channel of events is granted a number of its own yet",
 		"supervisors.1/tcp":     "no client watches over a number of its own yet",

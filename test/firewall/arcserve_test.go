@@ -52,6 +52,10 @@ func TestArcservePlan(t *testing.T) {
 	l.reconnect(north)
 	l.linked("south", true)
 	l.judgeAll(map[string]string{
+		"portmapper.3/tcp":      oneServer,
+		"caauthd.2/tcp":         oneServer,
+		"casmgmtsvc.4/tcp":      oneServer,
+		"casmgmtsvc.5/tcp":      oneServer,
 		"reconnect.1/tcp":       "agents do not dial a leased port of the reconnect range yet",
 		"callback.1/tcp":        "the command line tool is not called back yet",
 		"client-callback.1/tcp": "the command line tool is not called back yet",

@@ -38,7 +38,7 @@ func TestDefaultPlanInThreeZones(t *testing.T) {
 	l.exercise("desk", l.server.known("reeve"), "north", "south")
 	l.reconnect(north)
 	l.linked("south", true)
-	l.judgeAll(nil)
+	l.judgeAll(map[string]string{"reeve.4/tcp": oneServer})
 	port := l.port("reeve")
 	for _, name := range []string{"south", "desk"} {
 		l.hosts[name].listen(port)

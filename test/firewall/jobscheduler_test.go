@@ -30,6 +30,10 @@ func TestJobschedulerPlan(t *testing.T) {
 	l.wantDoorAt("hq", "jobscheduler", here)
 	l.reconnect(north)
 	l.linked("south", true)
-	l.judgeAll(nil)
+	l.judgeAll(map[string]string{
+		"jobscheduler.2/tcp": oneServer,
+		"jobscheduler.3/tcp": "the server's own host has it, on loopback",
+		"callback.2/tcp":     oneServer,
+	})
 	l.wantBound()
 }

@@ -242,10 +242,15 @@ func (l *laboratory) judgeAll(unused map[string]string) {
 			flows = append(flows, h.flow)
 		}
 	}
+	for _, flow := range l.elsewhere(known) {
+		if known[flow] = true; unused[flow] == "" {
+			l.t.Errorf("the plan has %s, which no two hosts of this site have: the test has to say why", flow)
+		}
+	}
 	for flow, reason := range unused {
 		switch {
 		case !known[flow]:
-			l.t.Errorf("%s is no flow between the hosts of this site", flow)
+			l.t.Errorf("%s is no flow of the plan that Reeve dials and takes", flow)
 		case used[flow] > 0:
 			l.t.Errorf("%s was used %d times, though: %s", flow, used[flow], reason)
 		default:
@@ -254,6 +259,21 @@ func (l *laboratory) judgeAll(unused map[string]string) {
 	}
 	l.judge(flows...)
 }
+
+// elsewhere are the flows in use between roles that Reeve plays, but for those that the site's hosts have.
+func (l *laboratory) elsewhere(here map[string]bool) []string {
+	var all []string
+	_, out := ports.Site{Compiled: l.site.Compiled}.Openings("")
+	for _, o := range out {
+		if l.site.Compiled.Kinds[o.From] != "" && l.site.Compiled.Kinds[o.To] != "" && !here[o.Flow] {
+			all = append(all, o.Flow)
+		}
+	}
+	return all
+}
+
+// oneServer is why flows between servers are not used.
+const oneServer = "the site has one server"
 
 // attempt is a connection that was begun by hand.
 type attempt struct {

@@ -3,6 +3,7 @@
 package firewall_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/reeve-scheduler/reeve/ports"
@@ -13,7 +14,7 @@ import (
 // page keeps for the server itself.
 func TestSystemwalkerPlan(t *testing.T) {
 	t.Parallel()
-	l := build(t, topology{plan: "systemwalker", inventory: threeZones})
+	l := build(t, topology{plan: "systemwalker", inventory: strings.Replace(threeZones, "roles: [client]", "roles: [client, desk]", 1)})
 	l.serve("hq")
 	north := l.join("north")
 	l.join("south")
@@ -27,7 +28,15 @@ func TestSystemwalkerPlan(t *testing.T) {
 	l.wantProgram("desk", "jmnet")
 	l.reconnect(north)
 	l.linked("south", true)
-	l.judgeAll(nil)
+	l.judgeAll(map[string]string{
+		"jmnet.4/tcp":      oneServer,
+		"jobsch.2/tcp":     oneServer,
+		"jobsch.3/tcp":     oneServer,
+		"jmact3.1/tcp":     noDesk,
+		"mpnjsocl.1/tcp":   noDesk,
+		"mpnjsc.1/tcp":     noDesk,
+		"mpnjsc-udp.1/udp": noDesk,
+	})
 	l.wantBound()
 	l.wantOthersClosed("desk", numbers...)
 	// The agents have one row to the server, and none of the client's.
@@ -41,6 +50,9 @@ func TestSystemwalkerPlan(t *testing.T) {
 	l.linked("south", true)
 	l.judge()
 }
+
+// noDesk is why nothing is dialled on the client's side.
+const noDesk = "there is no desk agent yet"
 
 // wantOnlyMissing takes the rule for each of these rows away in turn: that row is closed to the host then, and the next
 // one answers as before.
