@@ -84,16 +84,15 @@ func (d *diallers) begin(n store.Node) {
 	ctx, stop := context.WithCancel(d.ctx)
 	one := &dialling{node: n, stop: stop}
 	s := d.server
+	renew := &renewing{server: s, node: n}
 	one.dialer = &link.Dialer{
 		Targets: func() []link.Target { return s.targets(d.node(one)) },
-		Dial: func(ctx context.Context, to link.Target) (net.Conn, error) {
-			return s.sockets.Dial(ctx, to.Row, to.Address)
-		},
+		Dial:    renew.dial,
 		Up: func() (int, bool) {
 			st := s.fleet.Status(n.ID)
 			return st.Turn, st.Linked
 		},
-		TLS:     func() *tls.Config { return s.dialTLS(n) },
+		TLS:     renew.tls,
 		Options: s.linkOptions(),
 		Backoff: link.Backoff{Chance: rand.Float64},
 	}

@@ -2,11 +2,16 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
+	"log/slog"
 	"net"
+	"sync/atomic"
 
 	"github.com/reeve-scheduler/reeve/internal/domain"
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/identity"
+	"github.com/reeve-scheduler/reeve/internal/link"
+	"github.com/reeve-scheduler/reeve/internal/store"
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
@@ -35,4 +40,36 @@ func (s *Server) dialWaiting(ctx context.Context, address string) (net.Conn, err
 			"let the agent dial: `reeve token create agent NAME`")
 	}
 	return nil, last
+}
+
+// renewing dials one node. Where a dial finds that the node's certificate has run out, the next one brings it a new one
+// first: nobody but a server may be able to reach it.
+type renewing struct {
+	server *Server
+	node   store.Node
+	due    atomic.Bool
+}
+
+func (r *renewing) dial(ctx context.Context, to link.Target) (net.Conn, error) {
+	open := func(ctx context.Context) (net.Conn, error) { return r.server.sockets.Dial(ctx, to.Row, to.Address) }
+	if r.due.Swap(false) {
+		if err := r.server.enroller.Recover(ctx, r.node, open); err != nil {
+			return nil, err
+		}
+		r.server.env.Log.Info("a certificate that had run out was renewed by the node's bound key", slog.String("node", r.node.Name), slog.String("address", to.Address))
+	}
+	return open(ctx)
+}
+
+func (r *renewing) tls() *tls.Config {
+	config := r.server.dialTLS(r.node)
+	verify := config.VerifyConnection
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		err := verify(state)
+		if identity.Expired(err) {
+			r.due.Store(true)
+		}
+		return err
+	}
+	return config
 }

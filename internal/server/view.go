@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/store"
@@ -46,9 +47,18 @@ func (s *Server) view(id string) (wire.View, error) {
 	return v, nil
 }
 
-// nodePaths are the rows by which this server and a node have a conversation.
+// dialledZone stands for the zone of a node that the inventory does not have, and that a server's dial has enrolled.
+const dialledZone = "(enrolled by a server's dial)"
+
+// nodePaths are the rows by which this server and a node have a conversation. Where nobody knows a node's zone, but a
+// server's dial has enrolled it, that is how it is reached, and it dials only where the plan has no row for that.
 func (s *Server) nodePaths(conversation string, n store.Node) []ports.Path {
-	return s.site().Paths(conversation, s.zone(), s.zoneOf(n), ports.Agent)
+	site, own, zone := s.site(), s.zone(), s.zoneOf(n)
+	if zone == "" && len(n.Addresses) > 0 {
+		zone = dialledZone
+		site.Inventory.Dials = append(slices.Clip(site.Inventory.Dials), ports.Dial{From: own, To: zone})
+	}
+	return site.Paths(conversation, own, zone, ports.Agent)
 }
 
 // ownAddresses is where others find a row of this server: as it advertises itself, else as the inventory says.
