@@ -2,6 +2,7 @@ package twoends
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -38,6 +39,8 @@ type DialOptions struct {
 
 	Rand io.Reader
 	Now  func() time.Time
+
+	want string // of the listening end; empty: its report
 }
 
 const (
@@ -58,19 +61,8 @@ type attempt struct {
 // about all of them: a path that is closed is explained over one that is open. The error is about what may be dialled at
 // all, and that the context ended.
 func Dial(ctx context.Context, o DialOptions) ([]probe.Proof, error) {
-	all := make([]attempt, len(o.Paths))
-	errs := make([]error, len(o.Paths))
-	room := make(chan struct{}, dialsAtOnce)
-	var open sync.WaitGroup
-	for i, p := range o.Paths {
-		open.Go(func() {
-			room <- struct{}{}
-			defer func() { <-room }()
-			all[i], errs[i] = o.one(ctx, p)
-		})
-	}
-	open.Wait()
-	if err := errors.Join(errs...); err != nil {
+	all, err := o.each(ctx)
+	if err != nil {
 		return nil, err
 	}
 	reports := o.last(ctx, all)
@@ -84,6 +76,37 @@ func Dial(ctx context.Context, o DialOptions) ([]probe.Proof, error) {
 		}
 	}
 	return proofs, nil
+}
+
+// Near tries all paths, and returns what this end saw of each: for who asks the listening ends in another way.
+func Near(ctx context.Context, o DialOptions) ([]probe.SourceView, error) {
+	o.want = wantBinding
+	all, err := o.each(ctx)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]probe.SourceView, len(all))
+	for i, a := range all {
+		views[i] = a.near
+	}
+	return views, nil
+}
+
+// each dials every path, several at one time.
+func (o DialOptions) each(ctx context.Context) ([]attempt, error) {
+	all := make([]attempt, len(o.Paths))
+	errs := make([]error, len(o.Paths))
+	room := make(chan struct{}, dialsAtOnce)
+	var open sync.WaitGroup
+	for i, p := range o.Paths {
+		open.Go(func() {
+			room <- struct{}{}
+			defer func() { <-room }()
+			all[i], errs[i] = o.one(ctx, p)
+		})
+	}
+	open.Wait()
+	return all, errors.Join(errs...)
 }
 
 func (o DialOptions) proof(a attempt, far *probe.DestinationView) probe.Proof {
@@ -177,8 +200,9 @@ func (o DialOptions) talk(ctx context.Context, a *attempt, q question, c net.Con
 	if near.Answer != probe.Proved {
 		return
 	}
-	words := append(reply.words(q), wantReport)
-	if _, err := fmt.Fprintln(c, o.Code.mac(purposeDialler, words...), wantReport); err != nil {
+	want := cmp.Or(o.want, wantReport)
+	words := append(reply.words(q), want)
+	if _, err := fmt.Fprintln(c, o.Code.mac(purposeDialler, words...), want); err != nil {
 		return
 	}
 	got, err := readSealed(r, *o.Code, words...)
@@ -266,7 +290,7 @@ func (r Report) of(host string) Report {
 func far(reports []Report, a attempt, as netip.Addr) *probe.DestinationView {
 	for _, r := range reports {
 		if r.Host == a.path.To {
-			return r.about(a.path.Flow.Service, a.near, as)
+			return r.About(a.path.Flow.Service, a.near, as)
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package twoends
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -29,6 +30,7 @@ type ListenOptions struct {
 	Look    bool          // take no port: only look at who has it and what comes
 	Code    Code
 	Own     probe.Own // how Reeve's own listeners are known, this process beside
+	Keep    int       // attempts of one port that are kept: the last ones; 0: 256
 
 	Rand    io.Reader
 	Now     func() time.Time
@@ -37,7 +39,7 @@ type ListenOptions struct {
 }
 
 const (
-	maxArrivals = 256 // of one port that are kept: the last ones
+	maxArrivals = 256 // of one port that are kept where nobody says how many
 	maxAtOnce   = 64  // connections of one port
 	sessionTime = 10 * time.Second
 )
@@ -170,10 +172,18 @@ func (l *Listener) arrived(a socket.Arrival) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i, e := range l.ends {
-		if e.Protocol == a.Protocol && uint16(e.Port) == a.To.Port() {
+		if e.Protocol == a.Protocol && uint16(e.Port) == a.To.Port() && l.bound(a.To.Addr()) {
 			l.see(i, a.From, a.To).Wire = true
 		}
 	}
+}
+
+// bound reports whether an address is one of those that are listened on: other programs of this machine may have others.
+func (l *Listener) bound(a netip.Addr) bool {
+	return len(l.o.Bind) == 0 || slices.ContainsFunc(l.o.Bind, func(b string) bool {
+		own, err := netip.ParseAddr(b)
+		return err != nil || own.IsUnspecified() || own.Unmap() == a.Unmap()
+	})
 }
 
 // see returns what is known of an attempt; the lock is held.
@@ -184,7 +194,7 @@ func (l *Listener) see(end int, from, to netip.AddrPort) *Arrival {
 			return &e.Arrivals[i]
 		}
 	}
-	if len(e.Arrivals) == maxArrivals {
+	if len(e.Arrivals) >= cmp.Or(l.o.Keep, maxArrivals) {
 		e.Arrivals = slices.Delete(e.Arrivals, 0, 1)
 	}
 	e.Arrivals = append(e.Arrivals, Arrival{At: l.o.Now().UTC(), From: from, To: to})

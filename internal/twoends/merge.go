@@ -52,7 +52,7 @@ func Merge(proofs []probe.Proof, reports []Report) ([]probe.Proof, error) {
 				"dial again while the other end listens; if it did, set the clocks of the two hosts")
 		}
 		near := p.Evidence.Source
-		view := r.about(serviceOf(p.Flow), near, knownAs(proofs, p.To))
+		view := r.About(serviceOf(p.Flow), near, knownAs(proofs, p.To))
 		if view == nil {
 			continue
 		}

@@ -42,9 +42,9 @@ type Arrival struct {
 	Nonce    string         `json:"nonce"`    // empty: nothing was said
 }
 
-// about returns what the listening end saw of one dial; nil where it did not look at that port. known is the address under
+// About returns what the listening end saw of one dial; nil where it did not look at that port. known is the address under
 // which the listening end knows this host from another flow; the zero address where none has arrived.
-func (r Report) about(service string, near probe.SourceView, known netip.Addr) *probe.DestinationView {
+func (r Report) About(service string, near probe.SourceView, known netip.Addr) *probe.DestinationView {
 	i := slices.IndexFunc(r.Ends, func(e End) bool { return e.Service == service && e.Protocol == near.Protocol })
 	if i < 0 {
 		return nil

@@ -98,14 +98,17 @@ func (l *Listener) session(ctx context.Context, end int, c net.Conn) {
 		return
 	}
 	a.Proved = true
-	if want != wantReport {
+	if want != wantReport && want != wantBinding {
 		return
 	}
 	l.note(end, a)
-	report, err := l.Report(ctx)
-	if err == nil {
-		_ = writeSealed(c, l.o.Code, sealed{Binding: binding, Report: report}, words...)
+	told := sealed{Binding: binding}
+	if want == wantReport {
+		if told.Report, err = l.Report(ctx); err != nil {
+			return
+		}
 	}
+	_ = writeSealed(c, l.o.Code, told, words...)
 }
 
 // mismatch tells a dialler in which way it is wrong, and says it for the report.

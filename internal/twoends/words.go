@@ -16,6 +16,7 @@ const (
 	hello       = "reeve-probe 1"
 	noMAC       = "-"
 	wantReport  = "report"
+	wantBinding = "binding" // of the TLS session alone
 	wantNothing = "bye"
 
 	purposeListener = "listener"
