@@ -79,6 +79,7 @@ func sample() api.Run {
 				N: 1, Agent: "north", State: "failed", Reason: ptr("timeout"), Detail: ptr("x"), ExitCode: ptr(3), Signal: ptr("SIGTERM"), PID: ptr(7),
 				Containment: ptr("cgroup"), Ordered: at, Started: &at, Ended: &at, Outputs: map[string]string{"n": "1"},
 				Artifacts: []api.Artifact{{Name: "list.txt", Size: 9, SHA256: "ab"}}, OutputBytes: 5, LostBytes: 6, CPUSeconds: 0.5, MaxRSS: 8,
+				Callback: &api.Callback{Port: 9, State: "connected", Since: at, Shared: true},
 			}},
 		}},
 	}

@@ -56,6 +56,15 @@ type Attempt struct {
 	LostBytes   int64             `json:"lost_bytes" doc:"output that was dropped"`
 	CPUSeconds  float64           `json:"cpu_seconds"`
 	MaxRSS      int64             `json:"max_rss" doc:"bytes"`
+	Callback    *Callback         `json:"callback" doc:"the port on which the server awaits the attempt's words, where the plan has callbacks; null as soon as it is given back"`
+}
+
+// Callback is the port on which a server awaits the words of an attempt.
+type Callback struct {
+	Port   int       `json:"port"`
+	State  string    `json:"state" enum:"awaited,connected"`
+	Since  time.Time `json:"since" doc:"since when it is in that state"`
+	Shared bool      `json:"shared" doc:"it is the plan's rendezvous, which several attempts share"`
 }
 
 // Artifact is a file kept for successors.

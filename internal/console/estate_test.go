@@ -236,6 +236,9 @@ func try(j *api.Job, agent, state string, from time.Time, took time.Duration) {
 	if state != "dispatched" {
 		a.Started = &from
 	}
+	if state == "running" {
+		a.Callback = &api.Callback{Port: 59998, State: "connected", Since: from}
+	}
 	switch state {
 	case "succeeded", "warning", "failed":
 		a.Ended, a.ExitCode = ptr(from.Add(took)), ptr(map[string]int{"succeeded": 0, "warning": 4, "failed": 75}[state])

@@ -61,6 +61,9 @@ func (a *agents) Candidates() []run.Candidate {
 	return append([]run.Candidate{}, a.all...)
 }
 
+// CallbackPorts: no start needs one.
+func (a *agents) CallbackPorts() (int, string) { return -1, "" }
+
 func (a *agents) Send(commands []run.Command) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -23,6 +23,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/fleet"
 	"github.com/reeve-scheduler/reeve/internal/run"
 	"github.com/reeve-scheduler/reeve/internal/store"
+	"github.com/reeve-scheduler/reeve/internal/wire"
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
@@ -65,6 +66,8 @@ type Config struct {
 	ServerID    string // this server's node id
 	Warnings    func() []string
 	Expiry      func(nodeID string) time.Time // when the certificate in use runs out; zero: not known
+	// Callback is the port on which an attempt's words are awaited; nil where it has none. The field may be nil.
+	Callback func(a wire.Attempt) *api.Callback
 }
 
 // Service implements api.Service.

@@ -7,6 +7,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/api"
 	"github.com/reeve-scheduler/reeve/internal/run"
 	"github.com/reeve-scheduler/reeve/internal/store"
+	"github.com/reeve-scheduler/reeve/internal/wire"
 )
 
 // showRun writes a run as the API has it. The reason of a ready job is found now: it is not stored.
@@ -18,7 +19,7 @@ func (s *Service) showRun(st run.State, def *run.Definition) api.Run {
 		Params: orEmpty(st.Params), Jobs: make([]api.Job, len(st.Jobs)),
 	}
 	for i := range st.Jobs {
-		out.Jobs[i] = s.showJob(&st.Jobs[i], def, i)
+		out.Jobs[i] = s.showJob(st.ID, &st.Jobs[i], def, i)
 	}
 	if st.Status == run.Waiting {
 		for i := range out.Jobs {
@@ -30,7 +31,7 @@ func (s *Service) showRun(st run.State, def *run.Definition) api.Run {
 	return out
 }
 
-func (s *Service) showJob(j *run.Job, def *run.Definition, i int) api.Job {
+func (s *Service) showJob(id string, j *run.Job, def *run.Definition, i int) api.Job {
 	out := api.Job{
 		Name: j.Name, State: string(j.Status), Reason: reason(j.Reason), Detail: opt(j.Detail), After: []string{},
 		Since: j.Since.UTC(), Due: optTime(j.Due), Decided: opt(j.Decided), Attempts: make([]api.Attempt, len(j.Attempts)),
@@ -44,6 +45,9 @@ func (s *Service) showJob(j *run.Job, def *run.Definition, i int) api.Job {
 	}
 	for k := range j.Attempts {
 		out.Attempts[k] = showAttempt(&j.Attempts[k])
+		if a := &j.Attempts[k]; s.cfg.Callback != nil && !a.Status.Ended() {
+			out.Attempts[k].Callback = s.cfg.Callback(wire.Attempt{Run: id, Job: j.Name, N: a.N})
+		}
 	}
 	return out
 }

@@ -132,6 +132,7 @@ func (x *explainer) ready(i int, j *run.Job) {
 		run.ReasonDomainHeld: "reeve domain release",
 		run.ReasonNoAgent:    "reeve node label, or reeve token create agent",
 		run.ReasonDraining:   "reeve node undrain",
+		run.ReasonCallback:   callbackFix,
 		run.ReasonNotLinked:  "see the agent's log, and that it can reach the server's link port",
 	}[reason]
 	if reason == run.ReasonNotLinked {
@@ -168,6 +169,10 @@ func (x *explainer) active(j *run.Job) {
 		x.add(j.Name, run.ReasonNotLinked, last.Ordered, fmt.Sprintf("attempt %d was given to %s: %s", last.N, last.Agent, x.absence(last.AgentID, last.Agent)), "")
 		return
 	}
+	if j.Status == run.Dispatched && j.Reason == run.ReasonCallback {
+		x.add(j.Name, j.Reason, last.Ordered, fmt.Sprintf("attempt %d is to be ordered from %s: %s", last.N, last.Agent, j.Detail), callbackFix)
+		return
+	}
 	if j.Status == run.Dispatched && j.Reason != run.ReasonDelivery {
 		x.add(j.Name, j.Reason, last.Ordered, fmt.Sprintf("attempt %d is ordered, and agent %s cannot start it yet: %s", last.N, last.Agent, j.Detail),
 			map[run.Reason]string{run.ReasonPorts: "reeve ports leases, on the agent's host", run.ReasonDisk: "make room on the agent's disk"}[j.Reason])
@@ -179,6 +184,9 @@ func (x *explainer) active(j *run.Job) {
 	}
 	x.add(j.Name, "", last.Started, fmt.Sprintf("attempt %d runs on %s (pid %d)", last.N, last.Agent, last.PID), "")
 }
+
+// callbackFix is what helps where callback ports are missing.
+const callbackFix = "reeve ports leases, on the server's host, shows who has them; reeve ports size says how many the site needs"
 
 func (x *explainer) unknown(j *run.Job) {
 	last := j.Attempts[len(j.Attempts)-1]

@@ -41,6 +41,9 @@ func TestWhy(t *testing.T) {
 		"agent's disk": {func(s *site, _ string) {
 			s.candidates(core(s, func(c *run.Candidate) { c.Disk = "1 MiB free" }))
 		}, "", run.ReasonAgentDisk, "a", "1 MiB free", ""},
+		"no callback port": {func(s *site, _ string) {
+			s.candidates(core(s, func(c *run.Candidate) { c.Callback = "no port of the pool callback is free" }))
+		}, "", run.ReasonCallback, "a", "no port of the pool callback is free", "reeve ports size"},
 		"not linked": {func(s *site, _ string) {
 			s.candidates(core(s, func(c *run.Candidate) { c.Linked = false }))
 		}, "", run.ReasonNotLinked, "a", "", "link port"},

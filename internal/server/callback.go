@@ -98,3 +98,15 @@ func (s *Server) ordered(a wire.Attempt) bool {
 	}
 	return false
 }
+
+// callbackOf is the port on which an attempt's words are awaited; nil where it has none.
+func (s *Server) callbackOf(a wire.Attempt) *api.Callback {
+	if s.callbacks == nil {
+		return nil
+	}
+	c, ok := s.callbacks.Show(a)
+	if !ok {
+		return nil
+	}
+	return &api.Callback{Port: int(c.Port), State: string(c.State), Since: c.Since.UTC(), Shared: c.Shared}
+}
