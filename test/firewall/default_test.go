@@ -46,3 +46,18 @@ func TestDefaultPlanInThreeZones(t *testing.T) {
 	}
 	l.judge()
 }
+
+// The same plan where the zones let only the server dial one of the agents' zones: that agent waits for its enrolment
+// there and is dialled, the other dials, and neither is tried the other way round.
+func TestDefaultPlanServerDials(t *testing.T) {
+	t.Parallel()
+	l := build(t, topology{plan: builtin.Default, inventory: threeZones + "dials: [{from: core, to: dmz}]\n"})
+	l.serve("hq")
+	north := l.enrol("north")
+	l.join("south")
+	l.exercise("desk", l.server.known("reeve"), "north", "south")
+	l.reconnect(north)
+	l.linked("south", true)
+	l.judgeAll(map[string]string{"reeve.4/tcp": oneServer})
+	l.wantBound()
+}
