@@ -148,6 +148,7 @@ func (a *agent) build(cached *cache) {
 	a.fetcher = newFetcher(a.up, cached, log)
 	a.fetcher.keeper, a.fetcher.inputs = a.minder.starter, a.minder.inputs
 	a.commander = &commander{keeper: a.minder.starter, mark: a.minder.mark, fetch: a.fetcher, begun: a.minder.begun, disk: a.disk, pool: a.pool, lanes: a.lanes, log: log}
+	a.commander.scout = newScout(func() func(context.Context, string) error { return a.view.Load().Reach }, a.cfg.Now)
 	a.output.open, a.output.forget = a.minder.spool, a.minder.forget
 	uploads := &uploader{folder: a.minder.artifacts, log: log}
 	a.reporter.ack, a.reporter.amend, a.reporter.upload = a.minder.ack, a.fetcher.explain, uploads.upload
@@ -182,6 +183,7 @@ func (a *agent) run(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
 		a.minder.Run, a.lanes.Run, a.reporter.Run, a.output.Run, a.fetcher.Run, a.renew, a.slim, a.dial,
 		func(ctx context.Context) error { return a.entrances.run(ctx, a) },
+		a.commander.scout.Run,
 	} {
 		group.Go(func() error { return part(ctx) })
 	}

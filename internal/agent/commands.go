@@ -34,6 +34,7 @@ type commander struct {
 	begun  func(a wire.Attempt) bool // its folder shows that it was started: its inputs must not be touched again
 	disk   func() string             // why nothing can be started for want of room; empty: there is room
 	pool   func(string) (json.RawMessage, error)
+	scout  *scout
 	lanes  *lanes
 	log    *slog.Logger
 }
@@ -64,6 +65,7 @@ func (c *commander) carryOut(ctx context.Context, cmd wire.Commands) (wire.Comma
 		return reply, nil
 	}
 	reply.Refused = append(reply.Refused, c.wish(&cmd)...)
+	reply.Refused = append(reply.Refused, c.lack(ctx, &cmd)...)
 	c.offer(&cmd)
 	now, later := c.split(cmd.Orders)
 	// What needs files begins to fetch them before the others are started, and nobody waits for it.

@@ -2,8 +2,10 @@ package agent
 
 import (
 	"fmt"
+	"net"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/reeve-scheduler/reeve/internal/wire"
@@ -24,8 +26,19 @@ func plausible(o wire.Order) error {
 			return fmt.Errorf("%q (pair %q) names no port", p.Name, p.Pair)
 		}
 	}
+	if len(o.Needs) > maxNeeds {
+		return fmt.Errorf("it needs %d destinations", len(o.Needs))
+	}
+	for _, address := range o.Needs {
+		host, port, err := net.SplitHostPort(address)
+		if number, bad := strconv.ParseUint(port, 10, 16); err != nil || host == "" || len(address) > 300 || bad != nil || number == 0 {
+			return fmt.Errorf("%q is no destination", address)
+		}
+	}
 	return nil
 }
+
+const maxNeeds = 64 // of one order
 
 // portName reports whether s is the name of a job's port: it becomes part of a variable's.
 func portName(s string) bool {

@@ -26,6 +26,9 @@ type Ports struct {
 	Listen func(ctx context.Context, row string) ([]net.Listener, error)
 	// Call opens the connection of a callback, to an address that a server named in an order; nil: the plan has no callbacks.
 	Call func(ctx context.Context, address string) (net.Conn, error)
+	// Reach connects to HOST:PORT that a definition names and lets go at once; its error says what the connect said. nil: the
+	// plan has no row for it.
+	Reach func(ctx context.Context, address string) error
 	// Pool writes a pool of the plan for the keeper's leaser, or says why the plan has none. nil: it has no pools.
 	Pool func(pool string) (json.RawMessage, error)
 }

@@ -29,8 +29,9 @@ func agentPorts(c ports.Compiled, bind string) agent.Ports {
 			}
 			return []net.Listener{l}, nil
 		},
-		Pool: func(pool string) (json.RawMessage, error) { return jobports.Request(c, pool) },
-		Call: agentCalls(c, sockets),
+		Pool:  func(pool string) (json.RawMessage, error) { return jobports.Request(c, pool) },
+		Call:  agentCalls(c, sockets),
+		Reach: agentReach(c, sockets),
 	}
 }
 

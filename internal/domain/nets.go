@@ -174,7 +174,8 @@ func (s *Service) Net(ctx context.Context, name string, version int) (api.Net, e
 	return out, nil
 }
 
-// planned finds the ports that jobs want from pools which this server's port plan does not have, or not so.
+// planned finds what jobs want of this server's port plan that it does not have, or not so: pools, and a way to look
+// whether what they need is there.
 func (s *Service) planned(n *jobnet.Net) (problems []jobnet.Problem) {
 	pools := map[string]ports.ResolvedPool{}
 	for _, p := range s.cfg.Plan.Pools {
@@ -183,7 +184,12 @@ func (s *Service) planned(n *jobnet.Net) (problems []jobnet.Problem) {
 	add := func(i, k int, field, format string, args ...any) {
 		problems = append(problems, jobnet.Problem{Path: fmt.Sprintf("jobs[%d].ports[%d].%s", i, k, field), Message: fmt.Sprintf(format, args...)})
 	}
+	_, reach := s.cfg.Plan.Outgoing(ports.Agent)
 	for i := range n.Jobs {
+		if len(n.Jobs[i].Needs) > 0 && !reach {
+			problems = append(problems, jobnet.Problem{Path: fmt.Sprintf("jobs[%d].needs", i), Message: fmt.Sprintf(
+				"the port plan %s has no row by which an agent connects to what definitions name: add a flow from it with carries: [out] to a service whose port is unassigned", s.cfg.Plan.Plan)})
+		}
 		for k, want := range n.Jobs[i].Ports {
 			pool, ok := pools[want.Pool]
 			switch {

@@ -175,7 +175,7 @@ func (x *explainer) active(j *run.Job) {
 	}
 	if j.Status == run.Dispatched && j.Reason != run.ReasonDelivery {
 		x.add(j.Name, j.Reason, last.Ordered, fmt.Sprintf("attempt %d is ordered, and agent %s cannot start it yet: %s", last.N, last.Agent, j.Detail),
-			map[run.Reason]string{run.ReasonPorts: "reeve ports leases, on the agent's host", run.ReasonDisk: "make room on the agent's disk"}[j.Reason])
+			map[run.Reason]string{run.ReasonPorts: "reeve ports leases, on the agent's host", run.ReasonNeeds: "start what is not there, or open the way from the agent; it is tried again by itself", run.ReasonDisk: "make room on the agent's disk"}[j.Reason])
 		return
 	}
 	if j.Status == run.Dispatched {

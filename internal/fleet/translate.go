@@ -67,6 +67,11 @@ func order(c run.Command) wire.Order {
 	for _, p := range j.Ports {
 		o.Ports = append(o.Ports, wire.PortWish{Name: p.Name, Pool: p.Pool, Sticky: p.Sticky, Pair: p.Pair, Socket: p.Socket})
 	}
+	for _, d := range j.Needs {
+		if address := d.TCP(); address != "" {
+			o.Needs = append(o.Needs, address)
+		}
+	}
 	for _, in := range c.Order.Inputs {
 		o.Inputs = append(o.Inputs, wire.Artifact{Job: in.Job, Name: in.Name, Size: in.Size, SHA256: in.SHA256})
 	}

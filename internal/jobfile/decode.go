@@ -138,7 +138,7 @@ func (r *reader) field(name string, at place, path string, known []field, entrie
 // alias returns what a field is called here that other systems call name.
 func alias(name string) string {
 	switch name {
-	case "depends_on", "depends", "needs", "requires", "dependencies", "upstream":
+	case "depends_on", "depends", "requires", "dependencies", "upstream":
 		return "after"
 	case "cmd", "exec", "args", "argv", "run":
 		return "command"

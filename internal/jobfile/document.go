@@ -43,6 +43,7 @@ type job struct {
 	RunAs      string            `field:"run_as" doc:"The user on the agent's machine; only what the agent's own allow file permits."`
 	Limits     limits            `field:"limits" lone:"output" doc:"What an attempt may use."`
 	Ports      []portWish        `field:"ports" doc:"Ports that the job has for as long as it runs, leased from pools of the port plan. An attempt waits where a pool is full."`
+	Needs      []string          `field:"needs" pattern:"^[^/]+:[1-9][0-9]{0,4}(/tcp|/udp)?$" max:"300" doc:"Destinations that the job connects to, as db1:1521 or db1:1521/tcp. Its agent tries them before the start, and the attempt waits until each takes connections; those with /udp are written down only."`
 	Isolation  string            `field:"isolation" enum:"shared,own" default:"shared" doc:"Whether the attempt shares the agent's keeper or has one of its own."`
 	Rerunnable bool              `field:"rerunnable" default:"false" doc:"Executing the job twice does no harm."`
 	OnLost     string            `field:"on_lost" enum:"keep,stop" default:"keep" doc:"What the keeper does with an attempt whose server is out of reach for too long."`
@@ -96,7 +97,7 @@ func fromJob(j jobnet.Job) job {
 		Warn: j.Warn, Timeout: duration(j.Timeout), Grace: duration(j.Grace),
 		Retry:  retry{Max: j.Retry.Max, Delay: duration(j.Retry.Delay), Codes: j.Retry.Codes},
 		Stdout: j.Stdout, Artifacts: j.Artifacts, Env: j.Env, RunAs: j.RunAs, Limits: limits{Output: size(j.Limits.Output)},
-		Ports: convertPorts[portWish](j.Ports), Isolation: string(j.Isolation), Rerunnable: j.Rerunnable,
+		Ports: convertPorts[portWish](j.Ports), Needs: convert[string](j.Needs), Isolation: string(j.Isolation), Rerunnable: j.Rerunnable,
 		OnLost: string(j.OnLost), OnUnknown: string(j.OnUnknown), OnLeftover: string(j.OnLeftover),
 	}
 }
@@ -115,7 +116,7 @@ func (j job) job() jobnet.Job {
 		When: jobnet.When(j.When), OK: j.OK, Warn: j.Warn, Timeout: time.Duration(j.Timeout), Grace: time.Duration(j.Grace),
 		Retry:  jobnet.Retry{Max: j.Retry.Max, Delay: time.Duration(j.Retry.Delay), Codes: j.Retry.Codes},
 		Stdout: j.Stdout, Artifacts: j.Artifacts, Env: j.Env, RunAs: j.RunAs, Limits: jobnet.Limits{Output: int64(j.Limits.Output)},
-		Ports: convertPorts[jobnet.PortWish](j.Ports), Isolation: jobnet.Isolation(j.Isolation), Rerunnable: j.Rerunnable,
+		Ports: convertPorts[jobnet.PortWish](j.Ports), Needs: convert[jobnet.Destination](j.Needs), Isolation: jobnet.Isolation(j.Isolation), Rerunnable: j.Rerunnable,
 		OnLost: jobnet.OnLost(j.OnLost), OnUnknown: jobnet.OnUnknown(j.OnUnknown), OnLeftover: jobnet.OnLeftover(j.OnLeftover),
 	}
 }

@@ -3,6 +3,7 @@ package jobfile
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,6 +85,8 @@ func drawNet(t *rapid.T) jobnet.Net {
 		j.Env = env("J", "job env")
 		j.RunAs = rapid.SampledFrom([]string{"", "nobody", "yes"}).Draw(t, "run_as")
 		j.Limits.Output = rapid.OneOf(rapid.Int64Range(1, 1<<40), rapid.SampledFrom([]int64{1 << 20, 1e9, 1 << 30, 3 << 10})).Draw(t, "output")
+		j.Needs = append([]jobnet.Destination(nil), rapid.SliceOfNDistinct(rapid.Map(rapid.StringMatching(`([a-z][a-z0-9]{0,5}(\.[a-z]{2})?|\[2001:db8::[0-9a-f]{1,3}\]):[1-9][0-9]{0,3}(/tcp|/udp)?`),
+			func(s string) jobnet.Destination { return jobnet.Destination(s) }), 0, 4, func(d jobnet.Destination) string { return strings.TrimSuffix(string(d), "/tcp") }).Draw(t, "needs")...)
 		j.Isolation = rapid.SampledFrom([]jobnet.Isolation{jobnet.IsolationShared, jobnet.IsolationOwn}).Draw(t, "isolation")
 		j.Rerunnable = rapid.Bool().Draw(t, "rerunnable")
 		j.OnLost = rapid.SampledFrom([]jobnet.OnLost{jobnet.LostKeep, jobnet.LostStop}).Draw(t, "on_lost")

@@ -28,6 +28,7 @@ func (c *checker) job(i int) {
 	c.files(path, job)
 	c.env(path+".env", job.Env)
 	c.ports(path, job)
+	c.needs(path, job)
 	c.policies(path, job)
 }
 

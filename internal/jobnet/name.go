@@ -10,6 +10,7 @@ import (
 const (
 	MaxJobs        = 10_000
 	MaxPorts       = 32       // ports of one job
+	MaxNeeds       = 16       // destinations that one job needs
 	MaxName        = 63       // bytes of a job's, parameter's, label's or agent's name
 	MaxNetName     = 200      // bytes, folders included
 	MaxEntries     = 256      // params, env variables, labels, artifacts or codes of one net or job
@@ -23,6 +24,7 @@ const (
 	maxDays        = 366      // of a time-out or a delay
 	maxOutputName  = 128
 	maxUser        = 255  // bytes of run_as
+	maxHostName    = 253  // bytes of a host's name
 	maxProblems    = 1000 // that Check goes on to collect
 	maxSegment     = 255  // bytes of one segment of an artifact's name: what file systems take
 )

@@ -83,6 +83,7 @@ type Job struct {
 	RunAs      string            `json:"run_as,omitempty"`
 	Limits     Limits            `json:"limits,omitzero"`
 	Ports      []PortWish        `json:"ports,omitempty"`
+	Needs      []Destination     `json:"needs,omitempty"` // that must take connections before an attempt starts
 	Isolation  Isolation         `json:"isolation"`
 	Rerunnable bool              `json:"rerunnable,omitempty"`
 	OnLost     OnLost            `json:"on_lost"`

@@ -36,6 +36,7 @@ func Reasons() []ReasonText {
 		{ReasonDelivery, WhyWaits, "ordered, and not yet confirmed by the agent"},
 		{ReasonCallback, WhyWaits, "every port of the plan's callback pool is in use or held: none is free on which the server could await the attempt's words"},
 		{ReasonPorts, WhyWaits, "a pool of ports is full, or a port is another's (waiting); it cannot be had at all (ended)"},
+		{ReasonNeeds, WhyWaits, "a destination that the job needs does not take connections from its agent (waiting); its plan has no row to look (ended)"},
 
 		{ReasonExit, WhyEnded, "an exit code that is neither ok nor warn"},
 		{ReasonSignal, WhyEnded, "ended by a signal"},

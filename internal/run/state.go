@@ -138,6 +138,7 @@ const (
 	ReasonDelivery     Reason = "delivery"            // ordered, and not yet confirmed by the agent
 	ReasonCallback     Reason = "callback_port"       // every port of the plan's callback pool is in use or held: none is free on which the server could await the attempt's words
 	ReasonPorts        Reason = "ports"               // a pool of ports is full, or a port is another's (waiting); it cannot be had at all (ended)
+	ReasonNeeds        Reason = "needs"               // a destination that the job needs does not take connections from its agent (waiting); its plan has no row to look (ended)
 	// why something ended as it did
 	ReasonExit        Reason = "exit_code"    // an exit code that is neither ok nor warn
 	ReasonSignal      Reason = "signal"       // ended by a signal

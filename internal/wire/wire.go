@@ -51,6 +51,7 @@ type Order struct {
 	MaxOutput  int64         `json:"max_output,omitempty"` // bytes of both streams together; 0: the agent's default
 	Isolation  string        `json:"isolation,omitempty"`
 	Ports      []PortWish    `json:"ports,omitempty"`
+	Needs      []string      `json:"needs,omitempty"` // HOST:PORT, each of which must take a TCP connection from the agent before the start
 	OnLost     string        `json:"on_lost,omitempty"`
 	OnLeftover string        `json:"on_leftover,omitempty"`
 	Callback   *Callback     `json:"callback,omitempty"` // where the attempt's words are awaited; nil: on the link. It stays with the agent

@@ -80,6 +80,7 @@ func TestCarries(t *testing.T) {
 			"out": {
 				"server → SMTP server 25", "server → client 2685", "server → client 1952", "server → client 1952",
 				"the server that runs the command → remote machine 22", "server → destination that a setting or a definition names ",
+				"job execution server → destination that a setting or a definition names ",
 			},
 			"callback": nil,
 		},

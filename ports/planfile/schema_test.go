@@ -125,7 +125,7 @@ func TestSchemaRefuses(t *testing.T) {
 		texts := samples(t, kind)
 		for _, name := range sortedNames(texts) {
 			original := asJSON(t, texts[name])
-			for range 1 + 500_000/len(original)/len(texts) {
+			for range 1 + 700_000/len(original)/len(texts) {
 				mutant := mutate(random, decoded(t, original))
 				if v.Validate(mutant) == nil {
 					taken++
