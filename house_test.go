@@ -61,6 +61,7 @@ var mayImport = map[string][]string{
 	"internal/identity":          {"internal/fault"},
 	"internal/access":            {"internal/fault"},
 	"internal/link":              {"internal/identity", "internal/fault"}, // never wire: a link carries calls, it does not read them
+	"internal/relay":             {"internal/identity", "internal/link", "internal/fault"},
 	"internal/store":             {"internal/jobnet", "internal/run", "internal/fault", "ports"},
 	"internal/store/storetest":   {"internal/store", "internal/run", "internal/jobnet", "internal/jobfile"},
 	"internal/store/sqlite":      {"internal/store", "internal/run", "internal/fault"},
@@ -70,7 +71,7 @@ var mayImport = map[string][]string{
 	"internal/engine":            {"internal/jobnet", "internal/run", "internal/store", "internal/fault"},
 	"internal/callback":          {"internal/identity", "internal/wire", "internal/fault", "ports", "ports/ledger"}, // never fleet: it says what it needs of one
 	"internal/fleet":             {"internal/link", "internal/run", "internal/wire", "internal/fault"},              // never engine: the two meet in server
-	"internal/agent":             {"internal/identity", "internal/keeper", "internal/link", "internal/wire", "internal/fault"},
+	"internal/agent":             {"internal/identity", "internal/keeper", "internal/link", "internal/relay", "internal/wire", "internal/fault"},
 	"internal/api":               {"internal/access", "internal/fault", "ports"}, // never store: it asks through interfaces it owns
 	"internal/console":           {"internal/api", "internal/access", "internal/console/graph", "internal/fault", "ports"},
 	"internal/console/graph":     {},
@@ -80,7 +81,7 @@ var mayImport = map[string][]string{
 	},
 	"internal/server": {
 		"internal/access", "internal/api", "internal/callback", "internal/console", "internal/domain", "internal/engine", "internal/fleet", "internal/identity",
-		"internal/jobfile", "internal/jobnet", "internal/directory", "internal/discovery", "internal/responder", "internal/link", "internal/socket", "internal/store", "internal/store/sqlite", "internal/wire",
+		"internal/jobfile", "internal/jobnet", "internal/directory", "internal/discovery", "internal/responder", "internal/link", "internal/relay", "internal/socket", "internal/store", "internal/store/sqlite", "internal/wire",
 		"internal/fault", "ports", "ports/ledger",
 	},
 	"internal/jobports": {"internal/fault", "internal/keeper", "internal/wire", "ports", "ports/ledger"}, // attempts' ports: the keeper declares what it needs

@@ -50,8 +50,8 @@ func (g *guardedConn) Close() error {
 // giveBack frees the place among those that have proved nothing.
 func (g *guardedConn) giveBack() { g.once.Do(g.release) }
 
-// places bounds how many connections may be open that have proved no identity: those in their handshake, and HTTPS.
-type places struct {
+// Places bounds how many connections may be open that have proved no identity: those in their handshake, and HTTPS.
+type Places struct {
 	total, each int // bounds
 
 	mu    sync.Mutex
@@ -59,12 +59,13 @@ type places struct {
 	by    map[netip.Prefix]int
 }
 
-func newPlaces(total, each int) *places {
-	return &places{total: total, each: each, by: map[netip.Prefix]int{}}
+// NewPlaces bounds connections altogether, and from one IPv4 address or one IPv6 /64.
+func NewPlaces(total, each int) *Places {
+	return &Places{total: total, each: each, by: map[netip.Prefix]int{}}
 }
 
-// take takes a place and returns how to give it back, or false where none is free for that address.
-func (p *places) take(remote net.Addr) (func(), bool) {
+// Take takes a place and returns how to give it back, or false where none is free for that address.
+func (p *Places) Take(remote net.Addr) (func(), bool) {
 	from := network(remote)
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -165,6 +165,14 @@ func (l *Link) Row() string { return l.by.Row }
 // Turn returns the place of the link's row in the order of dialling, from 1; 0: it has none.
 func (l *Link) Turn() int { return l.by.Turn }
 
+// Via names the relay that carries the link; empty: none does.
+func (l *Link) Via() string {
+	if relayed, ok := l.remote.(interface{ Via() string }); ok {
+		return relayed.Via()
+	}
+	return ""
+}
+
 // Timing returns after how long a silence this end asks for a sign of life, and gives the link up.
 func (l *Link) Timing() Timing { return l.options.Timing }
 

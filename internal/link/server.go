@@ -82,7 +82,7 @@ func (s *Server) Run(ctx context.Context) error {
 		complaints: &complaints{},
 	}
 	r.complaints.log = r.options.Log
-	r.places = newPlaces(r.limits.Strangers, r.limits.PerAddress)
+	r.places = NewPlaces(r.limits.Strangers, r.limits.PerAddress)
 	stopListening := context.AfterFunc(ctx, func() { _ = s.Listener.Close() })
 	defer stopListening()
 
@@ -100,7 +100,7 @@ type running struct {
 	*Server
 	options    Options
 	limits     Limits
-	places     *places
+	places     *Places
 	handed     *handed
 	complaints *complaints
 	conns      sync.WaitGroup
@@ -125,7 +125,7 @@ func (r *running) accept(ctx context.Context) error {
 			continue
 		}
 		pause = 0
-		release, ok := r.places.take(conn.RemoteAddr())
+		release, ok := r.places.Take(conn.RemoteAddr())
 		if !ok {
 			r.complaints.logger().LogAttrs(ctx, slog.LevelWarn, "too many connections without an identity", slog.Any("from", conn.RemoteAddr()))
 			_ = conn.Close()
