@@ -41,6 +41,9 @@ func (a *agents) CallbackPorts() (int, string) {
 
 func (a *agents) Send(commands []run.Command) {
 	for _, c := range commands {
+		a.mu.Lock()
+		a.callbacks = max(a.callbacks-1, min(a.callbacks, 1)) // what is ordered is counted at once
+		a.mu.Unlock()
 		a.sent <- c
 	}
 }

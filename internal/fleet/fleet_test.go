@@ -136,6 +136,12 @@ func (h *harbour) advance(d time.Duration) {
 
 func open(t *testing.T) *harbour {
 	t.Helper()
+	return openWith(t, nil)
+}
+
+// openWith opens a fleet whose attempts call back, unless calls is nil.
+func openWith(t *testing.T, calls fleet.Callbacks) *harbour {
+	t.Helper()
 	d := &desk{told: make(chan run.Report, 1000), lost: make(chan run.Reason, 10), epoch: 3}
 	h := &harbour{t: t, desk: d, changed: make(chan string, 1000)}
 	var err error
@@ -144,7 +150,7 @@ func open(t *testing.T) *harbour {
 	}
 	log := slog.New(slog.DiscardHandler)
 	h.Fleet = fleet.New(fleet.Config{
-		Desk: func() fleet.Desk { return d }, Shelf: d, Registry: d, Welcome: wire.Welcome{Version: "v", Tenure: time.Minute},
+		Desk: func() fleet.Desk { return d }, Shelf: d, Registry: d, Callbacks: calls, Welcome: wire.Welcome{Version: "v", Tenure: time.Minute},
 		Now: h.now, Log: log, Changed: func(id string) { h.changed <- id },
 	})
 	own := h.credentials(identity.RoleServer, "hq1", "")
