@@ -98,11 +98,12 @@ func (o DialOptions) each(ctx context.Context) ([]attempt, error) {
 	errs := make([]error, len(o.Paths))
 	room := make(chan struct{}, dialsAtOnce)
 	var open sync.WaitGroup
+	var alone sync.Mutex
 	for i, p := range o.Paths {
 		open.Go(func() {
 			room <- struct{}{}
 			defer func() { <-room }()
-			all[i], errs[i] = o.one(ctx, p)
+			all[i], errs[i] = o.one(ctx, p, &alone)
 		})
 	}
 	open.Wait()
@@ -116,14 +117,14 @@ func (o DialOptions) proof(a attempt, far *probe.DestinationView) probe.Proof {
 }
 
 // one dials one path, and asks who answers.
-func (o DialOptions) one(ctx context.Context, p Path) (attempt, error) {
+func (o DialOptions) one(ctx context.Context, p Path, alone sync.Locker) (attempt, error) {
 	a := attempt{path: p}
 	number, err := nonce(o.Rand)
 	if err != nil {
 		return a, err
 	}
 	q := question{flow: p.Flow.ID, nonce: number, mac: noMAC}
-	d := probe.Dial{Flow: p.Flow, Host: p.Dial, Patience: o.Patience}
+	d := probe.Dial{Flow: p.Flow, Host: p.Dial, Patience: o.Patience, Alone: alone}
 	if p.Flow.Protocol == ports.UDP {
 		if o.Code != nil {
 			q.mac = o.Code.mac(purposeDialler, q.flow, q.nonce)
@@ -270,7 +271,7 @@ func (o DialOptions) last(ctx context.Context, all []attempt) []Report {
 			continue
 		}
 		asked[a.path.To]++
-		again, err := o.one(ctx, a.path)
+		again, err := o.one(ctx, a.path, nil)
 		if err != nil || again.heard == nil {
 			continue
 		}

@@ -167,6 +167,13 @@ func (l *Listener) Run(ctx context.Context) error {
 	return nil
 }
 
+// Ends returns the rows as they are now, without looking at who else has them.
+func (l *Listener) Ends() []End {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.ends)
+}
+
 // arrived notes what was seen on the wire.
 func (l *Listener) arrived(a socket.Arrival) {
 	l.mu.Lock()

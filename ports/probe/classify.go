@@ -41,9 +41,22 @@ type classifier struct {
 	p    Proof
 }
 
-// slow is how long a host that is not there takes to be missed: the neighbour table asks three times, a second apart,
-// and a box that rejects does so at once. The delay is the only difference.
-const slow = 900 * time.Millisecond
+// A host that is not there is missed after three seconds: the neighbour table asks three times, a second apart. A box that
+// rejects does so at once, or, because systems send few ICMP errors a second, when it is dialled again. The delay is the
+// only difference, and one that is neither is no answer.
+const (
+	missed = 2500 * time.Millisecond
+	atOnce = 500 * time.Millisecond
+)
+
+// absent reports whether the neighbour table has missed the host, and whether that is sure either way.
+func (c *classifier) absent() (yes, sure bool) {
+	took := c.near.Took
+	if c.near.Again > 0 {
+		took = c.near.Again
+	}
+	return took >= missed, took >= missed || took < atOnce
+}
 
 func (c *classifier) evidence() {
 	e := Evidence{MS: float64(c.near.Took.Microseconds()) / 1000, ICMP: c.near.ICMP, Hop: c.hop(), Answer: c.near.Answer, Source: c.near, Destination: c.far}
@@ -103,9 +116,11 @@ func (c *classifier) assume(format string, args ...any) {
 
 // unreachable: the system says that there is no way.
 func (c *classifier) unreachable() {
-	late := c.near.Took >= slow
+	late, sure := c.absent()
 	icmp := c.near.ICMP
 	switch {
+	case icmp != nil && icmpAbsent(icmp) && !sure:
+		c.open(Broken, fmt.Sprintf("%s says that the host is unreachable, too late for a rule and too soon for a host that is not there", icmp.Address), HostAbsent, RejectedBy, NoRoute)
 	case icmp != nil && !c.own(icmp) && late && icmpAbsent(icmp):
 		c.is(Broken, HostAbsent, fmt.Sprintf("%s has asked for the host in its own network, and nobody answered", icmp.Address))
 	case icmp != nil && !c.own(icmp):

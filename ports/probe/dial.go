@@ -6,7 +6,9 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/socket"
@@ -17,12 +19,13 @@ import (
 type Dial struct {
 	Flow     ports.ResolvedFlow
 	Host     string        // a name or an address; with a port where that differs from the plan's (NAT)
-	Patience time.Duration // for silence; 0: 3 s and a half, which is what the neighbour table needs to miss a host
+	Patience time.Duration // for silence; 0: a little more than the 3 s that the neighbour table needs to miss a host
 	Say      []byte        // UDP: the datagram
+	Alone    sync.Locker   // held while the kernel's counters are looked at, which other dials move; nil: there are none
 }
 
 const (
-	defaultPatience = 3500 * time.Millisecond
+	defaultPatience = 3300 * time.Millisecond
 	tracePatience   = 700 * time.Millisecond // of one dial of a trace: routers answer at once or never
 	maxHops         = 16                     // of a trace; it ends at the first silence in a row of three
 	echoTries       = 20
@@ -44,7 +47,9 @@ func Look(ctx context.Context, sockets *socket.Net, d Dial) (SourceView, Conn, e
 		d.Patience = defaultPatience
 	}
 	v.Own, _ = addresses()
-	remote, err := resolve(ctx, v.Address)
+	soon, cancel := context.WithTimeout(ctx, d.Patience)
+	remote, err := resolve(soon, v.Address)
+	cancel()
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return v, Conn{}, cause
@@ -135,12 +140,43 @@ func (l looker) closer(ctx context.Context, first socket.Knocked) error {
 	switch v := l.v; {
 	case v.Outcome == HostUnreachable || v.Outcome == NetUnreachable:
 		v.Gateway = socket.Gateway(v.Remote.Addr())
+		return l.missed(ctx)
 	case v.Outcome == Silence:
 		v.Gateway = socket.Gateway(v.Remote.Addr())
 		v.Egress = egressOf(first)
-		return l.trace(ctx, first)
+		return errors.Join(l.trace(ctx), l.egress(ctx, first))
 	case v.Outcome == Refused && v.ICMP == nil && v.Protocol == ports.TCP:
 		return l.refused(ctx, first)
+	}
+	return nil
+}
+
+// missed dials again where the delay leaves it open whether a host is not there: a box that rejects may have had to wait
+// until it could send an ICMP error, and a neighbour table that was already asking is sooner done.
+func (l looker) missed(ctx context.Context) error {
+	const (
+		dials   = 2
+		between = 1100 * time.Millisecond
+	)
+	if i := l.v.ICMP; l.v.Took < atOnce || i == nil || slices.Contains(l.v.Own, i.Address) {
+		return nil // this host's own errors are not counted
+	}
+	for range dials {
+		select {
+		case <-time.After(between):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		again, err := l.knock(ctx, 0, defaultPatience)
+		if err != nil {
+			return err
+		}
+		if again.Conn != nil {
+			_ = again.Conn.Close()
+		}
+		if l.v.Again = again.Took; l.v.Again < atOnce || l.v.Again >= missed {
+			break
+		}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/socket"
 	"github.com/reeve-scheduler/reeve/ports"
@@ -10,7 +11,7 @@ import (
 
 // trace finds out how far the packets of a dial come: with n hops to live, the n-th router says that they died. It needs
 // no privileges. The farthest router that answers is the last one known to let packets through to the next.
-func (l looker) trace(ctx context.Context, first socket.Knocked) error {
+func (l looker) trace(ctx context.Context) error {
 	steps := make([]TraceStep, maxHops)
 	errs := make([]error, maxHops)
 	var all sync.WaitGroup
@@ -42,9 +43,8 @@ func (l looker) trace(ctx context.Context, first socket.Knocked) error {
 	l.v.Trace = steps[:min(last+1, maxHops)]
 	if last > 0 {
 		l.v.Egress = EgressLeft
-		return nil
 	}
-	return l.egress(ctx, first)
+	return nil
 }
 
 // step dials with so many hops to live.
@@ -68,35 +68,39 @@ func usedUp(i socket.ICMP) bool {
 	return is4(i.Address) && i.Type == 11 || !is4(i.Address) && i.Type == 3
 }
 
-// alone keeps dials of this process from moving the counters of one that looks at them.
-var alone = make(chan struct{}, 1)
+// egressPatience is enough for the system to send the first packet again.
+const egressPatience = 1300 * time.Millisecond
 
 // egress asks whether a silent TCP dial leaves this host at all, where no router has said so: the kernel counts what it
-// could not send again. Others may move that counter, so it has to move just as often as this host tried, in the first
-// dial and in another one.
+// could not send again. Others may move that counter, so it has to move just as often as this host tried, twice in a row.
 func (l looker) egress(ctx context.Context, first socket.Knocked) error {
-	if l.v.Protocol != ports.TCP || l.v.Egress != EgressUnknown || first.Resent == 0 || first.Unsent != first.Resent {
+	if l.v.Protocol != ports.TCP || l.v.Egress != EgressUnknown || first.Resent == 0 || first.Unsent < first.Resent {
 		return nil
 	}
-	select {
-	case alone <- struct{}{}:
-		defer func() { <-alone }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	if l.dial.Alone != nil {
+		l.dial.Alone.Lock()
+		defer l.dial.Alone.Unlock()
 	}
-	again, err := l.knock(ctx, 0, 2*slow)
-	if err != nil {
-		return err
+	equal := 0
+	if first.Unsent == first.Resent {
+		equal = 1
 	}
-	if again.Conn != nil {
-		_ = again.Conn.Close()
+	for ; equal < 2; equal++ {
+		got, err := l.knock(ctx, 0, egressPatience)
+		if err != nil {
+			return err
+		}
+		if got.Conn != nil {
+			_ = got.Conn.Close()
+		}
+		if got.Kind != socket.KnockSilence || got.Resent == 0 || got.Unsent > got.Resent {
+			return nil // it is not silent any more, or somebody else moves the counter too
+		}
+		if got.Unsent < got.Resent {
+			l.v.Egress = EgressLeft
+			return nil
+		}
 	}
-	switch {
-	case again.Kind != socket.KnockSilence || again.Resent == 0 || again.Unsent < 0:
-	case again.Unsent < again.Resent:
-		l.v.Egress = EgressLeft
-	case again.Unsent == again.Resent:
-		l.v.Egress = EgressBlocked
-	}
+	l.v.Egress = EgressBlocked
 	return nil
 }

@@ -28,15 +28,16 @@ type SourceView struct {
 	Text     string         `json:"text,omitempty"`  // what the system said
 	Took     time.Duration  `json:"took_ns"`         // until the answer, or until the patience ended
 
-	Queue   bool           `json:"queue"`            // ICMP errors could be seen: without one there was none
-	ICMP    *ICMP          `json:"icmp,omitempty"`   // the error that ended the dial
-	Own     []netip.Addr   `json:"own,omitempty"`    // addresses of the dialling host
-	Gateway netip.Addr     `json:"gateway,omitzero"` // by which the route leaves; zero: the target is in the same network, or not known
-	Trace   []TraceStep    `json:"trace,omitempty"`  // the same dial with 1, 2 … hops to live; empty: not tried
-	Egress  Egress         `json:"egress,omitempty"` // whether the packets left this host
-	Answer  Answer         `json:"answer,omitempty"` // who answered, of a dial that had the Outcome Connected
-	Seen    netip.AddrPort `json:"seen,omitzero"`    // Local, as the answer says that the listener saw it
-	Reached netip.AddrPort `json:"reached,omitzero"` // Remote, as the answer says that the listener has it
+	Again   time.Duration  `json:"again_ns,omitempty"` // the same of the last dial that was made to be sure of a delay; 0: none was
+	Queue   bool           `json:"queue"`              // ICMP errors could be seen: without one there was none
+	ICMP    *ICMP          `json:"icmp,omitempty"`     // the error that ended the dial
+	Own     []netip.Addr   `json:"own,omitempty"`      // addresses of the dialling host
+	Gateway netip.Addr     `json:"gateway,omitzero"`   // by which the route leaves; zero: the target is in the same network, or not known
+	Trace   []TraceStep    `json:"trace,omitempty"`    // the same dial with 1, 2 … hops to live; empty: not tried
+	Egress  Egress         `json:"egress,omitempty"`   // whether the packets left this host
+	Answer  Answer         `json:"answer,omitempty"`   // who answered, of a dial that had the Outcome Connected
+	Seen    netip.AddrPort `json:"seen,omitzero"`      // Local, as the answer says that the listener saw it
+	Reached netip.AddrPort `json:"reached,omitzero"`   // Remote, as the answer says that the listener has it
 }
 
 // Dialled is what became of a dial.

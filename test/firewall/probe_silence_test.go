@@ -1,0 +1,201 @@
+//go:build linux
+
+package firewall_test
+
+import (
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/reeve-scheduler/reeve/ports/probe"
+)
+
+// What is dropped, and what only looks so.
+func TestProbeSilence(t *testing.T) {
+	t.Parallel()
+	p := newProving(t)
+	for _, tr := range []truth{
+		{name: "router drops", router: "tcp dport 17971 drop", reason: probe.DroppedAfterHop, both: probe.Blocked},
+		{name: "router drops the way back", router: "tcp sport 17971 drop", reason: probe.DroppedAfterHop, both: probe.Blocked},
+		{name: "host drops", far: "tcp dport 17971 drop", reason: probe.DroppedAfterHop, both: probe.Blocked},
+		{name: "own rules drop", near: "tcp dport 17971 drop", reason: probe.LocalEgressBlocked, both: probe.Blocked},
+		{name: "absent in the same network", set: onLink("10.2.0.77"), address: "10.2.0.77", reason: probe.HostAbsent, both: probe.Broken},
+		{name: "absent behind the router", set: behindRouter("10.1.0.77"), address: "10.1.0.77", reason: probe.HostAbsent, both: probe.Broken},
+		{name: "gateway absent", set: gatewayAbsent, reason: probe.NoRoute, both: probe.Broken},
+	} {
+		p.prove(tr)
+	}
+}
+
+// Datagrams: an answer is proof, silence is none. (trap F78)
+func TestProbeUDP(t *testing.T) {
+	t.Parallel()
+	p := newProving(t)
+	for _, tr := range []truth{
+		{name: "echo", reason: probe.OK, both: probe.Proven},
+		{name: "nothing bound", end: "look", reason: probe.NoListener, both: probe.Broken},
+		{name: "silent listener", end: "look", set: silentUDP, reason: probe.OK, both: probe.Unproven, open: true},
+		{name: "router drops", router: "udp dport 17973 drop", reason: probe.DroppedAfterHop, both: probe.Blocked},
+		{name: "router drops the answer", router: "udp sport 17973 drop", reason: probe.DroppedAfterHop, both: probe.Blocked},
+		{name: "host drops", far: "udp dport 17973 drop", reason: probe.DroppedAfterHop, both: probe.Blocked},
+		{name: "host rejects", far: "udp dport 17973 reject with icmp port-unreachable", reason: probe.RejectedBy, both: probe.Blocked},
+		{name: "router rejects", router: "udp dport 17973 reject with icmp port-unreachable", reason: probe.RejectedBy, both: probe.Blocked},
+		{name: "router prohibits", router: "udp dport 17973 reject with icmp admin-prohibited", reason: probe.RejectedBy, both: probe.Blocked},
+		{name: "own rules drop", near: "udp dport 17973 drop", reason: probe.LocalEgressBlocked, both: probe.Blocked},
+		{name: "own rules reject", near: "udp dport 17973 reject with icmp admin-prohibited", reason: probe.LocalEgressBlocked, both: probe.Blocked},
+		{name: "source translated", set: sourceNAT, reason: probe.Translated, both: probe.Proven},
+	} {
+		tr.row = "datagram"
+		p.prove(tr)
+	}
+}
+
+// socketOn opens a socket in a place until it is closed.
+func (p *proving) socketOn(h *host, kind int, at unix.Sockaddr) int {
+	p.t.Helper()
+	fd := -1
+	var err error
+	h.do(func() {
+		if fd, err = unix.Socket(unix.AF_INET, kind|unix.SOCK_CLOEXEC, 0); err == nil {
+			_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+			err = unix.Bind(fd, at)
+		}
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return fd
+}
+
+func (p *proving) number(row string) int { return int(p.port(row)) }
+
+func bindOnly(p *proving) func() {
+	fd := p.socketOn(p.far, unix.SOCK_STREAM, &unix.SockaddrInet4{Port: p.number("secure")})
+	return func() { _ = unix.Close(fd) }
+}
+
+func listenOnLoopback(p *proving) func() {
+	fd := p.socketOn(p.far, unix.SOCK_STREAM, &unix.SockaddrInet4{Port: p.number("secure"), Addr: [4]byte{127, 0, 0, 1}})
+	if err := unix.Listen(fd, 8); err != nil {
+		p.t.Fatal(err)
+	}
+	return func() { _ = unix.Close(fd) }
+}
+
+func silentUDP(p *proving) func() {
+	fd := p.socketOn(p.far, unix.SOCK_DGRAM, &unix.SockaddrInet4{Port: p.number("datagram")})
+	return func() { _ = unix.Close(fd) }
+}
+
+// fillQueue listens, accepts nothing, and fills the queue of one.
+func fillQueue(p *proving) func() {
+	fd := p.socketOn(p.far, unix.SOCK_STREAM, &unix.SockaddrInet4{Port: p.number("secure")})
+	if err := unix.Listen(fd, 0); err != nil {
+		p.t.Fatal(err)
+	}
+	c := p.socketOn(p.far, unix.SOCK_STREAM, &unix.SockaddrInet4{})
+	if err := unix.Connect(c, &unix.SockaddrInet4{Port: p.number("secure"), Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		p.t.Fatal(err)
+	}
+	return func() { _, _ = unix.Close(c), unix.Close(fd) }
+}
+
+// stranger takes connections on both rows, and says something as soon as it hears something, or nothing ever.
+func stranger(says string) func(*proving) func() {
+	return func(p *proving) func() {
+		var all []int
+		for _, row := range []string{"secure", "plain"} {
+			fd := p.socketOn(p.far, unix.SOCK_STREAM, &unix.SockaddrInet4{Port: p.number(row)})
+			if err := unix.Listen(fd, 64); err != nil {
+				p.t.Fatal(err)
+			}
+			all = append(all, fd)
+			go func() {
+				for {
+					c, _, err := unix.Accept4(fd, unix.SOCK_CLOEXEC)
+					if err != nil {
+						return // shut down
+					}
+					go func() {
+						defer func() { _ = unix.Close(c) }()
+						b := make([]byte, 4096)
+						if n, err := unix.Read(c, b); n <= 0 || err != nil {
+							return
+						}
+						if says != "" {
+							_, _ = unix.Write(c, []byte(says))
+						}
+						_, _ = unix.Read(c, b) // until the other end has enough
+					}()
+				}
+			}()
+		}
+		return func() {
+			for _, fd := range all {
+				_, _ = unix.Shutdown(fd, unix.SHUT_RDWR), unix.Close(fd)
+			}
+		}
+	}
+}
+
+// sourceNAT gives what the dialling host sends the router's address.
+func sourceNAT(p *proving) func() {
+	p.far.nft("flush ruleset\n") // the host's own rules are for the address that the plan knows
+	p.router.nft("table ip probe {\nchain behind {\ntype nat hook postrouting priority srcnat;\nip saddr " + p.near.address.String() + " snat to " + gateway + "\n}\n}\n")
+	return func() { p.router.nft("delete table ip probe\n") }
+}
+
+// portNAT lets the listening host be reached under another number.
+func portNAT(p *proving) func() {
+	p.router.nft("table ip probe {\nchain before {\ntype nat hook prerouting priority dstnat;\nip daddr " + p.far.address.String() + " tcp dport 18971 dnat to :17971\n}\n}\n")
+	return func() { p.router.nft("delete table ip probe\n") }
+}
+
+func noRoute(kind string) func(*proving) func() {
+	return func(p *proving) func() {
+		p.near.ip("route add %s %s/32\n", kind, p.far.address)
+		return func() { p.near.ip("route del %s %s/32\n", kind, p.far.address) }
+	}
+}
+
+func noDefault(p *proving) func() {
+	p.near.ip("route del default\n")
+	return func() { p.near.ip("route add default via %s src %s\n", gateway, p.near.address) }
+}
+
+func onLink(address string) func(*proving) func() {
+	return func(p *proving) func() {
+		p.near.ip("route add %s/32 dev way\n", address)
+		return func() { p.near.ip("route del %s/32 dev way\n", address) }
+	}
+}
+
+func behindRouter(address string) func(*proving) func() {
+	return func(p *proving) func() {
+		p.open()
+		p.router.ip("route add %s/32 dev to-hq\n", address)
+		return func() {
+			p.router.ip("route del %s/32 dev to-hq\n", address)
+			p.close()
+		}
+	}
+}
+
+func gatewayAbsent(p *proving) func() {
+	p.near.ip("route add %s/32 via 10.0.0.99 dev way onlink\n", p.far.address)
+	return func() { p.near.ip("route del %s/32 via 10.0.0.99 dev way\n", p.far.address) }
+}
+
+// selfConnect leaves the dialling host one number for its outgoing connections: that of the row.
+func selfConnect(p *proving) func() {
+	set := func(text string) {
+		var err error
+		p.near.do(func() { err = os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte(text), 0o600) })
+		if err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	set("17971 17971")
+	return func() { set("32768 60999") }
+}
