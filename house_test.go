@@ -68,6 +68,8 @@ var mayImport = map[string][]string{
 	"internal/executor":          {"internal/fault"},
 	"internal/keeper":            {"internal/executor", "internal/wire", "internal/fault"},
 	"internal/twoends":           {"ports", "ports/probe", "internal/socket", "internal/identity", "internal/fault"}, // two hosts and nothing else: no server, no agent, no store
+	"internal/proof":             {"internal/wire", "internal/fault", "ports", "ports/probe"}, // it says what it needs of an end
+	"internal/proof/end":         {"internal/identity", "internal/socket", "internal/twoends", "internal/wire", "internal/fault", "ports", "ports/probe"},
 	"internal/engine":            {"internal/jobnet", "internal/run", "internal/store", "internal/fault"},
 	"internal/callback":          {"internal/identity", "internal/wire", "internal/fault", "ports", "ports/ledger"}, // never fleet: it says what it needs of one
 	"internal/fleet":             {"internal/link", "internal/run", "internal/wire", "internal/fault"},              // never engine: the two meet in server
@@ -77,16 +79,16 @@ var mayImport = map[string][]string{
 	"internal/console/graph":     {},
 	"internal/domain": { // what people and programs ask: api.Service over store, engine and fleet
 		"internal/access", "internal/api", "internal/directory", "internal/discovery", "internal/engine", "internal/fleet", "internal/identity", "internal/jobfile", "internal/jobnet",
-		"internal/run", "internal/store", "internal/wire", "internal/fault", "ports", "ports/ledger", "ports/probe", "ports/render",
+		"internal/proof", "internal/run", "internal/store", "internal/wire", "internal/fault", "ports", "ports/ledger", "ports/probe", "ports/render",
 	},
 	"internal/server": {
 		"internal/access", "internal/api", "internal/callback", "internal/console", "internal/domain", "internal/engine", "internal/fleet", "internal/identity",
-		"internal/jobfile", "internal/jobnet", "internal/directory", "internal/discovery", "internal/responder", "internal/link", "internal/relay", "internal/socket", "internal/store", "internal/store/sqlite", "internal/wire",
-		"internal/fault", "ports", "ports/ledger",
+		"internal/jobfile", "internal/jobnet", "internal/directory", "internal/discovery", "internal/responder", "internal/link", "internal/proof", "internal/proof/end", "internal/relay", "internal/socket", "internal/store", "internal/store/sqlite", "internal/twoends", "internal/wire",
+		"internal/fault", "ports", "ports/ledger", "ports/probe",
 	},
 	"internal/jobports": {"internal/fault", "internal/keeper", "internal/wire", "ports", "ports/ledger"}, // attempts' ports: the keeper declares what it needs
 	"internal/cli": {
-		"internal/discovery", "internal/domain", "internal/executor", "internal/jobports", "internal/agent", "internal/api", "internal/identity", "internal/jobfile", "internal/keeper", "internal/server", "internal/socket", "internal/twoends",
+		"internal/discovery", "internal/domain", "internal/executor", "internal/jobports", "internal/agent", "internal/api", "internal/identity", "internal/jobfile", "internal/keeper", "internal/proof/end", "internal/server", "internal/socket", "internal/twoends",
 		"internal/wire", "internal/fault", "ports", "ports/builtin", "ports/dialect", "ports/ledger", "ports/planfile", "ports/probe", "ports/render",
 	},
 	"internal/docs": {}, // tests only

@@ -35,8 +35,9 @@ type ProveRow struct {
 type ProveOpen struct {
 	Session  string        `json:"session"` // what is opened for it is closed together
 	PlanHash string        `json:"plan_hash"`
-	Code     string        `json:"code"` // by which both ends know each other on what is opened
-	For      time.Duration `json:"for"`  // after which all is closed, whatever happens
+	Code     string        `json:"code"`  // by which both ends know each other on what is opened
+	For      time.Duration `json:"for"`   // after which all is closed, whatever happens
+	Quiet    bool          `json:"quiet"` // what is opened keeps connections that say nothing
 	Rows     []ProveRow    `json:"rows"`
 }
 
@@ -99,10 +100,10 @@ type ProveSaw struct {
 // ProveAsk is one try, as the near end knows it.
 type ProveAsk struct {
 	ProveRow
-	Nonce  string    `json:"nonce,omitempty"`
-	Local  string    `json:"local,omitempty"`  // the near end's address and port
-	Remote string    `json:"remote,omitempty"` // what it dialled
-	Since  time.Time `json:"since"`            // by the far end's clock: when the session was opened; zero: that
+	Nonce string `json:"nonce,omitempty"`
+	Local string `json:"local,omitempty"` // the near end's address and port
+	Seen  string `json:"seen,omitempty"`  // the same, as an answer says that the far end saw it
+	Known string `json:"known,omitempty"` // an address under which the far end saw the near one in another try
 }
 
 // ProveSeen has an entry for each try, in their order.
