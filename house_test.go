@@ -68,7 +68,7 @@ var mayImport = map[string][]string{
 	"internal/executor":          {"internal/fault"},
 	"internal/keeper":            {"internal/executor", "internal/wire", "internal/fault"},
 	"internal/twoends":           {"ports", "ports/probe", "internal/socket", "internal/identity", "internal/fault"}, // two hosts and nothing else: no server, no agent, no store
-	"internal/proof":             {"internal/wire", "internal/fault", "ports", "ports/probe"}, // it says what it needs of an end
+	"internal/proof":             {"internal/wire", "internal/fault", "ports", "ports/probe"},                        // it says what it needs of an end
 	"internal/proof/end":         {"internal/identity", "internal/socket", "internal/twoends", "internal/wire", "internal/fault", "ports", "ports/probe"},
 	"internal/engine":            {"internal/jobnet", "internal/run", "internal/store", "internal/fault"},
 	"internal/callback":          {"internal/identity", "internal/wire", "internal/fault", "ports", "ports/ledger"}, // never fleet: it says what it needs of one

@@ -128,3 +128,10 @@ func (s Site) Shut(host string) []Shut {
 	}
 	return all
 }
+
+// Together reports whether two hosts of the inventory have their ports in common: nothing between them can be closed.
+func (s Site) Together(a, b string) bool {
+	one, ok := s.Host(a)
+	other, known := s.Host(b)
+	return ok && known && one.shares(other)
+}
