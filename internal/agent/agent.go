@@ -49,6 +49,7 @@ type agent struct {
 	links       *link.Links // dialled and accepted ones
 	entrances   entrances
 	view        atomic.Pointer[view]
+	prover      Prover // nil: this host has no part in proofs
 	adopting    sync.Mutex
 }
 
@@ -85,6 +86,9 @@ func (a *agent) open(ctx context.Context) error {
 	a.openEnroller()
 	if err := a.openView(); err != nil {
 		return err
+	}
+	if a.cfg.Prover != nil {
+		a.prover = a.cfg.Prover(a.proofTLS())
 	}
 	a.joiner = &joiner{member: a.member, ports: a.view.Load, now: a.cfg.Now, log: a.cfg.Log}
 	if err := a.join(ctx); err != nil {

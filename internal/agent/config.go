@@ -33,6 +33,8 @@ type Config struct {
 	// Differ says how the plan that the agent was started with differs from the servers' compiled one, a sentence for each
 	// row. nil: it was not started with one of its own.
 	Differ  func(plan json.RawMessage) []string
+	// Prover makes this host's part in proofs, once. nil: it has none.
+	Prover  func(ProofTLS) Prover
 	Slots   int   // attempts at once
 	Cache   int64 // bytes of artifacts kept for the next attempt that needs them
 	Reserve int64 // bytes of the disk below which nothing new is started

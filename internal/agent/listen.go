@@ -157,8 +157,9 @@ func (s *entrances) serve(a *agent) {
 		e.stop = stop
 		for _, l := range e.listeners {
 			one := link.Server{
-				Listener: l, Row: e.row, Turn: e.turn, TLS: a.serverTLS(),
+				Listener: l, Row: e.row, Turn: e.turn, TLS: a.provable(a.serverTLS()),
 				Web:     a.doorstep(),
+				Prove:   a.prove(),
 				OnLink:  a.session,
 				Options: link.Options{Handler: a.handler(), Links: a.links, Timing: a.cfg.Timing, Log: a.cfg.Log},
 			}

@@ -200,6 +200,7 @@ func (a *agent) disk() string {
 func (a *agent) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+wire.PathView, a.serveView)
+	a.serveProofs(mux)
 	mux.Handle("/", a.commander.handler(a.state, func(ctx context.Context, reason string) {
 		if l, ok := link.Of(ctx); ok {
 			a.cfg.Log.Info("server closes the link", slog.String("reason", reason))
