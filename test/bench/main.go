@@ -58,6 +58,7 @@ func figures() []figure {
 		{"chain", measureChain},
 		{"fanout", measureFanOut},
 		{"throughput", measureThroughput},
+		{"callbacks", measureCallbacks},
 		{"growth", measureGrowth},
 		{"list", measurePortsList},
 		{"compile", measurePortsCompile},

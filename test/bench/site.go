@@ -23,6 +23,7 @@ type site struct {
 	reeve    string
 	home     string
 	instance int
+	more     []string // arguments of server and agent: another plan, say
 	server   *process
 	agent    *process
 	client   *api.Client
@@ -85,7 +86,8 @@ func (s *site) start(ctx context.Context) error {
 			return err
 		}
 		var err error
-		if s.server, err = s.spawn("server.log", "server", "--data", s.data(), "--instance", strconv.Itoa(s.instance), "--bind", "127.0.0.1", "--domain", "bench"); err != nil {
+		args := append([]string{"server", "--data", s.data(), "--instance", strconv.Itoa(s.instance), "--bind", "127.0.0.1", "--domain", "bench"}, s.more...)
+		if s.server, err = s.spawn("server.log", args...); err != nil {
 			return err
 		}
 		err = s.ready(ctx)
@@ -135,6 +137,7 @@ const slots = 32
 // join starts the agent and returns when it is linked.
 func (s *site) join(ctx context.Context) error {
 	args := []string{"agent", "--data", s.agentData(), "--instance", strconv.Itoa(s.instance), "--slots", strconv.Itoa(slots)}
+	args = append(args, s.more...)
 	if _, err := os.Stat(s.agentData()); errors.Is(err, os.ErrNotExist) {
 		token, err := s.client.CreateToken(ctx, api.CreateToken{Kind: "agent", Name: "north"})
 		if err != nil {
