@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/reeve-scheduler/reeve/ports"
 )
 
 // Classify says what two views of one dial prove: whether the flow is as the plan wants it, and why. It is pure; the
@@ -150,10 +148,12 @@ func (c *classifier) rejected(icmp *ICMP) {
 // closed turns the answer round: the plan wants the path closed.
 func (c *classifier) closed() {
 	p := &c.p
-	switch p.Reason {
-	case OK, Translated, ForeignListener, WrongProtocol, TLSIntercepted, UnexpectedlyOpen:
+	if c.near.Outcome == Connected { // whoever answered, or did not: the path let it through
 		c.is(Exposed, UnexpectedlyOpen, "it must be closed, and it was reached: "+p.Text)
-		p.Assumptions = []string{}
+		p.Possible, p.Assumptions, p.Remedy = []Reason{}, []string{}, ""
+		return
+	}
+	switch p.Reason {
 	case RejectedBy, ResetOnPath, DroppedAfterHop, LocalEgressBlocked:
 		c.is(Proven, NotReachable, "it is closed: "+p.Text)
 	case NoListener, BoundNotListening, BacklogFull:
@@ -166,25 +166,10 @@ func (c *classifier) closed() {
 	case SelfConnect, NoRoute, HostAbsent, NameUnresolved:
 		c.is(Unproven, p.Reason, "it was not reached, which proves nothing of its rules: "+p.Text)
 	case Unknowable:
-		c.closedUnknown()
-	case NotReachable:
-	}
-}
-
-// closedUnknown: a path whose silence has several reasons.
-func (c *classifier) closedUnknown() {
-	p := &c.p
-	if slices.Contains(p.Possible, OK) || c.near.Outcome == Connected {
-		if c.near.Outcome == Connected && c.near.Protocol == ports.TCP {
-			c.is(Exposed, UnexpectedlyOpen, "it must be closed, and a connection was made: "+p.Text)
-			p.Possible = []Reason{}
-			return
-		}
 		p.Verdict = Unproven
-		return
+		p.Text = "it was not reached, and it is not known what keeps it closed: " + p.Text
+	case OK, Translated, ForeignListener, WrongProtocol, TLSIntercepted, UnexpectedlyOpen, NotReachable: // of a connection
 	}
-	p.Verdict = Unproven
-	p.Text = "it was not reached, and it is not known whether rules or the far end keep it closed: " + p.Text
 }
 
 // own reports whether the dialling host itself sent the message.
