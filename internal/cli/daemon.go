@@ -216,10 +216,14 @@ func (a *app) agentCommand() *cobra.Command {
 			found := findable{data: cfg.Data, bind: bind, log: logger(a.errs, level, format)}
 			defer found.close()
 			found.use(c.Context(), compiled)
+			proving := &proofs{bind: bind}
+			proving.use(compiled, wire.View{})
+			cfg.Prover = proving.prover
 			cfg.Adopt = func(v wire.View) (agent.Ports, error) {
 				adopted, err := adoptPlan(v, bind)
 				if err == nil {
 					found.useView(c.Context(), v)
+					proving.useView(v)
 				}
 				return adopted, err
 			}
