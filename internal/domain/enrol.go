@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -193,7 +194,11 @@ func (v *visit) post(ctx context.Context, path string, in, out any) error {
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := v.client.Do(req)
 	if err != nil {
-		return &fault.Error{Kind: fault.Unreachable, Msg: "the agent did not answer", Err: err, Fix: "repeat it; the agent's log may say more"}
+		var failed *url.Error
+		if errors.As(err, &failed) {
+			err = failed.Err // its text repeats method and address
+		}
+		return &fault.Error{Kind: fault.Unreachable, Msg: "the agent did not answer", Err: err, Fix: "the agent's log may say more"}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswered))
