@@ -39,7 +39,7 @@ func (f *findable) use(ctx context.Context, c ports.Compiled) {
 	f.hash = c.Hash
 	f.end()
 	cfg := discovery.Config{
-		Sockets: socket.New(c, socket.As(string(ports.Agent))), Role: ports.Agent, About: f.about(c), Rand: rand.Reader, Now: time.Now, Log: f.log,
+		Sockets: socket.New(c, socket.As(string(ports.Agent))), Roles: []string{string(ports.Agent)}, About: f.about(c), Rand: rand.Reader, Now: time.Now, Log: f.log,
 	}
 	if f.bind != "" {
 		cfg.Bind = []string{f.bind}

@@ -68,7 +68,7 @@ func (p *Post) Ask(ctx context.Context, subnets []netip.Prefix) ([]Found, error)
 	defer cancel()
 	s := &search{post: p, nonce: n, found: map[string]Found{}}
 	var all sync.WaitGroup
-	if p.has(ports.UDP) && len(p.udp) > 0 {
+	if p.has(ports.UDP) {
 		all.Go(func() { s.broadcast(ctx) })
 	}
 	all.Go(func() { s.dialAll(ctx, targets) })
@@ -76,13 +76,6 @@ func (p *Post) Ask(ctx context.Context, subnets []netip.Prefix) ([]Found, error)
 	list := slices.Collect(maps.Values(s.found))
 	slices.SortFunc(list, func(a, b Found) int { return cmp.Or(cmp.Compare(a.Name, b.Name), a.From.Compare(b.From)) })
 	return list, nil
-}
-
-// has reports whether the row has a protocol.
-func (p *Post) has(protocol ports.Protocol) bool {
-	return slices.ContainsFunc(p.cfg.Sockets.Plan().Claims, func(cl ports.Claim) bool {
-		return cl.Service == p.row && cl.Protocol == protocol && cl.Status == ports.Works
-	})
 }
 
 // search is one question, and who answered it.
@@ -119,7 +112,7 @@ func (s *search) broadcast(ctx context.Context) {
 		for _, n := range networks() {
 			if u := p.speaker(n); u != nil {
 				// Where a network cannot be reached now, nobody answers from it.
-				_ = u.Send(request(s.nonce), netip.AddrPortFrom(n.all, uint16(u.Port())), n.own)
+				_ = u.Send(request(s.nonce), netip.AddrPortFrom(n.all, uint16(p.number())), n.own)
 			}
 		}
 		timer := time.NewTimer(pause)
@@ -132,9 +125,19 @@ func (s *search) broadcast(ctx context.Context) {
 	}
 }
 
+// number is the UDP port at which others are asked.
+func (p *Post) number() ports.Port {
+	for _, cl := range p.rows() {
+		if cl.Service == p.row && cl.Protocol == ports.UDP {
+			return cl.Port
+		}
+	}
+	return 0
+}
+
 // speaker is the socket from which a network is asked; nil: none is bound to an address of it.
 func (p *Post) speaker(n network) *socket.Packets {
-	for _, u := range p.udp {
+	for _, u := range p.sockets() {
 		if local := u.Local().Addr(); local == n.own || local == netip.IPv4Unspecified() {
 			return u
 		}

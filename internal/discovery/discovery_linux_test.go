@@ -26,7 +26,7 @@ import (
 // compiled is the plan arcserve at a site that gives discovery a number.
 func compiled(t testing.TB) ports.Compiled {
 	t.Helper()
-	plan, err := planfile.Parse("site.yaml", []byte("plan: site\nextends: arcserve\nservices: [{id: discovery, port: 41524}]\n"), builtin.Load)
+	plan, err := planfile.Parse("site.yaml", []byte("plan: site\nextends: arcserve\nservices: [{id: discovery, port: 41524}, {id: discovery-answers, port: 41525}]\n"), builtin.Load)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,10 +71,10 @@ func elsewhere(t *testing.T, name, address string, do func()) {
 }
 
 // post opens discovery for a role and runs it until the test ends.
-func post(t *testing.T, role ports.RoleKind, bind []string, about func() discovery.About) *discovery.Post {
+func post(t *testing.T, role string, bind []string, about func() discovery.About) *discovery.Post {
 	t.Helper()
 	p, err := discovery.Open(t.Context(), discovery.Config{
-		Sockets: socket.New(compiled(t), socket.As(string(role))), Role: role, Bind: bind, About: about,
+		Sockets: socket.New(compiled(t), socket.As(string(compiled(t).Kinds[role]))), Roles: []string{role}, Bind: bind, About: about,
 		Rand: rand.Reader, Now: time.Now, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if err != nil || p == nil {
@@ -105,12 +105,12 @@ func TestFinds(t *testing.T) {
 	ip(t, "link set br0 up")
 	ip(t, "addr add 10.9.0.1/24 brd + dev br0")
 	all := discovery.About{Name: "everywhere", Role: "agent", Version: "1.0", Domain: "batch", Fingerprint: strings.Repeat("a", 64), Joined: true, Port: 6050}
-	elsewhere(t, "v2", "10.9.0.2", func() { post(t, ports.Agent, nil, says(all)) })
+	elsewhere(t, "v2", "10.9.0.2", func() { post(t, "agent", nil, says(all)) })
 	one := discovery.About{Name: "one-address", Role: "agent", Version: "1.0\x1b[31m"}
-	elsewhere(t, "v3", "10.9.0.3", func() { post(t, ports.Agent, []string{"10.9.0.3"}, says(one)) })
+	elsewhere(t, "v3", "10.9.0.3", func() { post(t, "agent", []string{"10.9.0.3"}, says(one)) })
 	one.Version = "1.0?[31m"
 
-	server := post(t, ports.Server, nil, says(discovery.About{Name: "hq1", Role: "server"}))
+	server := post(t, "primary", nil, says(discovery.About{Name: "hq1", Role: "server"}))
 	found, err := server.Ask(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +151,7 @@ func TestNotPlanned(t *testing.T) {
 	}
 	c, _ := ports.Compile(plan, ports.Inventory{}, 0)
 	sockets := socket.New(c, socket.As("server"))
-	p, err := discovery.Open(t.Context(), discovery.Config{Sockets: sockets, Role: ports.Server})
+	p, err := discovery.Open(t.Context(), discovery.Config{Sockets: sockets, Roles: []string{"server"}})
 	if p != nil || err != nil || len(sockets.Open()) != 0 {
 		t.Errorf("without a number: %v, %v, open %v; want nothing", p, err, sockets.Open())
 	}
@@ -166,7 +166,7 @@ func TestTooMany(t *testing.T) {
 	if !sockettest.Inside(t) {
 		return
 	}
-	server := post(t, ports.Server, nil, nil)
+	server := post(t, "primary", nil, nil)
 	for _, subnets := range []string{"10.0.0.0/8", "0.0.0.0/0", "::/0", "fd00::/64", "10.0.0.0/20 10.1.0.0/20"} {
 		var all []netip.Prefix
 		for _, s := range strings.Fields(subnets) {

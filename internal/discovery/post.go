@@ -21,7 +21,7 @@ import (
 // Config is what a Post is given of the world.
 type Config struct {
 	Sockets *socket.Net
-	Role    ports.RoleKind
+	Roles   []string     // that this node plays: of the plan, or a kind
 	Bind    []string     // addresses to listen on; none: all
 	About   func() About // what this node tells; nil: it tells nothing
 	Rand    io.Reader    // cryptographic
@@ -32,95 +32,75 @@ type Config struct {
 // Post is a node's end of discovery: it answers who asks, where the plan lets it, and hears the answers to what it asks.
 type Post struct {
 	cfg     Config
-	row     string
-	udp     []*socket.Packets // from which it asks too; none: the plan has no UDP for it
+	row     string            // at which others are asked; empty: the plan lets this node ask nobody
+	heard   []*socket.Packets // what comes in; it is asked from there, so that answers come to a number of the plan
+	only    *socket.Packets   // it is asked from here where nothing of the plan is open for answers
 	streams []net.Listener
 
 	mu      sync.Mutex
 	waiting map[nonce]func(netip.AddrPort, About)
 }
 
-// Open opens the row of the plan that has the door discovery, where it gives it a number and the role a part in it; else it
-// returns nil. Answers to a broadcast come in on the plan's own number; where another node of this host has it, on one that
-// the system chooses.
+// Open opens the rows of the plan that have the door discovery, where the plan gives them numbers and the node a part in
+// them; else it returns nil. A row that another node of this host has is left to that one, with a warning.
 func Open(ctx context.Context, cfg Config) (*Post, error) {
-	plan := cfg.Sockets.Plan()
 	p := &Post{cfg: cfg, waiting: map[nonce]func(netip.AddrPort, About){}}
-	for _, cl := range plan.Claims {
-		role := string(cfg.Role)
-		if cl.Status != ports.Works || cl.Port == 0 || directory.Speaks(plan, cl) != directory.Discovery || p.row != "" && p.row != cl.Service {
-			continue
-		}
-		listens := plan.MayListen(role, cl.Service)
-		if !listens && !plan.MayDial(role, cl.Service) {
-			continue
-		}
-		p.row = cl.Service
-		var err error
-		switch {
-		case cl.Protocol == ports.UDP:
-			err = p.openPackets(ctx, listens)
-		case listens:
-			err = p.openStreams(ctx)
-		}
-		if err != nil {
+	for _, cl := range p.rows() {
+		if err := p.open(ctx, cl); err != nil {
 			return nil, errors.Join(err, p.Close())
 		}
 	}
-	if p.row == "" {
+	if p.asks() && len(p.heard) == 0 && p.has(ports.UDP) {
+		var err error
+		if p.only, err = cfg.Sockets.AskPackets(ctx, p.row); err != nil {
+			return nil, errors.Join(err, p.Close())
+		}
+	}
+	if p.row == "" && len(p.heard)+len(p.streams) == 0 {
 		return nil, nil //nolint:nilnil // there is no discovery, and that is no mistake
 	}
 	return p, nil
 }
 
-func (p *Post) openPackets(ctx context.Context, listens bool) error {
-	for _, bind := range p.binds() {
-		all, err := p.cfg.Sockets.ListenPackets(ctx, p.row, bind)
-		if fault.Is(err, fault.Conflict) && p.asks() {
-			var one *socket.Packets
-			if one, err = p.cfg.Sockets.AskPackets(ctx, p.row); err == nil {
-				p.cfg.Log.Warn("discovery asks from another port, because somebody has the plan's: a firewall may keep answers away", slog.String("row", p.row), slog.Bool("listens", listens))
-				p.udp = append(p.udp, one)
-			}
-			return err
-		}
-		if err != nil {
-			return err
-		}
-		p.udp = append(p.udp, all...)
-	}
-	return nil
-}
-
-// asks reports whether the plan lets the role ask others.
-func (p *Post) asks() bool {
-	return slices.ContainsFunc(p.cfg.Sockets.Plan().Flows, func(f ports.ResolvedFlow) bool {
-		return f.Service == p.row && p.cfg.Sockets.Plan().Kinds[f.From] == p.cfg.Role
+// rows are those of discovery that are in use.
+func (p *Post) rows() []ports.Claim {
+	plan := p.cfg.Sockets.Plan()
+	return slices.DeleteFunc(slices.Clone(plan.Claims), func(cl ports.Claim) bool {
+		return cl.Status != ports.Works || cl.Port == 0 || directory.Speaks(plan, cl) != directory.Discovery
 	})
 }
 
-// binds are the addresses on which packets come in. One that is bound to an address hears no broadcast: that goes to an
-// address of its own.
-func (p *Post) binds() []string {
-	if len(p.cfg.Bind) == 0 {
-		return []string{""}
+// open opens a row where this node listens, and notes it where this node asks.
+func (p *Post) open(ctx context.Context, cl ports.Claim) error {
+	plan := p.cfg.Sockets.Plan()
+	asks := func(f ports.ResolvedFlow) bool {
+		return f.Service == cl.Service && f.Status == ports.Works && slices.ContainsFunc(p.cfg.Roles, func(r string) bool { return r == f.From || r == string(plan.Kinds[f.From]) })
 	}
-	all := slices.Clone(p.cfg.Bind)
-	for _, n := range networks() {
-		if slices.Contains(p.cfg.Bind, n.own.String()) {
-			all = append(all, n.all.String())
-		}
+	if p.row == "" && slices.ContainsFunc(plan.Flows, asks) {
+		p.row = cl.Service
 	}
-	return all
+	if !slices.ContainsFunc(p.cfg.Roles, func(r string) bool { return plan.MayListen(r, cl.Service) }) {
+		return nil
+	}
+	err := p.listen(ctx, cl)
+	if fault.Is(err, fault.Conflict) {
+		p.cfg.Log.Warn("somebody on this host has a port of discovery: it is left to who has it", slog.String("row", cl.Service), slog.Any("error", err))
+		return nil
+	}
+	return err
 }
 
-func (p *Post) openStreams(ctx context.Context) error {
-	binds := p.cfg.Bind
-	if len(binds) == 0 {
-		binds = []string{""}
-	}
-	for _, bind := range binds {
-		l, err := p.cfg.Sockets.Listen(ctx, p.row, bind)
+func (p *Post) listen(ctx context.Context, cl ports.Claim) error {
+	for _, bind := range p.binds(cl.Protocol) {
+		if cl.Protocol == ports.UDP {
+			all, err := p.cfg.Sockets.ListenPackets(ctx, cl.Service, bind)
+			if err != nil {
+				return err
+			}
+			p.heard = append(p.heard, all...)
+			continue
+		}
+		l, err := p.cfg.Sockets.Listen(ctx, cl.Service, bind)
 		if err != nil {
 			return err
 		}
@@ -129,16 +109,41 @@ func (p *Post) openStreams(ctx context.Context) error {
 	return nil
 }
 
+// asks reports whether the plan lets this node ask others.
+func (p *Post) asks() bool { return p.row != "" }
+
+// has reports whether others are asked by a protocol.
+func (p *Post) has(protocol ports.Protocol) bool {
+	return slices.ContainsFunc(p.rows(), func(cl ports.Claim) bool { return cl.Service == p.row && cl.Protocol == protocol })
+}
+
+// binds are the addresses on which a row is bound. A UDP socket of one address hears no broadcast: that goes to an address
+// of its own.
+func (p *Post) binds(protocol ports.Protocol) []string {
+	if len(p.cfg.Bind) == 0 {
+		return []string{""}
+	}
+	all := slices.Clone(p.cfg.Bind)
+	if protocol == ports.UDP {
+		for _, n := range networks() {
+			if slices.Contains(p.cfg.Bind, n.own.String()) {
+				all = append(all, n.all.String())
+			}
+		}
+	}
+	return all
+}
+
 // manyAnswers is how many packets a second are looked at: all nodes of a network answer a broadcast at once.
 const manyAnswers = 20_000
 
 // Run answers and hears until ctx ends.
 func (p *Post) Run(ctx context.Context) error {
 	r := &responder.Responder{
-		Name: p.row, Answer: p.Answer, Streams: p.streams, Framing: responder.Lengths{}, Now: p.cfg.Now, Log: p.cfg.Log,
+		Name: "discovery", Answer: p.Answer, Streams: p.streams, Framing: responder.Lengths{}, Now: p.cfg.Now, Log: p.cfg.Log,
 		Limits: responder.Limits{Total: manyAnswers, Requests: 1},
 	}
-	for _, u := range p.udp {
+	for _, u := range p.sockets() {
 		r.Packets = append(r.Packets, u)
 	}
 	if len(r.Packets)+len(r.Streams) == 0 {
@@ -148,10 +153,18 @@ func (p *Post) Run(ctx context.Context) error {
 	return r.Run(ctx)
 }
 
+// sockets are all UDP sockets.
+func (p *Post) sockets() []*socket.Packets {
+	if p.only != nil {
+		return append(slices.Clone(p.heard), p.only)
+	}
+	return p.heard
+}
+
 // Close closes the sockets; it may be called again, and after Run.
 func (p *Post) Close() error {
 	var errs []error
-	for _, u := range p.udp {
+	for _, u := range p.sockets() {
 		errs = append(errs, u.Close())
 	}
 	for _, l := range p.streams {

@@ -63,7 +63,7 @@ func (s *Server) openNames(ctx context.Context) error {
 // openDiscovery answers who looks for nodes, and lets people look, where the plan has it.
 func (s *Server) openDiscovery(ctx context.Context) error {
 	post, err := discovery.Open(ctx, discovery.Config{
-		Sockets: s.sockets, Role: ports.Server, Bind: s.cfg.Bind, Rand: s.env.Rand, Now: s.env.Now, Log: s.env.Log,
+		Sockets: s.sockets, Roles: s.roles(), Bind: s.cfg.Bind, Rand: s.env.Rand, Now: s.env.Now, Log: s.env.Log,
 		About: func() discovery.About {
 			return discovery.About{
 				Name: s.own.id.Name, Role: string(ports.Server), Version: s.env.Version, Domain: s.authority.Domain(), Fingerprint: s.authority.Fingerprint(), Joined: true,
@@ -77,6 +77,14 @@ func (s *Server) openDiscovery(ctx context.Context) error {
 	s.names.closers = append(s.names.closers, post.Close)
 	s.servers = append(s.servers, post.Run)
 	return nil
+}
+
+// roles are those that this server plays in the inventory; where that does not have it, any that is a server's.
+func (s *Server) roles() []string {
+	if h, ok := s.host(); ok {
+		return s.site().Roles(h.Name)
+	}
+	return []string{string(ports.Server)}
 }
 
 // discover looks for nodes.

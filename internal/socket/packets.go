@@ -17,7 +17,6 @@ type Packets struct {
 	conn  *net.UDPConn
 	net   *Net
 	entry *entry
-	to    ports.Port // the service's number, for who asks; of a socket that listens: its own
 }
 
 // udp returns the UDP claim of a service.
@@ -32,17 +31,15 @@ func (n *Net) udp(service string) (ports.Claim, error) {
 }
 
 // ListenPackets opens the UDP port of a service on one address of this host, or on all: one socket for each family, so
-// that an answer leaves from the address that was asked. A role that the plan lets dial the service may open it too:
-// whoever asks by broadcast hears the answers on the plan's number, because no firewall remembers whom a broadcast
-// asked. The errors are those of Listen.
+// that an answer leaves from the address that was asked. The errors are those of Listen.
 func (n *Net) ListenPackets(ctx context.Context, service, bind string) ([]*Packets, error) {
 	cl, err := n.udp(service)
 	if err != nil {
 		return nil, err
 	}
-	if n.role != "" && !n.plan.MayListen(n.role, service) && !n.plan.MayDial(n.role, service) {
-		return nil, fault.New(fault.Forbidden, "the plan "+n.plan.Plan+" does not let the role "+n.role+" use "+service,
-			"add a flow from or to this role to the plan")
+	if n.role != "" && !n.plan.MayListen(n.role, service) {
+		return nil, fault.New(fault.Forbidden, "the plan "+n.plan.Plan+" does not let the role "+n.role+" listen for "+service,
+			"add a flow to this role, or runs_on, to the plan")
 	}
 	addr, err := bindAddress(bind)
 	if err != nil {
@@ -69,23 +66,15 @@ func (n *Net) ListenPackets(ctx context.Context, service, bind string) ([]*Packe
 	return all, nil
 }
 
-// AskPackets opens a UDP socket from which a service is asked, on a number that the system chooses: for a host on which
-// somebody else has the service's own.
+// AskPackets opens a UDP socket of IPv4 from which a service is asked, on a number that the system chooses.
 func (n *Net) AskPackets(ctx context.Context, service string) (*Packets, error) {
-	cl, err := n.udp(service)
-	if err != nil {
+	if _, err := n.udp(service); err != nil {
 		return nil, err
 	}
 	if n.role != "" && !n.plan.MayDial(n.role, service) {
 		return nil, fault.New(fault.Forbidden, "the plan "+n.plan.Plan+" has no flow from the role "+n.role+" to "+service, "add the flow to the plan")
 	}
-	to := n.udpPort(cl)
-	p, err := n.openUDP(ctx, service, netip.IPv4Unspecified(), 0, Dialled)
-	if err != nil {
-		return nil, err
-	}
-	p.to = to
-	return p, nil
+	return n.openUDP(ctx, service, netip.IPv4Unspecified(), 0, Dialled)
 }
 
 // udpPort is the number of a claim: the plan's, or the one that a test's socket of the service was given.
@@ -105,7 +94,7 @@ func (n *Net) packets(ctx context.Context, cl ports.Claim, addr netip.Addr) (*Pa
 	}
 	if cl.Port == 0 {
 		n.mu.Lock()
-		n.real[cl.Service] = p.to
+		n.real[cl.Service] = ports.Port(p.Local().Port())
 		n.mu.Unlock()
 	}
 	return p, nil
@@ -131,7 +120,7 @@ func (n *Net) openUDP(ctx context.Context, service string, addr netip.Addr, port
 	}
 	got := u.LocalAddr().(*net.UDPAddr).AddrPort() //nolint:forcetypeassert // of a UDP socket
 	local := netip.AddrPortFrom(got.Addr().Unmap(), got.Port())
-	return &Packets{conn: u, net: n, entry: n.track(Socket{Service: service, Use: use, Local: local}), to: ports.Port(got.Port())}, nil
+	return &Packets{conn: u, net: n, entry: n.track(Socket{Service: service, Use: use, Local: local})}, nil
 }
 
 // packetsError turns what the system says into one sentence that says what to do.
@@ -148,9 +137,6 @@ func packetsError(service string, addr netip.Addr, port ports.Port, err error) e
 
 // Local is where the socket is bound.
 func (p *Packets) Local() netip.AddrPort { return p.conn.LocalAddr().(*net.UDPAddr).AddrPort() } //nolint:forcetypeassert // of a UDP socket
-
-// Port is the service's number: packets that ask for it go there.
-func (p *Packets) Port() ports.Port { return p.to }
 
 // Receive waits for a packet and returns its length, who sent it, and the address of this host at which it came in: the
 // zero address where the system does not say. A packet that is longer than b is cut.

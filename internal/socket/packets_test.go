@@ -43,7 +43,7 @@ func TestPacketsAnswerFromWhereTheyWereAsked(t *testing.T) {
 		if !p.Local().Addr().Is4() {
 			continue
 		}
-		asker := open(t, socket.New(packetPlan(), socket.As("server")), "127.0.0.1")[0]
+		asker := open(t, socket.New(packetPlan(), socket.As("agent")), "127.0.0.1")[0]
 		to := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.9"), p.Local().Port())
 		if err := asker.Send([]byte("who"), to, netip.Addr{}); err != nil {
 			t.Fatal(err)
@@ -71,7 +71,7 @@ func TestPacketsAnswerFromWhereTheyWereAsked(t *testing.T) {
 // What the plan does not have is not opened, and who has a port is named.
 func TestPacketsRefused(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ role, service, bind string }{{"client", "find", ""}, {"agent", "other", ""}, {"agent", "missing", ""}, {"agent", "find", "localhost"}} {
+	for _, c := range []struct{ role, service, bind string }{{"client", "find", ""}, {"server", "find", ""}, {"agent", "other", ""}, {"agent", "missing", ""}, {"agent", "find", "localhost"}} {
 		if all, err := socket.New(packetPlan(), socket.As(c.role)).ListenPackets(t.Context(), c.service, c.bind); err == nil {
 			t.Errorf("%v: opened %v, want an error", c, all)
 		}
@@ -81,7 +81,7 @@ func TestPacketsRefused(t *testing.T) {
 	}
 	first := open(t, socket.New(packetPlan()), "127.0.0.1")[0]
 	plan := packetPlan()
-	plan.Claims[0].Port = first.Port()
+	plan.Claims[0].Port = ports.Port(first.Local().Port())
 	_, err := socket.New(plan, socket.As("agent")).ListenPackets(t.Context(), "find", "127.0.0.1")
 	if !fault.Is(err, fault.Conflict) {
 		t.Errorf("a port that is taken: %v, want Conflict", err)
