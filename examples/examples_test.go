@@ -181,6 +181,15 @@ func TestRetry(t *testing.T) {
 	}
 }
 
+func TestNeeds(t *testing.T) {
+	t.Parallel()
+	output, codes := pretend(t, "needs.yaml", nil)
+	allGood(t, codes, "")
+	if got := output["load"]; got != "what I need is there: I can connect to it now\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestFanOut(t *testing.T) {
 	t.Parallel()
 	for limit, want := range map[string]string{"20000": "2262", "10": "4", "2": "0"} {

@@ -152,6 +152,7 @@ type NetJob struct {
 	Script  bool              `json:"script"`
 	Agent   string            `json:"agent" doc:"name, or empty"`
 	Labels  map[string]string `json:"labels" doc:"labels that the agent must have"`
+	Needs   []string          `json:"needs" doc:"destinations that must take connections from its agent before an attempt starts"`
 }
 
 // Applied says what an apply did, or with dry-run would do, to one net of the document.

@@ -52,6 +52,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("REEVE_LOGIN", filepath.Join(env.WorkDir, "login.json"))
 			env.Setenv("PLAN", sockettest.PlanFile(t, port))
 			env.Setenv("PORT", strconv.Itoa(port))
+			env.Setenv("FREE", strconv.Itoa(sockettest.Lease(t)))
 			env.Setenv("UID", strconv.Itoa(os.Getuid()))
 			env.Setenv("ADDRESS", "https://127.0.0.1:"+strconv.Itoa(port))
 			env.Values[siteKey{}] = &site{program: own, agents: map[string]*process{}}

@@ -80,6 +80,9 @@ func netItem(j *api.NetJob) item {
 		it.Sub = "when " + j.When + ", " + it.Sub
 		it.Title += "\nstarts when " + j.When
 	}
+	if len(j.Needs) > 0 {
+		it.Title += "\nneeds " + strings.Join(j.Needs, ", ")
+	}
 	return it
 }
 

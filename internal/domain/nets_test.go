@@ -23,6 +23,7 @@ jobs:
       - {name: http, pool: container}
       - {name: ui, pool: plain, pair: debug}
       - {name: far, pool: site}
+    needs: [db1:1521]
 `
 	_, err := s.service.ApplyNets(s.admin(), "bad.yaml", []byte(bad), false)
 	if err == nil {
@@ -32,6 +33,7 @@ jobs:
 		`bad.yaml:6:28: the port plan test has no pool "container"`, "containers",
 		"bad.yaml:7:39: the pool plain of the port plan test gives single ports",
 		"bad.yaml:8:27: the pool site of the port plan test has no numbers here (it is inactive)",
+		"bad.yaml:9:12: the port plan test has no row by which an agent connects to what definitions name",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in:\n%v", want, err)
