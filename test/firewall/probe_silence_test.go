@@ -199,3 +199,49 @@ func selfConnect(p *proving) func() {
 	set("17971 17971")
 	return func() { set("32768 60999") }
 }
+
+// Where one path is open, the listening end says over it what it saw of those that are closed: no file is carried, and the
+// proofs are those of both ends at once.
+func TestProbeOverAnOpenPath(t *testing.T) {
+	t.Parallel()
+	p := newProving(t)
+	p.router.nft("table inet block {\nchain forward {\ntype filter hook forward priority filter - 10; policy accept;\ntcp dport 17972 drop\nudp dport 17973 drop\n}\n}\n")
+	s := p.listen("--plan", p.plan(), "--service", "secure,plain,datagram")
+	got, _ := p.dial(p.far.address.String(), "--service", "secure,plain,datagram", "--code", s.code)
+	want := map[string]probe.Reason{"secure.1/tcp": probe.OK, "plain.1/tcp": probe.DroppedAfterHop, "datagram.1/udp": probe.DroppedAfterHop}
+	for _, one := range got {
+		if one.Reason != want[one.Flow] || one.Basis != probe.BothEnds {
+			t.Errorf("%s: %s, %s by %s: %s", one.Flow, one.Verdict, one.Reason, one.Basis, one.Text)
+		}
+		if one.Evidence.Hop != nil && one.Evidence.Hop.Address != gateway {
+			t.Errorf("%s: dropped after %+v, want the router %s named", one.Flow, one.Evidence.Hop, gateway)
+		}
+	}
+	s.report()
+	p.judge("secure.1/tcp", "plain.1/tcp", "datagram.1/udp") // what was dialled to find out is within the plan too
+}
+
+// A published port goes round the rule that denies it, and only a probe from outside sees that. (trap F74)
+func TestProbeClosed(t *testing.T) {
+	t.Parallel()
+	p := newProving(t)
+	p.far.nft("table inet deny {\nchain input {\ntype filter hook input priority filter - 10; policy accept;\ntcp dport 17972 drop\n}\n}\n")
+	s := p.listen("--plan", p.plan(), "--service", "secure,plain")
+	ask := func() probe.Proof {
+		got, _ := p.dial(p.far.address.String(), "--service", "plain", "--closed", "--code", s.code)
+		return got[0]
+	}
+	if got := ask(); got.Verdict != probe.Unproven {
+		t.Errorf("silence from one end: %s, %s: %s; want it unproven", got.Verdict, got.Reason, got.Text)
+	}
+	p.far.nft("table ip publish {\nchain before {\ntype nat hook prerouting priority dstnat;\ntcp dport 17972 redirect to :17971\n}\n}\n")
+	if got := ask(); got.Verdict != probe.Exposed || got.Reason != probe.UnexpectedlyOpen {
+		t.Errorf("published round the rule: %s, %s: %s; want it exposed", got.Verdict, got.Reason, got.Text)
+	}
+	p.far.nft("delete table ip publish\n")
+	_, dialled := p.dial(p.far.address.String(), "--service", "plain", "--closed", "--code", s.code)
+	merged, _ := p.proofs(p.near, "ports", "probe", "merge", "-o", "json", dialled, s.report())
+	if got := merged[0]; got.Verdict != probe.Proven || got.Reason != probe.NotReachable {
+		t.Errorf("with both ends: %s, %s: %s; want it proven closed", got.Verdict, got.Reason, got.Text)
+	}
+}
