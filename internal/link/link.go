@@ -100,11 +100,12 @@ const (
 	maxCalls       = 96 // of our small requests at once: below the peer's bound, so that they wait here and are not refused there
 	maxBulk        = 16
 	maxHeader      = 64 << 10
+	backlog        = 64       // streams that wait to be accepted, and of ours that the peer has not taken yet
 	maxFrame       = 16 << 10 // one TLS record: a small call waits behind at most one of each stream
 	leastHeartbeat = 200 * time.Millisecond
-	maxWindow      = 1 << 20 // bytes of one stream that the receiver has not read yet
-	idleClient     = time.Minute
-	idleServer     = 3 * idleClient // longer than the client's, so that no request meets a stream that is just being closed
+	maxWindow      = 1 << 20         // bytes of one stream that the receiver has not read yet
+	idleClient     = 5 * time.Second // below the pace of heartbeats: an idle link holds no stream, which has buffers at both ends
+	idleServer     = 3 * idleClient  // longer than the client's, so that no request meets a stream that is just being closed
 )
 
 func (o Options) withDefaults() Options {
@@ -144,6 +145,7 @@ type Link struct {
 	reason error                   // why this end closed it; nil: it did not
 	err    error                   // why it ended
 	cancel context.CancelCauseFunc // ends the handlers; nil before serve
+	told   []context.CancelCauseFunc
 }
 
 // Peer returns who is at the other end.
@@ -259,7 +261,8 @@ func streams(options Options) *yamux.Config {
 	config.KeepAliveInterval = options.Timing.Heartbeat
 	config.ConnectionWriteTimeout = options.Timing.Timeout - options.Timing.Heartbeat
 	config.MaxIncomingStreams = uint32(options.MaxStreams)
-	config.AcceptBacklog = options.MaxStreams
+	config.AcceptBacklog = min(options.MaxStreams, backlog)
+	config.ReadBufSize = 0 // TLS has a buffer already, and a thousand links have two of each
 	config.MaxStreamWindowSize = maxWindow
 	config.MaxMessageSize = maxFrame
 	config.LogOutput = io.Discard // what matters of it comes back as the session's error
@@ -281,6 +284,9 @@ func client(session *yamux.Session, atOnce int) *http.Client {
 	}
 }
 
+// plainHTTP keeps the server of each link from setting up HTTP/2, which no link speaks.
+var plainHTTP = map[string]func(*http.Server, *tls.Conn, http.Handler){}
+
 // serve answers the peer's requests until the link ends or ctx does. When it returns, Done is closed and every
 // handler has returned; handlers see the end in their context.
 func (l *Link) serve(ctx context.Context) {
@@ -295,6 +301,7 @@ func (l *Link) serve(ctx context.Context) {
 		ReadHeaderTimeout: l.options.Timing.Timeout,
 		IdleTimeout:       idleServer,
 		MaxHeaderBytes:    maxHeader,
+		TLSNextProto:      plainHTTP,
 		ErrorLog:          slog.NewLogLogger(l.options.Log.Handler(), slog.LevelWarn),
 	}
 	stopWatching := context.AfterFunc(ctx, func() { l.Close(context.Cause(ctx).Error()) })
@@ -306,7 +313,12 @@ func (l *Link) serve(ctx context.Context) {
 	err = l.finish(err)
 	last := handlers.shut()
 	cancel(err)
+	l.mu.Lock()
 	close(l.ended)
+	for _, tell := range l.told {
+		tell(err)
+	}
+	l.mu.Unlock()
 	_ = server.Close()
 	l.calls.CloseIdleConnections()
 	l.bulk.CloseIdleConnections()

@@ -172,7 +172,8 @@ func (r *running) serveLink(ctx context.Context, conn *tls.Conn) {
 		_ = conn.Close()
 		return
 	}
-	l.live(ctx, r.OnLink)
+	// On a goroutine of its own: the stack that a handshake needs is several times what an idle link does.
+	r.conns.Go(func() { l.live(ctx, r.OnLink) })
 }
 
 // startWeb serves HTTPS and returns how to end it: requests under way have a moment, then their context ends.
@@ -314,13 +315,13 @@ func (l *Link) live(ctx context.Context, onLink func(context.Context, *Link)) {
 // context returns a context that ends with the link, with the link's error as its cause.
 func (l *Link) context(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(withLink(ctx, l))
-	over := make(chan struct{})
-	go func() {
-		select {
-		case <-l.ended:
-			cancel(l.Err())
-		case <-over:
-		}
-	}()
-	return ctx, func() { close(over); cancel(nil) }
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case <-l.ended:
+		cancel(l.err)
+	default:
+		l.told = append(l.told, cancel)
+	}
+	return ctx, func() { cancel(nil) }
 }
