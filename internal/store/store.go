@@ -42,6 +42,7 @@ type Store interface {
 	People
 	Outputs
 	Files
+	Proofs
 	Domain
 }
 
@@ -64,6 +65,9 @@ type Batch struct {
 	Sessions []SessionWrite
 	Settings []Setting
 	Files    []Artifact // artifacts that are on disk, synced
+	Proofs   []Proof
+	Silences []Silence
+	Uses     []Use
 	Audit    []AuditRecord
 }
 

@@ -68,6 +68,15 @@ func applyNouns(ctx context.Context, c *conn, b store.Batch) error {
 	if err := applyEach(ctx, c, b.Files, applyArtifact); err != nil {
 		return err
 	}
+	if err := applyEach(ctx, c, b.Proofs, applyProof); err != nil {
+		return err
+	}
+	if err := applyEach(ctx, c, b.Silences, applySilence); err != nil {
+		return err
+	}
+	if err := applyEach(ctx, c, b.Uses, applyUse); err != nil {
+		return err
+	}
 	return applyEach(ctx, c, b.Audit, applyAudit)
 }
 

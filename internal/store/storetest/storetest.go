@@ -47,6 +47,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"against a twin":    testTwin,
 		"cancelled caller":  testCancelledCaller,
 		"sizes":             testSizes,
+		"proofs":            testProofs,
+		"silences, uses":    testSilencesAndUses,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
