@@ -2,6 +2,7 @@ package twoends
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -32,7 +33,11 @@ func ReadProofs(r io.Reader) ([]probe.Proof, error) {
 func read(r io.Reader, to any, what, verb string) error {
 	d := json.NewDecoder(io.LimitReader(r, maxReport))
 	d.DisallowUnknownFields()
-	if err := d.Decode(to); err != nil {
+	err := d.Decode(to)
+	if err == nil && d.More() {
+		err = errors.New("more stands behind it")
+	}
+	if err != nil {
 		return fault.New(fault.Invalid, fmt.Sprintf("this is not %s: %v", what, err), "write it with `reeve ports probe "+verb+" -o json > FILE`")
 	}
 	return nil
