@@ -77,7 +77,8 @@ func problemOf(err error) *Problem {
 	if errors.As(err, &p) {
 		return p
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	// What somebody has classified says more: a dial that nobody answers is over by a deadline, too.
+	if errors.Is(err, context.DeadlineExceeded) && fault.Is(err, fault.Internal) {
 		err = fault.New(fault.Busy, "the server did not finish this request in time", "try again; nothing says whether it was done")
 	}
 	row := rowOf(fault.KindOf(err))

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/domain"
 	"github.com/reeve-scheduler/reeve/internal/fault"
@@ -22,6 +23,9 @@ func (s *Server) openEnroller() *domain.Enroller {
 	return &domain.Enroller{Registry: s.registry, TLS: endpoint.KeyConfig, Dial: s.dialWaiting}
 }
 
+// waitingLimit is how long a dial of an agent that waits may take: a person waits for it, and nobody answers later.
+const waitingLimit = 5 * time.Second
+
 // dialWaiting connects to an agent that waits to be enrolled, by the first of the plan's rows that answers.
 func (s *Server) dialWaiting(ctx context.Context, address string) (net.Conn, error) {
 	var last error
@@ -29,7 +33,9 @@ func (s *Server) dialWaiting(ctx context.Context, address string) (net.Conn, err
 		if f.Last > f.Port { // numbers that are leased first
 			continue
 		}
-		conn, err := s.sockets.Dial(ctx, f.Service, address)
+		dialling, cancel := context.WithTimeout(ctx, waitingLimit)
+		conn, err := s.sockets.Dial(dialling, f.Service, address)
+		cancel()
 		if err == nil || fault.Is(err, fault.Invalid) {
 			return conn, err
 		}
