@@ -37,6 +37,7 @@ type minder struct {
 	client  *keeper.Client // nil: none answers
 	last    *keeper.Client // the one that answers or has answered last: it knows where files are
 	changed chan struct{}
+	looked  *keeper.Client        // of which it is known what output it has
 	forgets map[wire.Attempt]bool // that no keeper has taken yet
 	marked  wire.Position         // the last mark that this keeper was told
 }
@@ -149,6 +150,9 @@ func (m *minder) listen(ctx context.Context, c *keeper.Client) {
 		m.log.Error("what earlier attempts wrote is not found", slog.Any("error", err))
 	} else {
 		m.sizes(found)
+		m.mu.Lock()
+		m.looked = c
+		m.mu.Unlock()
 	}
 	var group sync.WaitGroup
 	defer group.Wait()
@@ -248,9 +252,13 @@ func (m *minder) ack(ids []int64) {
 }
 
 // mark tells the keeper below which sequence it may forget. The keeper removes output with what it forgets, so it is told
-// no more than has been sent; and nothing where nothing has changed, because marks come with every command.
+// no more than has been sent; nothing before it is known what earlier agents left unsent; and nothing where nothing has
+// changed, because marks come with every command.
 func (m *minder) mark(epoch, mark int64) {
-	if epoch <= 0 {
+	m.mu.Lock()
+	looked := m.looked
+	m.mu.Unlock()
+	if epoch <= 0 || looked == nil {
 		return
 	}
 	upTo, ok := m.safe(epoch, mark)
@@ -261,7 +269,7 @@ func (m *minder) mark(epoch, mark int64) {
 	m.mu.Lock()
 	c, old := m.client, m.marked
 	stale := now.Epoch < old.Epoch || now.Epoch == old.Epoch && now.Seq <= old.Seq
-	if c == nil || stale && old != (wire.Position{}) {
+	if c != looked || stale && old != (wire.Position{}) {
 		m.mu.Unlock()
 		return
 	}
