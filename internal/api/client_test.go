@@ -37,6 +37,7 @@ func TestClientAsksWhatTheServiceIsAsked(t *testing.T) {
 	order := api.StartRun{Net: "census/packages", Version: 3, Params: map[string]string{"top": "$(x)\n"}, Key: "k"}
 	token := api.CreateToken{Kind: "api", Name: "ci", Labels: map[string]string{"a": "b"}, Addresses: []string{"h"}, Scope: []string{"view"}, Folder: "census", TTL: "1h"}
 	labels := map[string]string{"site": "", "Zone": "x"}
+	enrol := api.EnrolNode{Address: "10.2.0.1:4455", Code: "reeve-enrol1.x", Labels: map[string]string{"site": "north"}}
 	need := api.PoolNeed{Pool: "callback", Parallel: 10, Rate: 0.1667, Duration: 90 * time.Second, Hold: 2 * time.Minute, Blocking: 0.001}
 	paper := api.PlanDocument{Target: "csv", Host: "hq1", Role: "server", Lang: "ja", Undo: true, All: true}
 	tests := []struct {
@@ -63,6 +64,7 @@ func TestClientAsksWhatTheServiceIsAsked(t *testing.T) {
 		{"Node", []any{odd}, aNode(odd), func() (any, error) { return c.Node(ctx, odd) }},
 		{"LabelNode", []any{"north", labels}, nil, func() (any, error) { return c.LabelNode(ctx, "north", labels) }},
 		{"LabelNode", []any{"north", map[string]string{}}, nil, func() (any, error) { return c.LabelNode(ctx, "north", nil) }},
+		{"EnrolNode", []any{"north", enrol}, aNode("north"), func() (any, error) { return c.EnrolNode(ctx, "north", enrol) }},
 		{"ControlNode", []any{"north", "undrain"}, nil, func() (any, error) { return c.ControlNode(ctx, "north", "undrain") }},
 		{"Directory", nil, nil, func() (any, error) { return c.Directory(ctx) }},
 		{"Discover", []any{api.Discover{Subnets: []string{"10.2.0.0/24"}}}, nil, func() (any, error) {
@@ -163,6 +165,15 @@ func TestErrorsKeepTheirKind(t *testing.T) {
 	_, err := c.Run(t.Context(), "R1")
 	if fault.KindOf(err) != fault.Internal || strings.Contains(err.Error(), "secret") {
 		t.Errorf("an error of nobody's kind: got %d %v, want Internal without its text", fault.KindOf(err), err)
+	}
+
+	s.svc.fail(&fault.Error{Kind: fault.Unreachable, Msg: "dialling", Err: context.DeadlineExceeded})
+	if _, err = c.Node(t.Context(), "north"); !fault.Is(err, fault.Unreachable) || !strings.Contains(err.Error(), "dialling") {
+		t.Errorf("a dial that was in vain: got %d %v, want Unreachable", fault.KindOf(err), err)
+	}
+	s.svc.fail(fmt.Errorf("reading: %w", context.DeadlineExceeded))
+	if _, err = c.Node(t.Context(), "north"); !fault.Is(err, fault.Busy) {
+		t.Errorf("a request that was not done in time: got %d %v, want Busy", fault.KindOf(err), err)
 	}
 
 	mistakes := fault.Mistakes{{File: "a.yaml", Line: 3, Column: 2, Message: "unknown field <x>", Excerpt: "  3 | x: 1\n      ^"}, {File: "a.yaml", Message: "y"}}

@@ -37,6 +37,7 @@ func requests() map[string][2]string {
 		"list-nodes":          {"/api/v1/nodes", ""},
 		"show-node":           {"/api/v1/nodes/north", ""},
 		"label-node":          {"/api/v1/nodes/north/labels", `{"site":"north"}`},
+		"enrol-node":          {"/api/v1/nodes/north/enrol", `{"address":"10.2.0.1","code":"reeve-enrol1.x"}`},
 		"drain-node":          {"/api/v1/nodes/north/drain", ""},
 		"undrain-node":        {"/api/v1/nodes/north/undrain", ""},
 		"remove-node":         {"/api/v1/nodes/north/remove", ""},

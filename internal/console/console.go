@@ -100,6 +100,7 @@ func table() []route {
 
 		{"POST /runs", access.Run, (*console).startRun},
 		{"POST /runs/{id}/{verb}", access.View, (*console).controlRun}, // the service knows which verb needs what
+		{"POST /nodes", access.ManageNodes, (*console).enrolNode},
 		{"POST /nodes/{name}/{verb}", access.ManageNodes, (*console).controlNode},
 		{"POST /tokens", access.ManageNodes, (*console).createToken},
 		{"POST /tokens/{id}/revoke", access.ManageNodes, (*console).revokeToken},

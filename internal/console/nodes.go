@@ -60,6 +60,20 @@ func (c *console) createToken(w http.ResponseWriter, r *http.Request) error {
 	return c.showNodes(w, r, &made)
 }
 
+// enrolNode lets the server dial an agent that waits with a code.
+func (c *console) enrolNode(w http.ResponseWriter, r *http.Request) error {
+	name := strings.TrimSpace(r.PostFormValue("name"))
+	order := api.EnrolNode{Address: strings.TrimSpace(r.PostFormValue("address")), Code: strings.TrimSpace(r.PostFormValue("code"))}
+	var err error
+	if order.Labels, err = labels(r.PostFormValue("labels")); err != nil {
+		return err
+	}
+	if _, err := c.service.EnrolNode(r.Context(), name, order); err != nil {
+		return err
+	}
+	return back(w, r, nodePath(name), "enrolled")
+}
+
 func (c *console) revokeToken(w http.ResponseWriter, r *http.Request) error {
 	if _, err := c.service.RevokeToken(r.Context(), r.PathValue("id")); err != nil {
 		return err

@@ -266,6 +266,8 @@ func noticeText(did string) string {
 		return "This node takes attempts again."
 	case "label":
 		return "The label is set."
+	case "enrolled":
+		return "The agent is a node of the domain now; the server keeps a link to it."
 	case "removed":
 		return "The node was removed from the domain."
 	case "revoked":
