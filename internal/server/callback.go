@@ -43,6 +43,7 @@ func (s *Server) openCallbacks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	request.Boxes = s.env.Ports.Inventory.Middleboxes
 	if len(s.cfg.Bind) > 0 {
 		if request.Address, err = netip.ParseAddr(s.cfg.Bind[0]); err != nil {
 			return fmt.Errorf("reading the address to bind: %w", err)

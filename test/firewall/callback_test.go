@@ -48,7 +48,7 @@ func (l *laboratory) silence(first, last ports.Port) {
 }
 
 // With the path of the link blocked, the end of an attempt is known over its callback; with the path of the callback
-// blocked, over the link: within 30 s either way, and nothing else is tried. (issue 4, whatever link is up)
+// blocked, over the link: within 30 s either way, and nothing else is tried.
 func TestCallbackAndLink(t *testing.T) {
 	t.Parallel()
 	l := build(t, topology{plan: "jobscheduler", inventory: callbackSite, extends: fewCallbacks})
