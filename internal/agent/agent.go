@@ -155,6 +155,7 @@ func (a *agent) build(cached *cache) {
 	a.commander.scout = newScout(func() func(context.Context, string) error { return a.view.Load().Reach }, a.cfg.Now)
 	a.output.open, a.output.forget = a.minder.spool, a.minder.forget
 	uploads := &uploader{folder: a.minder.artifacts, log: log}
+	a.reporter.slow = a.impatient
 	a.reporter.ack, a.reporter.amend, a.reporter.upload = a.minder.ack, a.fetcher.explain, uploads.upload
 	a.reporter.acked = func(r wire.Report) {
 		a.output.reported(r)

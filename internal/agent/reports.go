@@ -39,9 +39,11 @@ type reporter struct {
 	log    *slog.Logger
 
 	pending map[int64]*pendingReport
-	ready   []int64             // to be posted, in order
-	waiting []int64             // artifacts to be uploaded first
-	later   map[int64]time.Time // refused, or not acknowledged by an answer: when to try again
+	ready   []int64              // to be posted, in order
+	waiting []int64              // artifacts to be uploaded first
+	later   map[int64]time.Time  // refused, or not acknowledged by an answer: when to try again
+	slow    func() (stop func()) // begins to wait for an answer, and dials on where it takes long
+	ways    map[*way]*leaving    // by which requests are under way
 	posts   int
 	uploads int
 	results chan func() // what a finished request changes; run by the loop alone
@@ -62,17 +64,26 @@ func newReporter(up *uplink, log *slog.Logger) *reporter {
 		up: up, in: make(chan []wire.Report), limit: 30 * time.Second, log: log,
 		pending: map[int64]*pendingReport{}, later: map[int64]time.Time{}, results: make(chan func(), maxPosts+maxUploads),
 		pause: backoff{first: 100 * time.Millisecond, most: 5 * time.Second},
+		ways:  map[*way]*leaving{}, slow: func() func() { return func() {} },
 	}
+}
+
+// leaving ends what goes by one way.
+type leaving struct {
+	ctx    context.Context
+	cancel context.CancelFunc
 }
 
 // Run sends until ctx ends.
 func (r *reporter) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	defer group.Wait()
+	defer func() { r.leave(&way{}) }()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		way, changed := r.up.now()
+		r.leave(way)
 		if way != nil {
 			now := time.Now()
 			next := r.due(now)
@@ -165,13 +176,35 @@ func (r *reporter) send(ctx context.Context, group *sync.WaitGroup, way *way) {
 			return
 		}
 		r.posts++
+		by := r.by(ctx, way)
 		group.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, r.limit)
+			ctx, cancel := context.WithTimeout(by, r.limit)
 			defer cancel()
+			defer r.slow()()
 			var reply wire.ReportsReply
 			err := postBytes(ctx, way.calls, peerBase+wire.PathReports, body, &reply)
 			r.results <- func() { r.posted(ids, reply, err) }
 		})
+	}
+}
+
+// by is the context of requests by a way.
+func (r *reporter) by(ctx context.Context, w *way) context.Context {
+	if r.ways[w] == nil {
+		ctx, cancel := context.WithCancel(ctx)
+		r.ways[w] = &leaving{ctx, cancel}
+	}
+	return r.ways[w].ctx
+}
+
+// leave gives up the requests by all ways but one: a silent link may hold them until its time-out, and a report may be
+// told twice.
+func (r *reporter) leave(but *way) {
+	for w, l := range r.ways {
+		if w != but && but != nil {
+			l.cancel()
+			delete(r.ways, w)
+		}
 	}
 }
 

@@ -59,6 +59,9 @@ type Config struct {
 	Registry Registry
 	// Callbacks: nil where the plan has none; words then come over the link alone.
 	Callbacks Callbacks
+	// Slow is told of an agent whose link gives no sign of life for a while, so that another row is dialled: the link is not
+	// given up yet. nil: nobody is.
+	Slow func(agentID string)
 	// View returns an agent's view of the port plan. nil: agents stay with what they were started with.
 	View    func(agentID string) (wire.View, error)
 	Welcome wire.Welcome // Now and Epoch are filled in at each hello
@@ -83,11 +86,12 @@ type Status struct {
 	Address  string
 	Version  string
 	PlanHash string
-	Differs  []string // how the plan that it was started with differs from the servers': a sentence each
-	Refused  []string // rows of its view on which it cannot listen: a sentence each
-	Row      string   // of the plan, over which it is linked
-	Turn     int      // of that row, in the order of dialling; 0: it has none
-	Dialled  bool     // by this server
+	Differs  []string         // how the plan that it was started with differs from the servers': a sentence each
+	Refused  []string         // rows of its view on which it cannot listen: a sentence each
+	Row      string           // of the plan, over which it is linked
+	Turn     int              // of that row, in the order of dialling; 0: it has none
+	Dialled  bool             // by this server
+	Dials    []wire.DialState // of the agent, that are in vain
 	Slots    int
 	Disk     string
 	Skew     time.Duration // the agent's clock less the server's
@@ -219,7 +223,33 @@ func (f *Fleet) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			f.fence(ctx)
+			f.listen()
 		}
+	}
+}
+
+// slowAfter is how long an answer or a sign of life may be late before another row is dialled.
+const slowAfter = 5 * time.Second
+
+// listen looks for agents whose heartbeat is late.
+func (f *Fleet) listen() {
+	now := f.cfg.Now()
+	var late []string
+	f.mu.Lock()
+	for id, a := range f.agents {
+		if a.link != nil && now.Sub(a.status.Heard) > f.cfg.Welcome.Heartbeat+slowAfter {
+			late = append(late, id)
+		}
+	}
+	f.mu.Unlock()
+	for _, id := range late {
+		f.slow(id)
+	}
+}
+
+func (f *Fleet) slow(id string) {
+	if f.cfg.Slow != nil {
+		f.cfg.Slow(id)
 	}
 }
 

@@ -149,7 +149,10 @@ func (f *Fleet) flush(ctx context.Context, a *agent, l *link.Link) error {
 			message.Orders = append(message.Orders, one)
 		}
 		var reply wire.CommandsReply
-		if err := post(ctx, l, wire.PathCommands, message, &reply); err != nil {
+		late := time.AfterFunc(slowAfter, func() { f.slow(l.Peer().ID) })
+		err := post(ctx, l, wire.PathCommands, message, &reply)
+		late.Stop()
+		if err != nil {
 			return err
 		}
 		f.refused(ctx, a, l, reply.Refused, byAttempt)

@@ -110,6 +110,9 @@ func (f *Fleet) hello(ctx context.Context, id string, h wire.Hello) (wire.Welcom
 	if a, ok := f.agents[id]; ok {
 		a.status.Version, a.status.PlanHash, a.status.Differs = h.Version, h.PlanHash, h.Differs[:min(len(h.Differs), maxDiffers)]
 		a.status.Slots = min(max(h.Slots, 0), maxSlots)
+		if a.status.PlanHash == "" { // it was started without a plan of its own, and takes what it is given
+			a.status.PlanHash = f.cfg.Welcome.PlanHash
+		}
 		a.status.Skew = h.Now.Sub(now)
 		a.epoch, a.mark = epoch, mark
 		a.heard(now)
@@ -164,6 +167,7 @@ func (f *Fleet) heartbeat(ctx context.Context, id string, h wire.Heartbeat) (wir
 		slots := min(max(h.Slots, 0), maxSlots)
 		changed = a.status.Disk != h.Disk || a.status.Slots != slots
 		a.status.Disk, a.status.Slots = h.Disk, slots
+		a.status.Refused, a.status.Dials = h.Refused[:min(len(h.Refused), maxDiffers)], h.Dials[:min(len(h.Dials), maxDiffers)]
 		a.status.Skew = h.Now.Sub(now)
 		if now.Sub(a.seen) >= seenEvery {
 			store, a.seen = true, now

@@ -116,6 +116,15 @@ func (d *diallers) changed(id string) {
 	}
 }
 
+// urge dials the next row of a node, though a link is up.
+func (d *diallers) urge(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if one, ok := d.running[id]; ok {
+		one.dialer.Urge()
+	}
+}
+
 func (d *diallers) node(one *dialling) store.Node {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -206,6 +206,7 @@ func (s *Server) openDeciders(ctx context.Context) error {
 		},
 		Now: s.env.Now, Log: s.env.Log,
 		View: s.view,
+		Slow: s.dials.urge,
 		Changed: func(id string) {
 			s.dials.changed(id)
 			s.hub.Publish(api.Change{Kind: "node", ID: id})
