@@ -37,8 +37,10 @@ type ReasonMeaning struct {
 func Reasons() []ReasonMeaning {
 	return []ReasonMeaning{
 		{OK, "the connection, or the datagram and its answer, went from the one end to the other", ""},
-		{Translated, "it works, and the path changes addresses or ports (NAT): the listener sees another source, or was reached under another number",
-			"write the translated source into the rules at the listener's side, and the outer address and port under advertise"},
+		{
+			Translated, "it works, and the path changes addresses or ports (NAT): the listener sees another source, or was reached under another number",
+			"write the translated source into the rules at the listener's side, and the outer address and port under advertise",
+		},
 		{NoListener, "the host refused by itself: nobody listens on the port, or only on another address", "start the service there, and let it bind the address that is dialled"},
 		{BoundNotListening, "a program has the port and does not listen on it", "end or repair that program: it has taken the port and does not accept"},
 		{ForeignListener, "somebody answers who is not the one that the plan means", "end that program, or give one of the two another port"},
@@ -47,14 +49,18 @@ func Reasons() []ReasonMeaning {
 		{BacklogFull, "the listener's queue of connections that nobody has accepted is full", "look why the service does not accept, and restart it; the path is open"},
 		{RejectedBy, "a box on the way, or the host's own rules, refused and said so", "let the rule of the plan into the rules of the box with that address (`reeve ports render`)"},
 		{ResetOnPath, "the connection was reset and never reached the host", "look for a firewall or an intrusion detection between the two that resets"},
-		{DroppedAfterHop, "packets are dropped in silence, by the last hop that answered or behind it",
-			"let the rule of the plan into the rules of that hop, the boxes behind it and the host itself (`reeve ports render`)"},
+		{
+			DroppedAfterHop, "packets are dropped in silence, by the last hop that answered or behind it",
+			"let the rule of the plan into the rules of that hop, the boxes behind it and the host itself (`reeve ports render`)",
+		},
 		{LocalEgressBlocked, "the dialling host's own rules do not let it out", "let the rule of the plan into the rules for outgoing connections of the dialling host"},
 		{NoRoute, "the dialling host knows no way to the address, or its gateway does not answer", "add the route, or correct the address under advertise"},
 		{HostAbsent, "nobody answers to the address in its own network: the host is off, or the address is another's", "start the host, or correct the address under advertise"},
 		{NameUnresolved, "the name has no address", "correct the name, or write an IP address under advertise"},
-		{SelfConnect, "the connection came back to itself: nobody listens, and the port lies in the range of outgoing connections",
-			"keep the port out of that range (`reeve ports check` prints the line), and start the service"},
+		{
+			SelfConnect, "the connection came back to itself: nobody listens, and the port lies in the range of outgoing connections",
+			"keep the port out of that range (`reeve ports check` prints the line), and start the service",
+		},
 		{UnexpectedlyOpen, "it can be reached, and the plan wants it closed", "take the rule away that lets it through, or bind it to loopback"},
 		{NotReachable, "it cannot be reached, as the plan wants it", ""},
 		{Unknowable, "what was seen allows several reasons", "ask both ends: `reeve ports probe listen` there and `reeve ports probe dial` here"},
