@@ -47,12 +47,22 @@ func newLanes(call func() portDialer, log *slog.Logger) *lanes {
 func (l *lanes) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	defer group.Wait()
+	var rest []wire.Report // for the link, which may be away: lanes go on meanwhile
 	for {
+		in, out := l.in, l.rest
+		if len(rest) == 0 {
+			out = nil
+		}
+		if len(rest) >= maxPending {
+			in = nil
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case batch := <-l.in:
-			l.pass(ctx, l.hand(batch))
+		case batch := <-in:
+			rest = append(rest, l.hand(batch)...)
+		case out <- rest:
+			rest = nil
 		case <-l.wake:
 		}
 		for _, one := range l.begin() {

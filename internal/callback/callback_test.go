@@ -428,3 +428,45 @@ func TestRendezvous(t *testing.T) {
 		return ""
 	})
 }
+
+// R24, JS-4: a port that the system still keeps for a connection that has ended is given again at once, and it is really
+// open. One that another program has as the source of a connection is not: the attempt gets another, or waits.
+func TestTimeWait(t *testing.T) {
+	t.Parallel()
+	x := newSite(t, setup{ports: 2})
+	north := x.credentials("north", identity.RoleAgent)
+	for i := range 3 { // the server closes first, so the ports are in TIME_WAIT from the first round on
+		for port := range 2 {
+			a := attempt(10*i + port)
+			to := x.announce(north, a)
+			l, _, err := x.call(north, to.Addresses[0], a, to.Token)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x.revoked.Store(&north.Identity.ID)
+			_ = l.say(a, "the server ends this connection")
+			x.revoked.Store(nil)
+			x.idle()
+			l.conn.Close()
+		}
+	}
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	source := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: x.first}}
+	c, err := source.Dial("tcp", other.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if to := x.announce(north, attempt(90)); to.Addresses[0] == fmt.Sprintf("127.0.0.1:%d", x.first) {
+		t.Error("the port is the source of another program's connection")
+	}
+	if _, err := x.desk.Announce(t.Context(), north.Identity.ID, attempt(91)); err == nil {
+		t.Error("two attempts have one port")
+	} else if busy := (*callback.Busy)(nil); !errors.As(err, &busy) {
+		t.Errorf("refused with %v", err)
+	}
+}
