@@ -38,6 +38,7 @@ type compiler struct {
 	values    values           // of variables and switches, the instance aside
 	given     map[string]Given // what overrides a row's number, by its id
 	kinds     map[string]RoleKind
+	relays    []string
 	zones     map[string]bool
 	players   map[string][]*Host // the hosts that play a role
 	exhausted bool               // the steps are used up, and it is reported
@@ -77,6 +78,9 @@ func newCompiler(p Plan, inv Inventory) *compiler {
 	}
 	for _, r := range p.Roles {
 		c.roles[r.ID], c.kinds[r.ID] = r, r.Is
+		if r.Relay {
+			c.relays = append(c.relays, r.ID)
+		}
 	}
 	for _, f := range p.Families {
 		c.families[f.ID] = f
@@ -88,7 +92,7 @@ func newCompiler(p Plan, inv Inventory) *compiler {
 		c.zones[z.Name] = true
 	}
 	for i := range inv.Hosts {
-		for _, role := range rolesOf(inv.Hosts[i].Roles, c.kinds) {
+		for _, role := range rolesOf(inv.Hosts[i].Roles, c.kinds, c.relays) {
 			c.players[role] = append(c.players[role], &inv.Hosts[i])
 		}
 	}
@@ -164,6 +168,7 @@ func (c *compiler) compiled(instance int) Compiled {
 		Plan: c.plan.Name, Instance: instance, Local: slices.Clone(c.plan.Local),
 		Roles: map[string]string{}, Kinds: map[string]RoleKind{}, Conditions: map[string]string{},
 		Owner: c.plan.Owner, Notes: slices.Clone(c.plan.Notes), Egress: c.plan.Policies.Egress,
+		Relays: slices.Sorted(slices.Values(c.relays)),
 	}
 	for _, r := range c.plan.Roles {
 		if r.Title != "" {

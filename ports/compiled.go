@@ -24,6 +24,7 @@ type Compiled struct {
 	// What the rows print instead of ids.
 	Roles      map[string]string   `json:"roles,omitempty"`      // a role's title
 	Kinds      map[string]RoleKind `json:"kinds,omitempty"`      // what each role of the plan is
+	Relays     []string            `json:"relays,omitempty"`     // the roles that carry other agents' links
 	Conditions map[string]string   `json:"conditions,omitempty"` // a condition's text
 
 	// What documents say beside the rows.
@@ -193,6 +194,9 @@ func (c Compiled) hash() string {
 		// A float that is no number cannot be written; the pool's size has then been refused already.
 		rules, _ := json.Marshal(p)
 		write(string(rules))
+	}
+	if len(c.Relays) > 0 {
+		write(append([]string{"relays"}, c.Relays...)...)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

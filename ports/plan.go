@@ -131,6 +131,8 @@ type Role struct {
 	Is    RoleKind
 	Title string // the word of the plan's own page; the id if the page has no other
 	Note  string
+	// Relay: an agent that carries the links of other agents. Only hosts that name the role play it: an agent is none.
+	Relay bool
 	At    Place
 }
 

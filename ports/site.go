@@ -163,9 +163,9 @@ func (h Host) stack() [2]string {
 }
 
 // rolesOf returns the plan's roles for the names of an inventory, sorted.
-func (c Compiled) rolesOf(names []string) []string { return rolesOf(names, c.Kinds) }
+func (c Compiled) rolesOf(names []string) []string { return rolesOf(names, c.Kinds, c.Relays) }
 
-func rolesOf(names []string, kinds map[string]RoleKind) []string {
+func rolesOf(names []string, kinds map[string]RoleKind, relays []string) []string {
 	var all []string
 	for _, name := range names {
 		if !contains(all, name) {
@@ -175,7 +175,7 @@ func rolesOf(names []string, kinds map[string]RoleKind) []string {
 			continue
 		}
 		for role, kind := range kinds {
-			if string(kind) == name && !contains(all, role) {
+			if string(kind) == name && !contains(all, role) && !contains(relays, role) {
 				all = append(all, role)
 			}
 		}

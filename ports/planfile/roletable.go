@@ -41,6 +41,7 @@ func roleTable() *table[ports.Role] {
 		fields: []field[role]{
 			managed,
 			is("is", word(roleKinds()...), func(x *role) *ports.RoleKind { return &x.Is }, "which part of the system it is").or("the id, where that is one of them"),
+			is("relay", flag(false), func(x *role) *bool { return &x.Relay }, "an agent that carries the links of other agents; hosts play it only where they name it").or("false"),
 			is("title", text[string](), func(x *role) *string { return &x.Title }, "the word of the plan's own page").or("the id"),
 			is("note", text[string](), func(x *role) *string { return &x.Note }, "one line for people"),
 		},
@@ -48,6 +49,9 @@ func roleTable() *table[ports.Role] {
 			if given.has("is") && given.has("managed") && given.of("managed").value.text == "false" {
 				r.add(at, "the role %q cannot be both managed: false and is: %s", x.ID, given.of("is").value.text)
 				return
+			}
+			if x.Relay && x.Is != ports.Agent {
+				r.add(at, "the role %q is a relay, and only an agent can be one: is: agent", x.ID)
 			}
 			if x.Is == notSaid {
 				r.add(at, "the role %q must say what it is: is: server, agent, desk or client, or managed: false", x.ID)

@@ -22,6 +22,7 @@ vars:
 roles:
   server: {}
   smtp-server: {managed: false, title: SMTP server, note: a neighbour}
+  gateway: {is: agent, relay: true}
 conditions:
   needs-centric: {text: only with it, when: openings.centric, default: true}
 families: [{id: acs-services, formula: "3000 + ACS_INSTANCE*100 + offset", window: 3000-3999}]
