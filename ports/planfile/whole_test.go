@@ -112,7 +112,7 @@ func wholePlan() ports.Plan {
 		Name: "whole", Description: "every field", Version: 12, Owner: "batch-platform", Instance: "ACS_INSTANCE",
 		Policies:   ports.Policies{Ephemeral: ports.Forbid, Egress: "restricted"},
 		Vars:       []ports.Var{{Name: "ACS_INSTANCE", Min: 1, Max: 9, Default: 1, Env: "ACS_INSTANCE"}, {Name: "usessl", Type: ports.Bool, Max: 1, Default: 1}},
-		Roles:      []ports.Role{{ID: "server", Is: ports.Server}, {ID: "smtp-server", Title: "SMTP server", Note: "a neighbour"}},
+		Roles:      []ports.Role{{ID: "server", Is: ports.Server}, {ID: "smtp-server", Title: "SMTP server", Note: "a neighbour"}, {ID: "gateway", Is: ports.Agent, Relay: true}},
 		Conditions: []ports.Condition{{ID: "needs-centric", Text: "only with it", When: "openings.centric", Default: true}},
 		Families:   []ports.Family{{ID: "acs-services", Formula: "3000 + ACS_INSTANCE*100 + offset", Window: ports.Range{First: 3000, Last: 3999}}},
 		Services:   []ports.Service{naming, jobsch, mgmt},
