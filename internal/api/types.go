@@ -191,7 +191,25 @@ type Node struct {
 	Recovered  int               `json:"recoveries" doc:"renewals after the certificate had run out"`
 	SkewMillis *int64            `json:"clock_skew_ms"`
 	PlanHash   *string           `json:"plan_hash"`
+	Row        *string           `json:"row" doc:"of the port plan, over which it is linked"`
+	DialledBy  *string           `json:"dialled_by" enum:"server,agent" doc:"who dialled the link"`
+	Differs    []string          `json:"plan_differs" doc:"how the plan that it was started with differs from the servers': a sentence for each row, with both numbers"`
+	Paths      []LinkPath        `json:"paths" doc:"by which its link can come up, in the order of dialling"`
 	Notes      []string          `json:"notes" doc:"what a person should know: other plan, clock skew, ..."`
+}
+
+// LinkPath is a way by which a node's link can come up, and what is known of it.
+type LinkPath struct {
+	Row     string     `json:"row" doc:"of the port plan"`
+	Port    int        `json:"port" doc:"of the plan"`
+	Turn    int        `json:"turn" doc:"place in the order of dialling, from 1"`
+	Dials   string     `json:"dials" enum:"server,agent"`
+	Address *string    `json:"address" doc:"where it is dialled; null: not known"`
+	State   string     `json:"state" enum:"up,resting,in vain,unknown" doc:"resting: another one is up"`
+	Since   *time.Time `json:"since" doc:"up or in vain"`
+	Rounds  int        `json:"rounds" doc:"dials in vain"`
+	Next    *time.Time `json:"next" doc:"when it is dialled again"`
+	Why     *string    `json:"why" doc:"it is in vain: who refuses, or after which hop packets are dropped"`
 }
 
 // Token is a join token or an API token, without its secret.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -110,6 +111,11 @@ func (a *app) onNode(_ context.Context, do func(*api.Client) (api.Node, error)) 
 		line(w, "linked", yes(n.Linked))
 		line(w, "linked since", n.LinkedAt)
 		line(w, "address", n.Address)
+		line(w, "row", n.Row)
+		line(w, "dialled by", n.DialledBy)
+		for _, p := range n.Paths {
+			line(w, fmt.Sprintf("path %d", p.Turn), pathText(p))
+		}
 		line(w, "running", fmt.Sprintf("%d of %d slots", n.Running, n.Slots))
 		line(w, "labels", n.Labels)
 		line(w, "facts", n.Facts)
@@ -121,6 +127,25 @@ func (a *app) onNode(_ context.Context, do func(*api.Client) (api.Node, error)) 
 		line(w, "plan hash", n.PlanHash)
 		line(w, "notes", notes(n))
 	})
+}
+
+// pathText is a way by which a node's link can come up, in a line.
+func pathText(p api.LinkPath) string {
+	text := fmt.Sprintf("%s dials %s (%s, port %d): %s", p.Dials, orDash(p.Address), p.Row, p.Port, p.State)
+	if p.Since != nil {
+		text += " since " + p.Since.UTC().Format(time.RFC3339)
+	}
+	if p.Why != nil {
+		text += ": " + *p.Why
+	}
+	return text
+}
+
+func orDash(text *string) string {
+	if text == nil {
+		return "-"
+	}
+	return *text
 }
 
 func (a *app) tokenCommand() *cobra.Command {

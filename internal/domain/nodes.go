@@ -11,6 +11,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/access"
 	"github.com/reeve-scheduler/reeve/internal/api"
 	"github.com/reeve-scheduler/reeve/internal/fault"
+	"github.com/reeve-scheduler/reeve/internal/fleet"
 	"github.com/reeve-scheduler/reeve/internal/identity"
 	"github.com/reeve-scheduler/reeve/internal/run"
 	"github.com/reeve-scheduler/reeve/internal/store"
@@ -37,7 +38,7 @@ func (s *Service) ListNodes(ctx context.Context) ([]api.Node, error) {
 func (s *Service) showNode(n store.Node) api.Node {
 	out := api.Node{
 		ID: n.ID, Name: n.Name, Role: n.Role, Labels: orEmpty(n.Labels), Facts: orEmpty(n.Facts), Version: n.Version, Slots: n.Slots,
-		Drained: opt(n.Drained), Joined: n.Joined.UTC(), Seen: optTime(n.Seen), Renewals: n.Renewals, Recovered: n.Recovered, Notes: []string{},
+		Drained: opt(n.Drained), Joined: n.Joined.UTC(), Seen: optTime(n.Seen), Renewals: n.Renewals, Recovered: n.Recovered, Notes: []string{}, Differs: []string{}, Paths: []api.LinkPath{},
 	}
 	if s.cfg.Expiry != nil {
 		out.Expires = optTime(s.cfg.Expiry(n.ID))
@@ -51,6 +52,7 @@ func (s *Service) showNode(n store.Node) api.Node {
 		out.Notes = append(out.Notes, warning)
 	}
 	st := s.cfg.Fleet.Status(n.ID)
+	s.showPaths(&out, n, st)
 	out.Linked, out.Running = st.Linked, s.cfg.Engine.Open(n.ID)
 	if st.Linked {
 		out.LinkedAt, out.Address, out.Version = optTime(st.Since), opt(st.Address), st.Version
@@ -64,7 +66,7 @@ func (s *Service) showNode(n store.Node) api.Node {
 			out.Notes = append(out.Notes, fmt.Sprintf("its clock differs from the server's by %s", st.Skew.Round(time.Millisecond)))
 		}
 		if st.PlanHash != "" && st.PlanHash != s.cfg.Plan.Hash {
-			out.Notes = append(out.Notes, "it works by another port plan than the server")
+			out.Notes = append(append(out.Notes, "it was started with another port plan than the servers'"), st.Differs...)
 		}
 		out.Seen = optTime(st.Heard)
 	} else if st.Closed != "" {
@@ -74,6 +76,57 @@ func (s *Service) showNode(n store.Node) api.Node {
 		out.Notes = append(out.Notes, fmt.Sprintf("its certificate was renewed %d times after it had run out", n.Recovered))
 	}
 	return out
+}
+
+// showPaths adds by which ways a node is linked, or could be.
+func (s *Service) showPaths(out *api.Node, n store.Node, st fleet.Status) {
+	if s.cfg.LinkPaths != nil {
+		out.Paths = s.cfg.LinkPaths(n)
+	}
+	out.Differs = append(out.Differs, st.Differs...)
+	for _, why := range st.Refused {
+		out.Notes = append(out.Notes, "servers cannot dial it: "+why)
+	}
+	if st.Linked && st.Row != "" {
+		by := "agent"
+		if st.Dialled {
+			by = "server"
+		}
+		out.Row, out.DialledBy = &st.Row, &by
+	}
+	for _, p := range out.Paths {
+		if text := vain(p); text != "" {
+			out.Notes = append(out.Notes, text)
+		}
+	}
+}
+
+// pathsOf are the ways by which the link of a node can come up.
+func (s *Service) pathsOf(id string) []api.LinkPath {
+	n, err := s.cfg.Store.Node(context.Background(), id)
+	if err != nil || s.cfg.LinkPaths == nil {
+		return nil
+	}
+	return s.cfg.LinkPaths(n)
+}
+
+// vain is a sentence on a path by which nobody gets through.
+func vain(p api.LinkPath) string {
+	if p.State != "in vain" || p.Since == nil {
+		return ""
+	}
+	to := p.Row
+	if p.Address != nil {
+		to = *p.Address + " (" + p.Row + ")"
+	}
+	text := "dial to " + to + " in vain since " + p.Since.UTC().Format(time.RFC3339)
+	if p.Dials == "agent" {
+		text = "its " + text
+	}
+	if p.Why != nil {
+		text += ": " + *p.Why
+	}
+	return text
 }
 
 func (s *Service) node(ctx context.Context, name string) (store.Node, error) {

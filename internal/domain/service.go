@@ -51,6 +51,10 @@ type Config struct {
 	Book func(ctx context.Context) *directory.Book
 	// Discover looks for nodes by broadcast and in subnets.
 	Discover func(ctx context.Context, subnets []netip.Prefix) ([]discovery.Found, error)
+	// Verifier proves the plan's openings.
+	Verifier *Verifier
+	// LinkPaths are the ways by which a node's link can come up. nil: none is known.
+	LinkPaths func(n store.Node) []api.LinkPath
 	// DropNode ends the links of a node.
 	DropNode func(id, reason string)
 	// Enroller makes nodes of agents that wait for a server's dial.

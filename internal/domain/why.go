@@ -160,6 +160,13 @@ func (x *explainer) absence(id, name string) string {
 	if st.Closed != "" {
 		text += " (" + st.Closed + ")"
 	}
+	for _, p := range x.s.pathsOf(id) {
+		if said := vain(p); said != "" {
+			text += "; " + said
+		} else if p.Dials == "agent" && p.Address != nil {
+			text += "; it dials " + *p.Address + " (" + p.Row + "), and nothing of that arrives"
+		}
+	}
 	return text
 }
 

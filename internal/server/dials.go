@@ -10,6 +10,9 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/identity"
@@ -43,9 +46,37 @@ func (d *diallers) Run(ctx context.Context) error {
 	if err := d.refresh(ctx); err != nil {
 		return err
 	}
-	<-ctx.Done()
-	d.all.Wait()
-	return nil
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			d.all.Wait()
+			return nil
+		case <-tick.C:
+			looks, ctx := errgroup.WithContext(ctx)
+			looks.SetLimit(looksOnce)
+			for _, st := range d.states() {
+				looks.Go(func() error { d.server.look(ctx, st); return nil })
+			}
+			_ = looks.Wait() // none of them fails
+		}
+	}
+}
+
+const (
+	lookEvery = 5 * time.Second // it is seen whether dials are in vain, and why
+	looksOnce = 8               // paths at once
+)
+
+func (d *diallers) states() []link.State {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var all []link.State
+	for _, one := range d.running {
+		all = append(all, one.dialer.State())
+	}
+	return all
 }
 
 // refresh begins to dial nodes that are new, and ends with those that are gone.

@@ -28,10 +28,12 @@ func (s *Server) openPeople(ctx context.Context, epoch int64) error {
 	hasher := access.NewHasher(s.env.Rand, 2)
 	s.gate = access.NewGate(accounts{s.store, epoch}, access.Options{Random: s.env.Rand, Now: s.env.Now, Log: s.env.Log, Hasher: hasher})
 	s.enroller = s.openEnroller()
+	s.openProofs()
 	s.service = domain.New(domain.Config{
-		Store: s.store, Engine: s.engine, Fleet: s.fleet, Hub: s.hub, Now: s.env.Now, Rand: s.env.Rand, Log: s.env.Log,
+		Verifier: s.verifier,
+		Store:    s.store, Engine: s.engine, Fleet: s.fleet, Hub: s.hub, Now: s.env.Now, Rand: s.env.Rand, Log: s.env.Log,
 		Address: func(h string) string { return s.sockets.Address(s.main, h) }, RowAddress: s.addressOf, Book: s.currentBook, Discover: s.discover, Password: hasher.Hash, Backup: s.backup,
-		NodesChanged: s.nodesChanged, DropNode: func(id, reason string) { s.links.Drop(id, reason) }, Enroller: s.enroller,
+		NodesChanged: s.nodesChanged, LinkPaths: s.linkPaths, DropNode: func(id, reason string) { s.links.Drop(id, reason) }, Enroller: s.enroller,
 		Name: s.authority.Domain(), Version: s.env.Version, Started: s.started, Plan: s.env.Plan, Ports: s.env.Ports, Addresses: s.addresses,
 		Fingerprint: s.authority.Fingerprint(), ServerID: s.own.id.ID, Warnings: s.plainWarnings, Expiry: s.registry.Expiry, Callback: s.callbackOf,
 	})
@@ -108,10 +110,11 @@ func (s *Server) openDoors() error {
 				s.servers = append(s.servers, func(ctx context.Context) error { return s.servePlain(ctx, l, web) })
 				continue
 			}
-			one := &link.Server{Listener: l, Row: e.claim.Service, TLS: endpoint.WebOnlyConfig(), Web: web, Options: s.linkOptions()}
+			one := &link.Server{Listener: l, Row: e.claim.Service, TLS: endpoint.WebOnlyConfig(), Web: web, Prove: s.end.Prove, Options: s.linkOptions()}
 			if links {
 				one.TLS, one.OnLink = tls, func(ctx context.Context, l *link.Link) { s.fleet.Serve(ctx, l) }
 			}
+			one.TLS = s.proofEndpoint().Provable(one.TLS)
 			s.servers = append(s.servers, one.Run)
 		}
 	}

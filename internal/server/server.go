@@ -30,6 +30,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/jobfile"
 	"github.com/reeve-scheduler/reeve/internal/jobnet"
 	"github.com/reeve-scheduler/reeve/internal/link"
+	"github.com/reeve-scheduler/reeve/internal/proof/end"
 	"github.com/reeve-scheduler/reeve/internal/socket"
 	"github.com/reeve-scheduler/reeve/internal/store"
 	"github.com/reeve-scheduler/reeve/internal/store/sqlite"
@@ -67,6 +68,7 @@ type Server struct {
 	service   *domain.Service
 	gate      *access.Gate
 	dials     diallers
+	blames    blames
 	callbacks *callback.Desk // nil: the plan has no callbacks
 	book      *ledger.Ledger // of this host's leases; nil: this server leases nothing
 	links     *link.Links
@@ -74,6 +76,8 @@ type Server struct {
 	main      string       // the row at which it is found
 	entrances []entrance
 	sockets   *socket.Net
+	end       *end.End // this server's part in proofs
+	verifier  *domain.Verifier
 	names     names
 	local     net.Listener
 	servers   []func(context.Context) error // one for each listener
@@ -306,6 +310,8 @@ func (s *Server) Run(ctx context.Context) error {
 		g.Go(func() error { return s.callbacks.Run(ctx) })
 	}
 	g.Go(func() error { return s.janitor(ctx) })
+	g.Go(func() error { return s.verifier.Run(ctx) })
+	g.Go(func() error { return s.countUses(ctx) })
 	g.Go(func() error { return s.watchDisk(ctx) })
 	g.Go(func() error { return s.own.run(ctx) })
 	g.Go(func() error {
@@ -334,6 +340,9 @@ func (s *Server) Run(ctx context.Context) error {
 
 func (s *Server) close() error {
 	var errs []error
+	if s.end != nil {
+		s.end.Stop()
+	}
 	for _, e := range s.entrances {
 		for _, l := range e.listeners {
 			if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
