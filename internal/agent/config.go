@@ -32,7 +32,7 @@ type Config struct {
 	Adopt func(wire.View) (Ports, error)
 	// Differ says how the plan that the agent was started with differs from the servers' compiled one, a sentence for each
 	// row. nil: it was not started with one of its own.
-	Differ  func(plan json.RawMessage) []string
+	Differ func(plan json.RawMessage) []string
 	// Prover makes this host's part in proofs, once. nil: it has none.
 	Prover  func(ProofTLS) Prover
 	Slots   int   // attempts at once

@@ -98,4 +98,3 @@ func (a *agent) prove() func(context.Context, *tls.Conn) {
 	}
 	return a.prover.Prove
 }
-

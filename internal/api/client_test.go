@@ -90,6 +90,17 @@ func TestClientAsksWhatTheServiceIsAsked(t *testing.T) {
 		{"Leases", nil, []api.Lease{{ID: "l", Port: 7, Protocol: []string{"tcp"}}}, func() (any, error) { return c.Leases(ctx) }},
 		{"ReleaseLease", []any{"l1"}, nil, func() (any, error) { return nil, c.ReleaseLease(ctx, "l1") }},
 		{"CheckHost", nil, nil, func() (any, error) { return c.CheckHost(ctx) }},
+		{"Verify", []any{api.VerifyOrder{From: "north", Flow: "reeve.2/tcp", Negative: true, For: 20}}, nil, func() (any, error) {
+			return c.Verify(ctx, api.VerifyOrder{From: "north", Flow: "reeve.2/tcp", Negative: true, For: 20})
+		}},
+		{"Verification", []any{"last"}, nil, func() (any, error) { return c.Verification(ctx, "last") }},
+		{"CancelVerification", []any{"v1"}, nil, func() (any, error) { return nil, c.CancelVerification(ctx, "v1") }},
+		{"ListProofs", []any{api.ProofQuery{Verification: "v1", Flow: "reeve", From: "north", To: "hq1", Expect: "open", Offset: 5, Limit: 7}}, nil, func() (any, error) {
+			return c.ListProofs(ctx, api.ProofQuery{Verification: "v1", Flow: "reeve", From: "north", To: "hq1", Expect: "open", Offset: 5, Limit: 7})
+		}},
+		{"ProofHistory", []any{api.ProofQuery{Flow: "reeve", Limit: 7}}, nil, func() (any, error) { return c.ProofHistory(ctx, api.ProofQuery{Flow: "reeve", Limit: 7}) }},
+		{"ListSilences", nil, nil, func() (any, error) { return c.ListSilences(ctx) }},
+		{"UnusedOpenings", nil, nil, func() (any, error) { return c.UnusedOpenings(ctx) }},
 	}
 	for _, test := range tests {
 		got, err := test.call()

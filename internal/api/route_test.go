@@ -63,12 +63,15 @@ func requests() map[string][2]string {
 		"list-leases":         {"/api/v1/plan/leases", ""},
 		"release-lease":       {"/api/v1/plan/leases/l1/release", ""},
 		"check-host":          {"/api/v1/plan/check", ""},
-		"watch":               {"/api/v1/watch", ""},
-		"backup":              {"/api/v1/backup", ""},
-		"openapi":             {"/api/v1/openapi.json", ""},
-		"health":              {"/healthz", ""},
-		"join":                {"/api/v1/join", `{}`},
-		"renew":               {"/api/v1/renew", `{}`},
+		"verify-openings":     {"/api/v1/plan/verify", `{"from":"north","for":20}`}, "show-verification": {"/api/v1/plan/verify/last", ""},
+		"cancel-verification": {"/api/v1/plan/verify/v1/cancel", ""}, "list-proofs": {"/api/v1/plan/proofs", ""}, "proof-history": {"/api/v1/plan/proofs/history", ""},
+		"list-silences": {"/api/v1/plan/silences", ""}, "unused-openings": {"/api/v1/plan/unused", ""},
+		"watch":   {"/api/v1/watch", ""},
+		"backup":  {"/api/v1/backup", ""},
+		"openapi": {"/api/v1/openapi.json", ""},
+		"health":  {"/healthz", ""},
+		"join":    {"/api/v1/join", `{}`},
+		"renew":   {"/api/v1/renew", `{}`},
 	}
 }
 

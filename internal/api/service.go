@@ -21,6 +21,7 @@ type Service interface {
 	People
 	Domain
 	Plan
+	Proofs
 	Names
 }
 

@@ -263,6 +263,48 @@ func (s *twin) CheckHost(ctx context.Context) ([]api.HostFinding, error) {
 	return []api.HostFinding{{ID: "reeve", Remedies: []string{}}}, s.note(ctx, "CheckHost")
 }
 
+func (s *twin) Verify(ctx context.Context, order api.VerifyOrder) (api.Verification, error) {
+	return verification(), s.note(ctx, "Verify", order)
+}
+
+func (s *twin) Verification(ctx context.Context, id string) (api.Verification, error) {
+	return verification(), s.note(ctx, "Verification", id)
+}
+
+func (s *twin) CancelVerification(ctx context.Context, id string) error {
+	return s.note(ctx, "CancelVerification", id)
+}
+
+func (s *twin) ListProofs(ctx context.Context, q api.ProofQuery) ([]api.Proof, error) {
+	return []api.Proof{oneProof()}, s.note(ctx, "ListProofs", q)
+}
+
+func (s *twin) ProofHistory(ctx context.Context, q api.ProofQuery) ([]api.Proof, error) {
+	return []api.Proof{oneProof()}, s.note(ctx, "ProofHistory", q)
+}
+
+func (s *twin) ListSilences(ctx context.Context) ([]api.Silence, error) {
+	return []api.Silence{{From: "north", To: "hq1", Survived: 20, Died: 28, KeepAlive: 10, At: instantOf(3)}}, s.note(ctx, "ListSilences")
+}
+
+func (s *twin) UnusedOpenings(ctx context.Context) ([]api.UnusedOpening, error) {
+	return []api.UnusedOpening{{Flow: "jmnet.1/tcp", Counted: ptr(instantOf(3)), Text: "never used"}}, s.note(ctx, "UnusedOpenings")
+}
+
+func verification() api.Verification {
+	return api.Verification{
+		ID: "v1", State: "ended", Done: 1, Total: 1, Started: instantOf(3), Ended: ptr(instantOf(4)), By: "ann", PlanHash: "h", Order: api.VerifyOrder{From: "north", For: 20},
+		Counts: map[string]int{"proven": 1}, Silences: []api.Silence{},
+	}
+}
+
+func oneProof() api.Proof {
+	return api.Proof{
+		Flow: "reeve.2/tcp", From: "north", To: "hq1", Protocol: "tcp", Address: "hq1:7", Expect: "open", Verdict: "proven", Reason: "ok", Possible: []string{},
+		Basis: "both ends", Text: "t", Assumptions: []string{}, Evidence: json.RawMessage(`{"ms":1.5}`), PlanHash: "h", At: instantOf(3), Since: instantOf(2), Times: 3,
+	}
+}
+
 func (s *twin) Watch(ctx context.Context, run string, emit func(api.Change) error) error {
 	if err := s.note(ctx, "Watch", run); err != nil {
 		return err

@@ -35,6 +35,11 @@ type twin struct {
 	leases  []api.Lease
 	checked []api.HostFinding
 	doors   []api.Door
+	proofs  []api.Proof
+	history []api.Proof
+	verify  api.Verification
+	quiet   []api.Silence
+	unused  []api.UnusedOpening
 	facts   map[string][]api.Fact // by run
 	logs    map[string][]api.Log  // by run/job/n
 	closed  map[string]bool       // logs that are complete
@@ -489,6 +494,47 @@ func (t *twin) ReleaseLease(ctx context.Context, id string) error {
 
 func (t *twin) CheckHost(ctx context.Context) ([]api.HostFinding, error) {
 	return t.checked, t.may(ctx, access.ManagePorts, "")
+}
+
+func (t *twin) Verify(ctx context.Context, order api.VerifyOrder) (api.Verification, error) {
+	if err := t.may(ctx, access.ManagePorts, ""); err != nil {
+		return api.Verification{}, err
+	}
+	t.asked(fmt.Sprintf("verify %+v", order), func() { t.verify = api.Verification{ID: "v1", State: "running", Done: 3, Total: 12, Order: order} })
+	return t.verify, nil
+}
+
+func (t *twin) Verification(ctx context.Context, id string) (api.Verification, error) {
+	if t.verify.ID == "" || id != "last" && id != t.verify.ID {
+		return api.Verification{}, fault.New(fault.NotFound, "there is no verification "+id, "")
+	}
+	return t.verify, t.may(ctx, access.View, "")
+}
+
+func (t *twin) CancelVerification(ctx context.Context, id string) error {
+	if err := t.may(ctx, access.ManagePorts, ""); err != nil {
+		return err
+	}
+	t.asked("cancel verification "+id, func() { t.verify.State = "cancelled" })
+	return nil
+}
+
+func (t *twin) ListProofs(ctx context.Context, q api.ProofQuery) ([]api.Proof, error) {
+	return slices.DeleteFunc(slices.Clone(t.proofs), func(p api.Proof) bool {
+		return q.From != "" && p.From != q.From || q.To != "" && p.To != q.To || q.Expect != "" && p.Expect != q.Expect || q.Flow != "" && p.Flow != q.Flow && !strings.HasPrefix(p.Flow, q.Flow+".")
+	}), t.may(ctx, access.View, "")
+}
+
+func (t *twin) ProofHistory(ctx context.Context, _ api.ProofQuery) ([]api.Proof, error) {
+	return t.history, t.may(ctx, access.View, "")
+}
+
+func (t *twin) ListSilences(ctx context.Context) ([]api.Silence, error) {
+	return t.quiet, t.may(ctx, access.View, "")
+}
+
+func (t *twin) UnusedOpenings(ctx context.Context) ([]api.UnusedOpening, error) {
+	return t.unused, t.may(ctx, access.View, "")
 }
 
 func (t *twin) Watch(ctx context.Context, run string, emit func(api.Change) error) error {

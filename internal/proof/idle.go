@@ -129,7 +129,7 @@ func (r *round) measure(ctx context.Context, t *try, longest time.Duration) Sile
 		return s
 	}
 	in := wire.ProveIdle{Session: r.session, PlanHash: r.site.Compiled.Hash, Code: r.code, Silences: silences(longest)}
-	in.Try = wire.ProveTry{ProveRow: t.row(), Flow: t.Flow, Address: t.Address, Who: t.held.Who, Node: t.To}
+	in.Try = wire.ProveTry{ProveRow: t.row(), Flow: t.Flow, Address: t.Address, Who: t.held.Who, Node: r.site.Node(t.To)}
 	got, err := end.Idle(ctx, in)
 	switch {
 	case err != nil:
@@ -166,6 +166,11 @@ func (s *Silence) read(silences []time.Duration, ends []wire.ProveQuiet) {
 		}
 		return
 	}
+	*s = s.Said()
+}
+
+// Said returns the silence with what follows from its two times, and a sentence for a person.
+func (s Silence) Said() Silence {
 	s.KeepAlive = KeepAlive(s.Survived, s.Died)
 	switch {
 	case s.Died == 0:
@@ -175,4 +180,5 @@ func (s *Silence) read(silences []time.Duration, ends []wire.ProveQuiet) {
 	default:
 		s.Text = "a connection survives a silence of " + s.Survived.String() + " and is lost after " + s.Died.String() + ": a sign of life is needed every " + s.KeepAlive.String()
 	}
+	return s
 }

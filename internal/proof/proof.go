@@ -35,9 +35,12 @@ type Site struct {
 	ports.Site
 	// End returns the end at a host, or why there is none: one sentence.
 	End func(host string) (End, string)
-	// Ours reports whether a host is a node of Reeve, linked or not.
-	Ours func(host string) bool
+	// Node returns the name of the node of Reeve at a host, linked or not; empty: there is none.
+	Node func(host string) string
 }
+
+// Ours reports whether a node of Reeve is at a host.
+func (s Site) Ours(host string) bool { return s.Node(host) != "" }
 
 // Ask says what is to be proved.
 type Ask struct {

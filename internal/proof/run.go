@@ -175,10 +175,7 @@ func (r *round) dial(ctx context.Context, end End, why string, tries []*try) {
 	for some := range slices.Chunk(tries, chunk) {
 		in := wire.ProveDial{Session: r.session, PlanHash: r.site.Compiled.Hash, Code: r.code, Patience: r.Patience, Tries: make([]wire.ProveTry, len(some))}
 		for i, t := range some {
-			in.Tries[i] = wire.ProveTry{ProveRow: t.row(), Flow: t.Flow, Address: t.Address, Who: t.held.Who}
-			if r.site.Ours(t.To) {
-				in.Tries[i].Node = t.To
-			}
+			in.Tries[i] = wire.ProveTry{ProveRow: t.row(), Flow: t.Flow, Address: t.Address, Who: t.held.Who, Node: r.site.Node(t.To)}
 		}
 		var got wire.ProveDialled
 		var err error

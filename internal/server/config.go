@@ -32,7 +32,16 @@ type Config struct {
 	Retention  Retention `yaml:"retention"`
 	Artifacts  Artifacts `yaml:"artifacts"`
 	Disk       Disk      `yaml:"disk"`
+	Proofs     Proofs    `yaml:"proofs"`
 	Log        Log       `yaml:"log"`
+}
+
+// Proofs says how the plan's openings are proved without anybody's order.
+type Proofs struct {
+	// PerHour is how many paths are proved again in an hour, those first where most is at stake and the last proof is
+	// oldest; 0: none. Each takes the row for a moment at one end and dials it at the other.
+	PerHour int           `yaml:"per_hour"`
+	Keep    time.Duration `yaml:"keep"` // what was found about a path is kept so long; 0: no bound
 }
 
 // Link times the links to agents.
@@ -81,11 +90,15 @@ func Default() Config {
 		},
 		Artifacts: Artifacts{Limit: 1 << 30},
 		Disk:      Disk{Reserve: 64 << 20},
+		Proofs:    Proofs{Keep: 365 * 24 * time.Hour},
 		Log:       Log{Level: "info", Format: "text"},
 	}
 }
 
-const maxConfig = 1 << 20
+const (
+	maxConfig = 1 << 20
+	maxProofs = 100_000 // an hour
+)
 
 // Load reads a configuration file over c. Unknown fields are mistakes.
 func Load(c *Config, path string) error {
@@ -178,6 +191,9 @@ func (c Config) Validate() error {
 	}
 	if c.Disk.Reserve < 1<<20 {
 		bad("disk.reserve: %d; expected bytes, at least %d", c.Disk.Reserve, 1<<20)
+	}
+	if c.Proofs.PerHour < 0 || c.Proofs.PerHour > maxProofs || c.Proofs.Keep < 0 {
+		bad("proofs: per_hour %d, keep %v; expected 0 to %d, and no negative time", c.Proofs.PerHour, c.Proofs.Keep, maxProofs)
 	}
 	if c.Log.Level != "debug" && c.Log.Level != "info" && c.Log.Level != "warn" && c.Log.Level != "error" {
 		bad("log.level: %q; expected debug, info, warn or error", c.Log.Level)

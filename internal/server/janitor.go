@@ -44,6 +44,12 @@ func (s *Server) prune(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("removing runs: %w", err)
 	}
+	if s.cfg.Proofs.Keep > 0 {
+		err := inBatches(ctx, func() (int, error) { return s.store.PruneProofs(ctx, now.Add(-s.cfg.Proofs.Keep), pruneBatch) })
+		if err != nil {
+			return fmt.Errorf("removing old proofs: %w", err)
+		}
+	}
 	return s.removeFiles(ctx)
 }
 

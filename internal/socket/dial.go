@@ -43,6 +43,7 @@ func (n *Net) Dial(ctx context.Context, service, address string) (net.Conn, erro
 		return nil, errors.Join(fault.New(fault.Unreachable, "dialling "+service+" at "+target+": the connection came back to itself, so nothing listens there",
 			"start the service at that address, or correct the address"), t.Close())
 	}
+	n.used(service, Dialled, 1)
 	return &conn{TCPConn: t, net: n, entry: n.track(Socket{Service: service, Use: Dialled, Local: local, Remote: remote})}, nil
 }
 

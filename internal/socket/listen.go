@@ -39,7 +39,8 @@ func (n *Net) Listen(ctx context.Context, service, bind string) (net.Listener, e
 		n.real[service] = ports.Port(got.Port())
 		n.mu.Unlock()
 	}
-	return &listener{TCPListener: l, net: n, entry: n.track(Socket{Service: service, Use: Listens, Local: got})}, nil
+	n.used(service, Listens, 0)
+	return &listener{TCPListener: l, net: n, service: service, entry: n.track(Socket{Service: service, Use: Listens, Local: got})}, nil
 }
 
 // reserve returns the number to bind: the plan's, or the one that an earlier listener of the service was given.
@@ -143,8 +144,18 @@ func where(addr netip.Addr, port ports.Port) string {
 // listener takes itself out of the Net's table when it is closed.
 type listener struct {
 	*net.TCPListener
-	net   *Net
-	entry *entry
+	net     *Net
+	service string
+	entry   *entry
+}
+
+// Accept waits for the next connection, and counts it.
+func (l *listener) Accept() (net.Conn, error) {
+	c, err := l.TCPListener.Accept()
+	if err == nil {
+		l.net.used(l.service, Listens, 1)
+	}
+	return c, err
 }
 
 // Close stops listening.

@@ -31,6 +31,7 @@ type Net struct {
 	mu   sync.Mutex
 	real map[string]ports.Port // the port that the system chose, for services of a test's plan that have port 0
 	open map[*entry]Socket
+	uses map[useKey]*Usage
 }
 
 // Option changes how a Net behaves.
@@ -44,7 +45,7 @@ func DialTimeout(d time.Duration) Option { return func(n *Net) { n.dialer.Timeou
 
 // New returns a Net for a compiled plan.
 func New(c ports.Compiled, opts ...Option) *Net {
-	n := &Net{plan: c, real: map[string]ports.Port{}, open: map[*entry]Socket{}}
+	n := &Net{plan: c, real: map[string]ports.Port{}, open: map[*entry]Socket{}, uses: map[useKey]*Usage{}}
 	n.dialer = net.Dialer{Timeout: defaultDialTimeout, Control: dialControl}
 	for _, o := range opts {
 		o(n)

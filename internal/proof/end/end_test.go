@@ -74,7 +74,13 @@ func (e *estate) prover() *proof.Prover {
 		Now: time.Now,
 		Site: func(context.Context) (proof.Site, error) {
 			return proof.Site{
-				Site: e.site, Ours: func(host string) bool { _, ok := e.ends[host]; return ok },
+				Site: e.site,
+				Node: func(host string) string {
+					if _, ok := e.ends[host]; ok {
+						return host
+					}
+					return ""
+				},
 				End: func(host string) (proof.End, string) {
 					if one, ok := e.ends[host]; ok {
 						return one, ""
