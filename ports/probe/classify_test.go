@@ -32,6 +32,7 @@ func icmp(kind, code int, from netip.Addr, took time.Duration) func(*probe.Sourc
 }
 
 // Each view, alone and with the other end's. A laboratory proves that real paths look so; here is what it cannot build.
+// Windows dials a closed port several times, and may then call it silent. (trap F77)
 func TestClassify(t *testing.T) {
 	t.Parallel()
 	owner := &probe.Holder{}

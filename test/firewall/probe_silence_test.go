@@ -5,6 +5,7 @@ package firewall_test
 import (
 	"os"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -244,4 +245,27 @@ func TestProbeClosed(t *testing.T) {
 	if got := merged[0]; got.Verdict != probe.Proven || got.Reason != probe.NotReachable {
 		t.Errorf("with both ends: %s, %s: %s; want it proven closed", got.Verdict, got.Reason, got.Text)
 	}
+}
+
+// While the listener is bound and the firewall is still closed, nobody takes a connection in its place: the system dials
+// again, and the first that is let through is the listener's. (trap F23)
+func TestProbeDuringTheGap(t *testing.T) {
+	t.Parallel()
+	p := newProving(t)
+	s := p.listen("--plan", p.plan(), "--service", "secure")
+	p.block(p.near, blockage{to: true, from: true, verdict: "drop"})
+	before := len(p.record.packets())
+	wait := p.begin(p.near, "ports", "probe", "dial", "-o", "json", "--plan", p.plan(), p.far.address.String(), "--service", "secure", "--code", s.code, "--patience", "20s")
+	within(t, 20*time.Second, func() string {
+		if len(p.record.packets()) == before {
+			return "nothing has come to the router"
+		}
+		return ""
+	})
+	p.unblock()
+	all, _ := wait()
+	if got := all[0]; got.Verdict != probe.Proven || got.Reason != probe.OK || got.Evidence.MS < 500 {
+		t.Errorf("after %.0f ms: %s, %s: %s; want the packet that was sent again to have been taken", got.Evidence.MS, got.Verdict, got.Reason, got.Text)
+	}
+	s.report()
 }

@@ -120,8 +120,14 @@ func (p *proving) dial(args ...string) ([]probe.Proof, string) {
 	return p.proofs(p.near, append([]string{"ports", "probe", "dial", "-o", "json", "--plan", p.plan()}, args...)...)
 }
 
-// proofs runs a command that prints proofs, and compares its exit code with them.
+// proofs runs a command that prints proofs, as nobody.
 func (p *proving) proofs(h *host, args ...string) ([]probe.Proof, string) {
+	p.t.Helper()
+	return p.begin(h, args...)()
+}
+
+// begin starts it; what it returns waits for its end, and compares its exit code with the proofs.
+func (p *proving) begin(h *host, args ...string) func() ([]probe.Proof, string) {
 	p.t.Helper()
 	cmd := exec.CommandContext(p.t.Context(), filepath.Join(p.dir, "reeve"), args...)
 	cmd.Dir = p.dir
@@ -129,32 +135,40 @@ func (p *proving) proofs(h *host, args ...string) ([]probe.Proof, string) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := h.start(cmd)
-	if err == nil {
-		err = cmd.Wait()
-	}
-	var exit *exec.ExitError
-	var all []probe.Proof
-	if bad := json.Unmarshal(out.Bytes(), &all); bad != nil || len(all) == 0 || err != nil && !errors.As(err, &exit) {
-		p.t.Fatalf("reeve %s: %v, %v\n%s%s", strings.Join(args, " "), err, bad, out.String(), errs.String())
-	}
-	want := 0
-	for _, one := range all {
-		switch {
-		case one.Verdict == probe.Unproven && want == 0:
-			want = 6
-		case !one.Good() && one.Verdict != probe.Unproven:
-			want = 1
-		}
-	}
-	if got := cmd.ProcessState.ExitCode(); got != want {
-		p.t.Errorf("reeve %s: exit code %d, want %d for %+v", strings.Join(args, " "), got, want, all)
-	}
-	file := filepath.Join(p.dir, "dialled.json")
-	if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
+	if err := h.start(cmd); err != nil {
 		p.t.Fatal(err)
 	}
-	return all, file
+	return func() ([]probe.Proof, string) {
+		p.t.Helper()
+		err := cmd.Wait()
+		var exit *exec.ExitError
+		var all []probe.Proof
+		if bad := json.Unmarshal(out.Bytes(), &all); bad != nil || len(all) == 0 || err != nil && !errors.As(err, &exit) {
+			p.t.Fatalf("reeve %s: %v, %v\n%s%s", strings.Join(args, " "), err, bad, out.String(), errs.String())
+		}
+		if got, want := cmd.ProcessState.ExitCode(), exitCode(all); got != want {
+			p.t.Errorf("reeve %s: exit code %d, want %d for %+v", strings.Join(args, " "), got, want, all)
+		}
+		file := filepath.Join(p.dir, "dialled.json")
+		if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
+			p.t.Fatal(err)
+		}
+		return all, file
+	}
+}
+
+// exitCode is what a program goes by.
+func exitCode(all []probe.Proof) int {
+	code := 0
+	for _, one := range all {
+		switch {
+		case one.Verdict == probe.Unproven && code == 0:
+			code = 6
+		case !one.Good() && one.Verdict != probe.Unproven:
+			code = 1
+		}
+	}
+	return code
 }
 
 // truth is one way in which a path can be, and what is to be said of it.
