@@ -14,6 +14,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/run"
 	"github.com/reeve-scheduler/reeve/ports/builtin"
 	"github.com/reeve-scheduler/reeve/ports/planfile"
+	"github.com/reeve-scheduler/reeve/ports/probe"
 )
 
 // TestManualHasEverything looks for each reason, permission and field of a job in the manual.
@@ -27,6 +28,16 @@ func TestManualHasEverything(t *testing.T) {
 	for _, r := range run.Reasons() {
 		if !regexp.MustCompile("(?m)^\\| .*`" + string(r.Reason) + "`").MatchString(manual) {
 			t.Errorf("the manual has no line for the reason %s", r.Reason)
+		}
+	}
+	for _, r := range probe.Reasons() {
+		if !strings.Contains(manual, "\n| `"+string(r.Reason)+"` |") {
+			t.Errorf("the manual has no line for the reason %s of a proof", r.Reason)
+		}
+	}
+	for _, v := range probe.Verdicts() {
+		if !strings.Contains(manual, "\n| `"+string(v)+"` |") {
+			t.Errorf("the manual has no line for the verdict %s", v)
 		}
 	}
 	for _, p := range access.Permissions() {
