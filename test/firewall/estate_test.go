@@ -134,7 +134,7 @@ func (l *laboratory) wantProgram(name, service string) {
 	wantSucceeded(l.t, c, run.ID)
 }
 
-// wantDoor wants an answer over TLS at one row of the plan, whatever that row opens.
+// wantDoor wants an answer at one row of the plan, over TLS where the row has it, whatever it opens.
 func (l *laboratory) wantDoor(name, service string) {
 	l.t.Helper()
 	l.wantDoorAt(name, service, l.server.known(service))
@@ -143,7 +143,11 @@ func (l *laboratory) wantDoor(name, service string) {
 // wantDoorAt is wantDoor at HOST:PORT.
 func (l *laboratory) wantDoorAt(name, service, address string) {
 	l.t.Helper()
-	req, err := http.NewRequestWithContext(l.t.Context(), http.MethodGet, "https://"+address+"/healthz", nil)
+	scheme := "http://"
+	if cl, ok := l.site.Compiled.Service(service); ok && cl.TLS {
+		scheme = "https://"
+	}
+	req, err := http.NewRequestWithContext(l.t.Context(), http.MethodGet, scheme+address+"/healthz", nil)
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"testing"
 
 	// The tests build and run the program: importing it makes go test run them again when it has changed.
@@ -23,6 +25,10 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	// The tests mostly wait, for time-outs and for each other's packets.
+	if p := flag.Lookup("test.parallel"); p.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		_ = p.Value.Set(strconv.Itoa(max(4, runtime.GOMAXPROCS(0))))
+	}
 	os.Exit(testMain(m))
 }
 

@@ -3,6 +3,7 @@
 package firewall_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -24,6 +25,9 @@ func TestSystemwalkerPlan(t *testing.T) {
 	for _, service := range doors {
 		l.wantDoor("desk", service)
 		numbers = append(numbers, l.port(service))
+	}
+	for _, service := range []string{"mpojeed1httpo", "mpojeed1httpso"} {
+		l.wantDoorAt("hq", service, fmt.Sprintf("127.0.0.1:%d", l.port(service)))
 	}
 	l.wantProgram("desk", "jmnet")
 	l.reconnect(north)
