@@ -48,6 +48,7 @@ type agent struct {
 	dialer      *link.Dialer
 	links       *link.Links // dialled and accepted ones
 	entrances   entrances
+	relays      relays
 	view        atomic.Pointer[view]
 	prover      Prover // nil: this host has no part in proofs
 	adopting    sync.Mutex
@@ -188,6 +189,7 @@ func (a *agent) run(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
 		a.minder.Run, a.lanes.Run, a.reporter.Run, a.output.Run, a.fetcher.Run, a.renew, a.slim, a.dial,
 		func(ctx context.Context) error { return a.entrances.run(ctx, a) },
+		func(ctx context.Context) error { return a.relays.run(ctx, a) },
 		a.commander.scout.Run,
 	} {
 		group.Go(func() error { return part(ctx) })

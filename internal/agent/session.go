@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/link"
+	"github.com/reeve-scheduler/reeve/internal/relay"
 	"github.com/reeve-scheduler/reeve/internal/wire"
 )
 
@@ -200,6 +201,7 @@ func (a *agent) disk() string {
 func (a *agent) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+wire.PathView, a.serveView)
+	mux.Handle("GET "+relay.PathOut, a.relayDials())
 	a.serveProofs(mux)
 	mux.Handle("/", a.commander.handler(a.state, func(ctx context.Context, reason string) {
 		if l, ok := link.Of(ctx); ok {

@@ -103,6 +103,7 @@ func (a *agent) adopt(ctx context.Context, v wire.View) (wire.ViewReply, error) 
 		a.cfg.Log.Info("the servers' port plan is taken over", slog.String("hash", v.Hash))
 	}
 	reply.Refused = a.entrances.become(ctx, a)
+	a.relays.become(a)
 	a.dialer.Wake()
 	if addresses := addressesOf(v.Enrol); len(addresses) > 0 && !slices.Equal(addresses, a.member.addresses()) {
 		if err := a.member.meet(addresses); err != nil {

@@ -99,7 +99,7 @@ func (d *diallers) refresh(ctx context.Context) error {
 		if one, ok := d.running[n.ID]; ok {
 			one.node = n
 			one.dialer.Wake()
-		} else if len(d.server.paths(n)) > 0 {
+		} else if len(d.server.paths(n))+len(d.server.relayTargets(n)) > 0 {
 			d.begin(n)
 		}
 	}
@@ -118,7 +118,7 @@ func (d *diallers) begin(n store.Node) {
 	renew := &renewing{server: s, node: n}
 	one.dialer = &link.Dialer{
 		Targets: func() []link.Target { return s.targets(d.node(one)) },
-		Dial:    renew.dial,
+		Dial:    s.dialOrRelay(n, renew.dial),
 		Up: func() (int, bool) {
 			st := s.fleet.Status(n.ID)
 			return st.Turn, st.Linked
@@ -187,7 +187,7 @@ func (s *Server) targets(n store.Node) []link.Target {
 			all = append(all, link.Target{Row: p.Flow.Service, Address: address, Turn: p.Turn})
 		}
 	}
-	return all
+	return append(all, s.relayTargets(n)...)
 }
 
 // whereIs is where a node is dialled by a row: as the inventory says, else as a person said when it was enrolled, else
@@ -276,7 +276,7 @@ func (s *Server) dialTLS(n store.Node) *tls.Config {
 // linkOptions are those of every link of this server, whoever dials.
 func (s *Server) linkOptions() link.Options {
 	return link.Options{
-		Handler: s.fleet.Handler(), Links: s.links, Log: s.env.Log, Allowed: s.registry.Allowed,
+		Handler: s.onLinks(s.fleet), Pace: s.pace, Links: s.links, Log: s.env.Log, Allowed: s.registry.Allowed,
 		Timing: link.Timing{Heartbeat: s.cfg.Link.Heartbeat, Timeout: s.cfg.Link.Timeout},
 	}
 }

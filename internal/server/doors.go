@@ -103,8 +103,12 @@ func (s *Server) openDoors() error {
 		Own: s.own.current, Domain: s.authority.Domain(), Expect: []identity.Role{"agent", "server"}, Allowed: s.registry.Allowed, Now: s.env.Now,
 	}
 	tls := endpoint.ServerConfig()
+	s.openRelays()
 	for _, e := range s.entrances {
 		web, links := s.webOf(e, pages), slices.Contains(e.claim.Doors, "link")
+		if e.claim.Service == s.main {
+			s.serveRelayed(tls, web)
+		}
 		for _, l := range e.listeners {
 			if !e.claim.TLS {
 				s.servers = append(s.servers, func(ctx context.Context) error { return s.servePlain(ctx, l, web) })

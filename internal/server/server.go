@@ -31,6 +31,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/jobnet"
 	"github.com/reeve-scheduler/reeve/internal/link"
 	"github.com/reeve-scheduler/reeve/internal/proof/end"
+	"github.com/reeve-scheduler/reeve/internal/relay"
 	"github.com/reeve-scheduler/reeve/internal/socket"
 	"github.com/reeve-scheduler/reeve/internal/store"
 	"github.com/reeve-scheduler/reeve/internal/store/sqlite"
@@ -72,6 +73,7 @@ type Server struct {
 	callbacks *callback.Desk // nil: the plan has no callbacks
 	book      *ledger.Ledger // of this host's leases; nil: this server leases nothing
 	links     *link.Links
+	relays    *relay.Gate // nil: the plan has no relays
 	api       *api.Handler // of every door: the listeners' and the local one
 	main      string       // the row at which it is found
 	entrances []entrance

@@ -39,6 +39,7 @@ func (s *Server) view(id string) (wire.View, error) {
 			v.Dial = append(v.Dial, wire.Route{Row: p.Flow.Service, Turn: p.Turn, Addresses: s.ownAddresses(p.Flow.Service)})
 		}
 	}
+	s.relayRoutes(&v, n, plan)
 	if text, err = json.Marshal(v); err != nil {
 		return wire.View{}, fmt.Errorf("writing a view: %w", err)
 	}

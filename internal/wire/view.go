@@ -14,6 +14,8 @@ type View struct {
 	Enrol  []Route         `json:"enrol"`  // at which servers are asked without a link, for a certificate
 	Dial   []Route         `json:"dial"`   // by which the agent dials its link, in the order to try
 	Listen []Route         `json:"listen"` // on which servers dial it
+	// Relay has the rows on which it carries the links of nodes that reach no server.
+	Relay []Route `json:"relay,omitempty"`
 }
 
 // Route is a row of the plan, with what an agent does there.
