@@ -73,7 +73,7 @@ type Server struct {
 	callbacks *callback.Desk // nil: the plan has no callbacks
 	book      *ledger.Ledger // of this host's leases; nil: this server leases nothing
 	links     *link.Links
-	relays    *relay.Gate // nil: the plan has no relays
+	relays    *relay.Gate  // nil: the plan has no relays
 	api       *api.Handler // of every door: the listeners' and the local one
 	main      string       // the row at which it is found
 	entrances []entrance
