@@ -49,7 +49,10 @@ func newMinder(data string, program Keeper, log *slog.Logger) *minder {
 // open connects to the keeper, or starts it. Its error prevents the start of the agent. A keeper of another version
 // makes room for one of this version where nothing runs under it; else it goes on, and the next start looks again.
 func (m *minder) open(ctx context.Context, version string) error {
-	c, err := m.connect(ctx, nil)
+	// One that has the folder and does not answer yet: an agent that was killed had just started it.
+	starting, cancel := context.WithTimeout(ctx, keeperStart)
+	defer cancel()
+	c, err := m.gain(starting)
 	if err != nil {
 		return err
 	}
@@ -78,12 +81,16 @@ func (m *minder) replace(ctx context.Context, c *keeper.Client) (*keeper.Client,
 	if err := c.Close(); err != nil {
 		return nil, fmt.Errorf("replacing the keeper: %w", err)
 	}
+	return m.gain(ctx) // its connection ends a moment before it gives the folder back
+}
+
+// gain connects to the keeper, or starts it. While one has the folder that does not answer, it tries again, until ctx ends.
+func (m *minder) gain(ctx context.Context) (*keeper.Client, error) {
 	pause := backoff{first: 10 * time.Millisecond, most: 200 * time.Millisecond}
 	for {
-		next, err := m.connect(ctx, nil)
-		// Its connection ends a moment before it gives the folder back.
+		c, err := m.connect(ctx, nil)
 		if !fault.Is(err, fault.Conflict) || ctx.Err() != nil {
-			return next, err
+			return c, err
 		}
 		m.rest(ctx, pause.wait())
 	}

@@ -4,6 +4,7 @@ package fault_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -102,4 +103,89 @@ func TestEnrolledByTheServersDial(t *testing.T) {
 		t.Error("a code was good after the agent's restart")
 	}
 	wantAll(t, oneSentence(t, errs), "does not wait to be enrolled")
+}
+
+// Agents are killed, and servers, at any moment of an enrolment: the same command, with the code that the agent shows then,
+// ends with one node that works, and it is the first that was stored.
+func TestEnrolmentIsKilledAtRandom(t *testing.T) {
+	t.Parallel()
+	e, _ := dialled(t)
+	random := rand.New(rand.NewPCG(4, 22))
+	for round := range 3 * *rounds {
+		name := fmt.Sprintf("north%d", round)
+		address := fmt.Sprintf("127.0.0.%d", 10+round%200)
+		g, code := e.waiting(name, address)
+		first := ""
+		for range 4 {
+			whole := make(chan struct{})
+			go func() {
+				defer close(whole)
+				_, _, _ = e.run("node", "enrol", name, address, "--code", code)
+			}()
+			<-time.After(time.Duration(random.IntN(60)) * time.Millisecond)
+			victim := g.process
+			if random.IntN(3) == 0 {
+				victim = e.server
+			}
+			victim.end(t, syscall.SIGKILL)
+			<-whole
+			if e.server.ended() {
+				e.serve()
+			}
+			if n, err := e.api.Node(t.Context(), name); err == nil {
+				if first == "" {
+					first = n.ID
+				}
+				if n.ID != first {
+					t.Fatalf("%s is the node %s, and was %s", name, n.ID, first)
+				}
+			}
+			if _, err := os.Stat(filepath.Join(g.data, "agent.crt")); err == nil {
+				break // a node, which shows no code any more
+			}
+			if g.ended() {
+				code = g.wait(address)
+			}
+		}
+		if g.ended() {
+			g.start("--bind", address, "--enrol", "--code-file", filepath.Join(e.home, name+".code"))
+		}
+		if _, err := os.Stat(filepath.Join(g.data, "agent.crt")); err != nil {
+			e.must("node", "enrol", name, address, "--code-file", filepath.Join(e.home, name+".code"))
+		}
+		e.linked(name)
+		n, err := e.api.Node(t.Context(), name)
+		if err != nil || first != "" && n.ID != first {
+			t.Fatalf("%s is the node %s in the end, and was %s (%v)", name, n.ID, first, err)
+		}
+		g.end(t, syscall.SIGTERM)
+	}
+}
+
+// A code that one domain has used is refused to another; the code is the last line that the agent prints.
+func TestCodesAreForOneDomain(t *testing.T) {
+	t.Parallel()
+	e, port := dialled(t)
+	other, _ := dialled(t)
+	g := e.newcomer("north", 8, filepath.Join(e.home, "north"))
+	g.start("--enrol", "--bind", "127.0.0.3", "--log-level", "error")
+	code := ""
+	within(t, 20*time.Second, func() string {
+		text := tail(g.log)
+		if code = lastLine(text); !strings.HasPrefix(code, "reeve-enrol1.") {
+			return "no code is the last line of:\n" + text
+		}
+		return ""
+	})
+	at := fmt.Sprintf("127.0.0.3:%d", port) // the other domain's plan has other numbers
+	e.must("node", "enrol", "north", at, "--code", code)
+	_, errs, exit := other.run("node", "enrol", "north", at, "--code", code)
+	if exit != 5 {
+		t.Errorf("exit code %d, want 5", exit)
+	}
+	wantAll(t, oneSentence(t, errs), "used already", "another domain")
+	if nodes := other.must("node", "list"); strings.Contains(nodes, "north") {
+		t.Errorf("the other domain has a node of it:\n%s", nodes)
+	}
+	e.linked("north")
 }
