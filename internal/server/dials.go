@@ -120,8 +120,7 @@ func (d *diallers) begin(n store.Node) {
 		Targets: func() []link.Target { return s.targets(d.node(one)) },
 		Dial:    s.dialOrRelay(n, renew.dial),
 		Up: func() (int, bool) {
-			st := s.fleet.Status(n.ID)
-			return st.Turn, st.Linked
+			return s.linkedTurn(d.node(one))
 		},
 		TLS:     renew.tls,
 		Options: s.linkOptions(),
@@ -247,6 +246,17 @@ func (s *Server) host() (ports.Host, bool) {
 		return ports.Host{}, false
 	}
 	return found[0], true
+}
+
+// linkedTurn is the place of the row over which a node is linked in the order of dialling, and whether it is linked.
+func (s *Server) linkedTurn(n store.Node) (turn int, up bool) {
+	st := s.fleet.Status(n.ID)
+	for _, p := range s.nodePaths("link", n) {
+		if st.Row == p.Flow.Service && st.Dialled == p.ServerDials {
+			return p.Turn, st.Linked
+		}
+	}
+	return st.Turn, st.Linked
 }
 
 // ownPlan is the plan with this server's own numbers.
