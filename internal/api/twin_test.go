@@ -134,7 +134,7 @@ func (s *twin) ListNets(ctx context.Context, folder string) ([]api.NetSummary, e
 func (s *twin) Net(ctx context.Context, name string, version int) (api.Net, error) {
 	return api.Net{
 		Name: name, Version: version, Applied: instantOf(1), Params: map[string]string{}, Labels: map[string]string{}, Versions: []int{1},
-		Jobs: []api.NetJob{{Name: "list", After: []string{}, Command: []string{}, Labels: map[string]string{}, Needs: []string{"db1:1521"}}},
+		Jobs: []api.NetJob{{Name: "list", After: []string{}, Command: []string{}, Labels: map[string]string{}, Agents: []string{}, Needs: []string{"db1:1521"}}},
 	}, s.note(ctx, "Net", name, version)
 }
 

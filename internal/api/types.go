@@ -152,6 +152,8 @@ type NetJob struct {
 	Script  bool              `json:"script"`
 	Agent   string            `json:"agent" doc:"name, or empty"`
 	Labels  map[string]string `json:"labels" doc:"labels that the agent must have"`
+	Agents  []string          `json:"agents" doc:"names of agents, of which one runs it"`
+	Select  string            `json:"select" doc:"first or next of agents; empty where there is no list"`
 	Needs   []string          `json:"needs" doc:"destinations that must take connections from its agent before an attempt starts"`
 }
 

@@ -62,6 +62,8 @@ func netItem(j *api.NetJob) item {
 	switch {
 	case j.Agent != "":
 		it.Sub = "on " + j.Agent
+	case len(j.Agents) > 0:
+		it.Sub = j.Select + " of " + strings.Join(j.Agents, ", ")
 	case len(j.Labels) > 0:
 		var labels []string
 		for _, p := range pairs(j.Labels) {

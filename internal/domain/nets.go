@@ -168,7 +168,10 @@ func (s *Service) Net(ctx context.Context, name string, version int) (api.Net, e
 		j := &def.Net.Jobs[i]
 		out.Jobs[i] = api.NetJob{
 			Name: j.Name, After: append([]string{}, j.After...), When: string(j.When), Command: append([]string{}, j.Command...),
-			Script: j.Script != "", Agent: j.Agent.Name, Labels: orEmpty(j.Agent.Labels), Needs: make([]string, len(j.Needs)),
+			Script: j.Script != "", Agent: j.Agent.Name, Labels: orEmpty(j.Agent.Labels), Agents: append([]string{}, j.Agent.Names...), Needs: make([]string, len(j.Needs)),
+		}
+		if len(j.Agent.Names) > 0 {
+			out.Jobs[i].Select = string(j.Agent.Select)
 		}
 		for k, d := range j.Needs {
 			out.Jobs[i].Needs[k] = string(d)

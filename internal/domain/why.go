@@ -97,7 +97,7 @@ func (x *explainer) job(i int) {
 	case run.Held:
 		x.add(j.Name, run.ReasonHeld, j.Since, fmt.Sprintf("the run is held by %s", x.st.HeldBy), "reeve run release "+x.st.ID)
 	case run.Dispatched, run.Running:
-		x.active(j)
+		x.active(i, j)
 	case run.Lost:
 		x.unknown(j)
 	case run.Failed, run.Warning:
@@ -145,7 +145,7 @@ func (x *explainer) ready(i int, j *run.Job) {
 func (x *explainer) away(want jobnet.Agent) string {
 	var parts []string
 	for _, c := range x.s.cfg.Fleet.Candidates() {
-		if at, reason, _ := run.Place(want, []run.Candidate{c}); at >= 0 || reason != run.ReasonNotLinked {
+		if at, reason, _ := run.Place(want, []run.Candidate{c}, run.Moment{Now: x.s.cfg.Now()}); at >= 0 || reason != run.ReasonNotLinked {
 			continue
 		}
 		parts = append(parts, x.absence(c.ID, c.Name))
@@ -170,26 +170,35 @@ func (x *explainer) absence(id, name string) string {
 	return text
 }
 
-func (x *explainer) active(j *run.Job) {
+// passedOver says which agents of the job's list come behind the others now, as the end of a sentence.
+func (x *explainer) passedOver(i int) string {
+	if text := x.s.cfg.Engine.PassedOver(x.def.Net.Jobs[i].Agent); text != "" {
+		return "; " + text
+	}
+	return ""
+}
+
+func (x *explainer) active(i int, j *run.Job) {
 	last := j.Attempts[len(j.Attempts)-1]
 	if !x.s.cfg.Fleet.Status(last.AgentID).Linked {
 		x.add(j.Name, run.ReasonNotLinked, last.Ordered, fmt.Sprintf("attempt %d was given to %s: %s", last.N, last.Agent, x.absence(last.AgentID, last.Agent)), "")
 		return
 	}
+	also := x.passedOver(i)
 	if j.Status == run.Dispatched && j.Reason == run.ReasonCallback {
 		x.add(j.Name, j.Reason, last.Ordered, fmt.Sprintf("attempt %d is to be ordered from %s: %s", last.N, last.Agent, j.Detail), callbackFix)
 		return
 	}
 	if j.Status == run.Dispatched && j.Reason != run.ReasonDelivery {
-		x.add(j.Name, j.Reason, last.Ordered, fmt.Sprintf("attempt %d is ordered, and agent %s cannot start it yet: %s", last.N, last.Agent, j.Detail),
+		x.add(j.Name, j.Reason, last.Ordered, fmt.Sprintf("attempt %d is ordered, and agent %s cannot start it yet: %s%s", last.N, last.Agent, j.Detail, also),
 			map[run.Reason]string{run.ReasonPorts: "reeve ports leases, on the agent's host", run.ReasonNeeds: "start what is not there, or open the way from the agent; it is tried again by itself", run.ReasonDisk: "make room on the agent's disk"}[j.Reason])
 		return
 	}
 	if j.Status == run.Dispatched {
-		x.add(j.Name, run.ReasonDelivery, last.Ordered, fmt.Sprintf("attempt %d is ordered; agent %s has not yet said that it started", last.N, last.Agent), "")
+		x.add(j.Name, run.ReasonDelivery, last.Ordered, fmt.Sprintf("attempt %d is ordered; agent %s has not yet said that it started%s", last.N, last.Agent, also), "")
 		return
 	}
-	x.add(j.Name, "", last.Started, fmt.Sprintf("attempt %d runs on %s (pid %d)", last.N, last.Agent, last.PID), "")
+	x.add(j.Name, "", last.Started, fmt.Sprintf("attempt %d runs on %s (pid %d)%s", last.N, last.Agent, last.PID, also), "")
 }
 
 // callbackFix is what helps where callback ports are missing.

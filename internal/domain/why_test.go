@@ -98,6 +98,35 @@ func TestWhy(t *testing.T) {
 	}
 }
 
+// TestWhyPassesOver: of a list of agents, why says which ones come behind the others, and until when.
+func TestWhyPassesOver(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.apply("net: estate/list\njobs:\n  - {name: a, command: [\"true\"], agent: {names: [hq1, hq2], skip: 1h}}\n")
+	hq1, hq2 := s.agent("hq1", 0), s.agent("hq2", 0)
+	hq1.Failed, hq1.Failure = time.Now(), "its link ended: no route"
+	s.candidates(hq1, hq2)
+	st, err := s.service.StartRun(s.admin(), api.StartRun{Net: "estate/list"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	why := func(reason run.Reason, text string) {
+		t.Helper()
+		w, err := s.service.Why(s.admin(), st.ID, "")
+		if err != nil || len(w.Facts) != 1 || w.Facts[0].Reason != string(reason) || !strings.Contains(w.Facts[0].Text, text) {
+			t.Errorf("got %+v (%v), want %q: %q", w, err, reason, text)
+		}
+	}
+	why(run.ReasonNoSlot, "every slot is taken on hq1 (0 of 0), hq2 (0 of 0); hq1 is passed over until "+hq1.Failed.Add(time.Hour).UTC().Format("2006-01-02T15:04"))
+	hq1.Slots, hq2.Slots = 1, 1
+	s.candidates(hq1, hq2)
+	s.dispatched(st.ID, "a")
+	got, err := s.service.Run(s.admin(), st.ID)
+	if err != nil || got.Jobs[0].Attempts[0].Agent != "hq2" {
+		t.Errorf("got %+v (%v), want it on hq2", got.Jobs, err)
+	}
+}
+
 // core is an agent that fits the net, changed.
 func core(s *site, change func(*run.Candidate)) run.Candidate {
 	c := s.agent("north", 1)

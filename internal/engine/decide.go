@@ -21,6 +21,7 @@ type decision struct {
 	dispatches int
 	callbacks  int               // how many more starts have a callback port; -1: none needs one
 	exhausted  string            // why there is none, where there is none
+	turns      turns             // of the lists from which this decision has given jobs
 	keys       map[string]string // the runs that this turn makes, by idempotency key
 }
 
@@ -238,13 +239,17 @@ func (e *Engine) placeOne(ctx context.Context, d *decision, rj readyJob, agents 
 	}
 	want := def.Net.Jobs[rj.job].Agent
 	key := ""
-	if want.Name != "" || len(want.Labels) > 0 {
+	if !want.Any() {
 		key = run.Selector(want)
 	}
 	if refused[key] {
 		return true
 	}
-	at, _, _ := run.Place(want, agents)
+	now, ok := e.moment(ctx, d, want)
+	if !ok {
+		return true
+	}
+	at, _, _ := run.Place(want, agents, now)
 	if at < 0 {
 		refused[key] = true
 		return true
@@ -254,6 +259,7 @@ func (e *Engine) placeOne(ctx context.Context, d *decision, rj readyJob, agents 
 		return false
 	}
 	agents[at].Running++
+	d.took(want, agents[at].Name, e.turns)
 	if d.callbacks > 0 {
 		d.callbacks--
 		d.spare(agents)
@@ -307,11 +313,23 @@ func (e *Engine) Waits(want jobnet.Agent) (run.Reason, string) {
 			agents[i].Callback = callbackText(why)
 		}
 	}
-	at, reason, text := run.Place(want, agents)
-	if at >= 0 {
-		return "", "about to be dispatched to " + agents[at].Name
+	now := e.cfg.Now()
+	at, reason, text := run.Place(want, agents, run.Moment{Now: now})
+	switch {
+	case at >= 0 && want.Turns() != "":
+		text = "about to be dispatched to the " + run.Selector(want)
+	case at >= 0:
+		text = "about to be dispatched to " + agents[at].Name
+	}
+	if over := run.PassedOver(want, agents, now); over != "" {
+		text += "; " + over
 	}
 	return reason, text
+}
+
+// PassedOver says which agents of a job's list come behind the others now, until when, and why; empty: none.
+func (e *Engine) PassedOver(want jobnet.Agent) string {
+	return run.PassedOver(want, e.cfg.Dispatcher.Candidates(), e.cfg.Now())
 }
 
 func (d *decision) empty() bool {
@@ -326,6 +344,9 @@ func (d *decision) empty() bool {
 // batch is the decision as the store takes it.
 func (d *decision) batch(epoch int64) store.Batch {
 	b := store.Batch{Epoch: epoch, Audit: d.audit, Files: d.files}
+	for _, s := range d.turns {
+		b.Settings = append(b.Settings, s)
+	}
 	for _, id := range d.order {
 		dr := d.drafts[id]
 		if !dr.dirty {

@@ -83,6 +83,7 @@ type Engine struct {
 	held atomic.Pointer[string] // why the domain starts nothing; nil: it does
 	disk atomic.Pointer[string] // why nothing new is accepted; nil: there is room
 
+	turns turns
 	board board // the open runs; its own lock, written by Run only
 	defs  definitions
 }
@@ -109,7 +110,7 @@ type creation struct {
 
 // Open reads the open runs and orders. Errors are the store's.
 func Open(ctx context.Context, cfg Config) (*Engine, error) {
-	e := &Engine{cfg: cfg, wake: make(chan struct{}, 1)}
+	e := &Engine{cfg: cfg, wake: make(chan struct{}, 1), turns: turns{}}
 	e.board.init()
 	e.defs.init(cfg)
 	var err error
@@ -331,6 +332,10 @@ func (e *Engine) turn(ctx context.Context) error {
 func (e *Engine) resolve(ctx context.Context, d *decision, c *store.Conflict) []*request {
 	if c.Noun == "run key" {
 		return d.withoutKey(ctx, e.cfg.Store, c.ID)
+	}
+	if c.Noun == "setting" { // whose turn it is: it is read anew
+		clear(e.turns)
+		return d.requests
 	}
 	if s, err := e.cfg.Store.Run(ctx, c.ID); err == nil {
 		if def, err := e.defs.of(ctx, s.Net, s.Version); err == nil {

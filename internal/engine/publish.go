@@ -12,6 +12,7 @@ import (
 func (e *Engine) publish(d *decision, receipt store.Receipt) {
 	var commands []run.Command
 	orders := receipt.Orders
+	e.turns.committed(d)
 	var changes []Change
 	for _, id := range d.order {
 		dr := d.drafts[id]

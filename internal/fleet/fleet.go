@@ -115,6 +115,7 @@ type agent struct {
 	epoch  int64
 	mark   int64
 	seen   time.Time // last stored
+	failed time.Time // when its link was lost last
 	fenced bool      // its attempts have been given up until it is heard of again
 	queue  []run.Command
 	wake   chan struct{}
@@ -168,7 +169,7 @@ func (f *Fleet) Candidates() []run.Candidate {
 		}
 		out = append(out, run.Candidate{
 			ID: id, Name: a.known.Name, Labels: a.known.Labels, Linked: a.link != nil,
-			Drained: a.known.Drained, Disk: a.status.Disk, Slots: slots,
+			Drained: a.known.Drained, Disk: a.status.Disk, Slots: slots, Failed: a.failed, Failure: "its link ended: " + a.status.Closed,
 		})
 	}
 	slices.SortFunc(out, func(a, b run.Candidate) int { return cmp.Compare(a.Name, b.Name) })

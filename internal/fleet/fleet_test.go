@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -506,6 +507,9 @@ func TestNewerLink(t *testing.T) {
 	if got := second.next(); len(got.Orders) != 1 || got.Orders[0].Position.Seq != 6 {
 		t.Errorf("after the older one's end: got %+v", got)
 	}
+	if c := h.Candidates(); !c[0].Failed.IsZero() {
+		t.Errorf("the agent has not failed: %+v", c)
+	}
 }
 
 // TestFence: an agent that is silent past its tenure, with something open, is given up once; not one that is linked.
@@ -524,6 +528,9 @@ func TestFence(t *testing.T) {
 	h.until(known.ID, false)
 	if len(h.desk.lost) > 0 {
 		t.Error("a linked agent was given up")
+	}
+	if c := h.Candidates(); c[0].Failed.IsZero() || h.now().Sub(c[0].Failed) > time.Minute || !strings.HasPrefix(c[0].Failure, "its link ended: ") {
+		t.Errorf("its link was lost just now: %+v", c)
 	}
 	h.advance(time.Minute + 9*time.Second)
 	h.advance(5 * time.Second)

@@ -106,7 +106,7 @@ func (f *Fleet) detach(id string, l *link.Link) {
 		f.withdraw(a.queue)
 		a.link, a.queue = nil, nil
 		a.status.Linked, a.status.Heard = false, f.cfg.Now()
-		a.status.Closed = fmt.Sprint(l.Err())
+		a.status.Closed, a.failed = fmt.Sprint(l.Err()), a.status.Heard
 	}
 	f.mu.Unlock()
 	if current {

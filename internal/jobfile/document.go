@@ -62,6 +62,9 @@ type portWish struct {
 type agent struct {
 	Name   string            `field:"name" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" max:"63" doc:"The agent's name."`
 	Labels map[string]string `field:"labels" names:"^[A-Za-z0-9][A-Za-z0-9._/-]*$" doc:"Labels that the agent must have, all of them."`
+	Names  []string          `field:"names" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" max:"63" doc:"Agents of which one runs the job."`
+	Select string            `field:"select" enum:"first,next" default:"first" doc:"Which of names: the first that can take the job, or the next after that which was given the last one."`
+	Skip   duration          `field:"skip" default:"30s" doc:"How long an agent of names comes behind the others after its link was lost or an order could not be brought to it."`
 }
 
 type retry struct {
@@ -93,7 +96,7 @@ func fromNet(n jobnet.Net) document {
 
 func fromJob(j jobnet.Job) job {
 	return job{
-		Name: j.Name, After: j.After, Command: convert[argument](j.Command), Script: j.Script, Agent: agent(j.Agent), When: string(j.When), OK: j.OK,
+		Name: j.Name, After: j.After, Command: convert[argument](j.Command), Script: j.Script, Agent: fromAgent(j.Agent), When: string(j.When), OK: j.OK,
 		Warn: j.Warn, Timeout: duration(j.Timeout), Grace: duration(j.Grace),
 		Retry:  retry{Max: j.Retry.Max, Delay: duration(j.Retry.Delay), Codes: j.Retry.Codes},
 		Stdout: j.Stdout, Artifacts: j.Artifacts, Env: j.Env, RunAs: j.RunAs, Limits: limits{Output: size(j.Limits.Output)},
@@ -112,13 +115,21 @@ func (d document) net() jobnet.Net {
 
 func (j job) job() jobnet.Job {
 	return jobnet.Job{
-		Name: j.Name, After: j.After, Command: convert[string](j.Command), Script: j.Script, Agent: jobnet.Agent(j.Agent),
+		Name: j.Name, After: j.After, Command: convert[string](j.Command), Script: j.Script, Agent: j.Agent.agent(),
 		When: jobnet.When(j.When), OK: j.OK, Warn: j.Warn, Timeout: time.Duration(j.Timeout), Grace: time.Duration(j.Grace),
 		Retry:  jobnet.Retry{Max: j.Retry.Max, Delay: time.Duration(j.Retry.Delay), Codes: j.Retry.Codes},
 		Stdout: j.Stdout, Artifacts: j.Artifacts, Env: j.Env, RunAs: j.RunAs, Limits: jobnet.Limits{Output: int64(j.Limits.Output)},
 		Ports: convertPorts[jobnet.PortWish](j.Ports), Needs: convert[jobnet.Destination](j.Needs), Isolation: jobnet.Isolation(j.Isolation), Rerunnable: j.Rerunnable,
 		OnLost: jobnet.OnLost(j.OnLost), OnUnknown: jobnet.OnUnknown(j.OnUnknown), OnLeftover: jobnet.OnLeftover(j.OnLeftover),
 	}
+}
+
+func fromAgent(a jobnet.Agent) agent {
+	return agent{Name: a.Name, Labels: a.Labels, Names: a.Names, Select: string(a.Select), Skip: duration(a.Skip)}
+}
+
+func (a agent) agent() jobnet.Agent {
+	return jobnet.Agent{Name: a.Name, Labels: a.Labels, Names: a.Names, Select: jobnet.Select(a.Select), Skip: time.Duration(a.Skip)}
 }
 
 // convert turns a list of one kind of text into another; nil stays nil.

@@ -62,7 +62,11 @@ func drawNet(t *rapid.T) jobnet.Net {
 		} else {
 			j.Script = "#!/bin/sh" + text.Draw(t, "line") + "\n" + text.Draw(t, "script")
 		}
-		if rapid.Bool().Draw(t, "by name") {
+		if rapid.Bool().Draw(t, "out of a list") {
+			j.Agent.Names = rapid.SliceOfNDistinct(rapid.StringMatching(`[A-Za-z0-9]{1,5}`), 1, 4, rapid.ID).Draw(t, "agents")
+			j.Agent.Select = rapid.SampledFrom([]jobnet.Select{jobnet.SelectFirst, jobnet.SelectNext}).Draw(t, "select")
+			j.Agent.Skip = rapid.SampledFrom([]time.Duration{0, jobnet.DefaultSkip, 90 * time.Second, time.Hour}).Draw(t, "skip")
+		} else if rapid.Bool().Draw(t, "by name") {
 			j.Agent.Name = rapid.StringMatching(`[A-Za-z0-9]{0,5}`).Draw(t, "agent")
 		} else {
 			j.Agent.Labels = none(labels.Draw(t, "agent labels"))

@@ -130,10 +130,43 @@ func (c *checker) agent(path string, agent Agent) {
 	if agent.Name != "" && len(agent.Labels) > 0 {
 		c.add(path, "an agent is chosen by name or by labels, not by both")
 	}
+	c.oneOf(path, agent)
 	if agent.Name != "" && !isAgentName(agent.Name) {
 		c.add(path+".name", "%q is not a name of an agent", clip(agent.Name))
 	}
 	c.labels(path+".labels", agent.Labels)
+}
+
+// oneOf checks the list of agents of which one runs the job, and what is said of the list.
+func (c *checker) oneOf(path string, agent Agent) {
+	switch {
+	case len(agent.Names) > 0 && (agent.Name != "" || len(agent.Labels) > 0):
+		c.add(path+".names", "an agent is chosen by name, by labels or out of names, not by two of them")
+	case len(agent.Names) > MaxAgents:
+		c.add(path+".names", "at most %d names, here are %d", MaxAgents, len(agent.Names))
+		return
+	case len(agent.Names) == 0 && agent.Select == SelectNext:
+		c.add(path+".select", "select: next is about a list of agents: write names: [a, b]")
+	case len(agent.Names) == 0 && agent.Skip != DefaultSkip && agent.Skip != 0:
+		c.add(path+".skip", "skip is about a list of agents: write names: [a, b]")
+	}
+	seen := map[string]bool{}
+	for k, name := range agent.Names {
+		at := fmt.Sprintf("%s.names[%d]", path, k)
+		switch {
+		case !isAgentName(name):
+			c.add(at, "%q is not a name of an agent", clip(name))
+		case seen[name]:
+			c.add(at, "%s stands twice in this list", name)
+		}
+		seen[name] = true
+	}
+	if agent.Select != "" && agent.Select != SelectFirst && agent.Select != SelectNext {
+		c.add(path+".select", "%q is not one of first and next", clip(string(agent.Select)))
+	}
+	if agent.Skip < 0 || agent.Skip > maxSkip {
+		c.add(path+".skip", "a duration here goes from 0s to %dh", maxSkip/time.Hour)
+	}
 }
 
 // codes checks the lists of exit codes and the retry.

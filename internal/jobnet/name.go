@@ -3,6 +3,7 @@ package jobnet
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -11,6 +12,7 @@ const (
 	MaxJobs        = 10_000
 	MaxPorts       = 32       // ports of one job
 	MaxNeeds       = 16       // destinations that one job needs
+	MaxAgents      = 64       // names of agents, of which one runs a job
 	MaxName        = 63       // bytes of a job's, parameter's, label's or agent's name
 	MaxNetName     = 200      // bytes, folders included
 	MaxEntries     = 256      // params, env variables, labels, artifacts or codes of one net or job
@@ -22,6 +24,7 @@ const (
 	MaxRetries     = 1000     // of one job
 	MaxOutput      = 1 << 40  // bytes
 	maxDays        = 366      // of a time-out or a delay
+	maxSkip        = 24 * time.Hour
 	maxOutputName  = 128
 	maxUser        = 255  // bytes of run_as
 	maxHostName    = 253  // bytes of a host's name

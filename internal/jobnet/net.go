@@ -4,7 +4,10 @@
 // (cycles, unknown references, waits that can never be met) and resolves references. It is pure.
 package jobnet
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // When says which ends of the predecessors release a job.
 type When string
@@ -54,6 +57,15 @@ const (
 	IsolationOwn    Isolation = "own" // a keeper of its own
 )
 
+// Select says which of several named agents is given a job.
+type Select string
+
+// The ways to select. An agent that failed a moment ago comes behind the others.
+const (
+	SelectFirst Select = "first" // the first of the list that can take it
+	SelectNext  Select = "next"  // the one after that which was given the last job, so that they take turns
+)
+
 // Net is a definition: jobs and their order. It is a value; once applied it never changes.
 type Net struct {
 	Name        string            `json:"net"`
@@ -101,10 +113,25 @@ type PortWish struct {
 	Socket bool   `json:"socket,omitempty"` // the job is given the listening socket (LISTEN_FDS)
 }
 
-// Agent selects where a job runs: by name, or by labels that must all match, or anywhere (both empty).
+// Agent selects where a job runs: by name, by labels that must all match, on one of several by their names, or anywhere
+// (all empty). Select and Skip are about Names.
 type Agent struct {
 	Name   string            `json:"name,omitempty"`
 	Labels map[string]string `json:"labels,omitempty"`
+	Names  []string          `json:"names,omitempty"`
+	Select Select            `json:"select,omitempty"`
+	Skip   time.Duration     `json:"skip,omitempty"` // how long one that failed comes behind the others
+}
+
+// Any reports whether every agent will do.
+func (a Agent) Any() bool { return a.Name == "" && len(a.Labels) == 0 && len(a.Names) == 0 }
+
+// Turns names the list whose agents take turns; empty: they do not. Jobs with the same list share its turns.
+func (a Agent) Turns() string {
+	if a.Select != SelectNext {
+		return ""
+	}
+	return strings.Join(a.Names, " ")
 }
 
 // Retry says how often a failed job is tried again. Max counts retries; Codes empty means every failure.
@@ -123,12 +150,13 @@ type Limits struct {
 const (
 	DefaultGrace  = 10 * time.Second
 	DefaultOutput = 64 << 20
+	DefaultSkip   = 30 * time.Second
 )
 
 // Defaults returns a job with every default filled in.
 func Defaults() Job {
 	return Job{
-		When: WhenSuccess, OK: []int{0}, Grace: DefaultGrace, Limits: Limits{Output: DefaultOutput},
+		Agent: Agent{Select: SelectFirst, Skip: DefaultSkip}, When: WhenSuccess, OK: []int{0}, Grace: DefaultGrace, Limits: Limits{Output: DefaultOutput},
 		Isolation: IsolationShared, OnLost: LostKeep, OnUnknown: UnknownHold, OnLeftover: LeftoverKill,
 	}
 }

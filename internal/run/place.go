@@ -1,10 +1,12 @@
 package run
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/jobnet"
 )
@@ -19,13 +21,24 @@ type Candidate struct {
 	Callback string // why no port is free on which the server could await an attempt's words; empty: one is, or none is needed
 	Slots    int
 	Running  int // attempts ordered and not ended
+	// Failed is when its link was lost last, or an order could not be brought to it, and Failure how; zero: not that the
+	// server knows.
+	Failed  time.Time
+	Failure string
+}
+
+// Moment is what placement is told of time: the instant, and of a list of agents that take turns the name of that which
+// was given a job last; empty: none was.
+type Moment struct {
+	Now  time.Time
+	Last string
 }
 
 // Place chooses the agent for a job: of those that fit, are linked and have a free slot the one with the fewest
-// running attempts, then by name. Where there is none it returns -1, the reason, and a sentence that names what
-// is in the way.
-func Place(want jobnet.Agent, agents []Candidate) (int, Reason, string) {
-	best := -1
+// running attempts, then by name; of a list of names that which its select says, and one that has failed within its skip
+// only after the others. Where there is none it returns -1, the reason, and a sentence that names what is in the way.
+func Place(want jobnet.Agent, agents []Candidate, at Moment) (int, Reason, string) {
+	best, before := -1, ranking(want, at)
 	var fits, away, drained, disk, full []string
 	callback := ""
 	for i := range agents {
@@ -45,7 +58,7 @@ func Place(want jobnet.Agent, agents []Candidate) (int, Reason, string) {
 			full = append(full, fmt.Sprintf("%s (%d of %d)", a.Name, a.Running, a.Slots))
 		case a.Callback != "":
 			callback = a.Callback
-		case best < 0 || a.Running < agents[best].Running || a.Running == agents[best].Running && a.Name < agents[best].Name:
+		case best < 0 || before(a, &agents[best]):
 			best = i
 		}
 	}
@@ -68,6 +81,41 @@ func Place(want jobnet.Agent, agents []Candidate) (int, Reason, string) {
 	return -1, ReasonNotLinked, "not linked: " + list(away)
 }
 
+// ranking returns which of two agents that could both take the job goes before the other.
+func ranking(want jobnet.Agent, at Moment) func(a, b *Candidate) bool {
+	if len(want.Names) == 0 {
+		return func(a, b *Candidate) bool { return cmp.Or(a.Running-b.Running, cmp.Compare(a.Name, b.Name)) < 0 }
+	}
+	start := 0
+	if want.Select == jobnet.SelectNext {
+		start = slices.Index(want.Names, at.Last) + 1
+	}
+	place := func(a *Candidate) int {
+		p := (slices.Index(want.Names, a.Name) - start + len(want.Names)) % len(want.Names)
+		if passed(want, a, at.Now) {
+			p += len(want.Names)
+		}
+		return p
+	}
+	return func(a, b *Candidate) bool { return place(a) < place(b) }
+}
+
+// passed reports whether an agent comes behind the others of its list, because it has failed a moment ago.
+func passed(want jobnet.Agent, a *Candidate, now time.Time) bool {
+	return len(want.Names) > 0 && !a.Failed.IsZero() && now.Before(a.Failed.Add(want.Skip))
+}
+
+// PassedOver says which agents of a list come behind the others at an instant, until when, and why; empty: none.
+func PassedOver(want jobnet.Agent, agents []Candidate, now time.Time) string {
+	var all []string
+	for i := range agents {
+		if a := &agents[i]; matches(want, a) && passed(want, a, now) {
+			all = append(all, fmt.Sprintf("%s is passed over until %s (%s)", a.Name, a.Failed.Add(want.Skip).UTC().Format(time.RFC3339), a.Failure))
+		}
+	}
+	return list(all)
+}
+
 func list(names []string) string {
 	slices.Sort(names)
 	return strings.Join(names, ", ")
@@ -75,6 +123,9 @@ func list(names []string) string {
 
 func matches(want jobnet.Agent, a *Candidate) bool {
 	if want.Name != "" && want.Name != a.Name {
+		return false
+	}
+	if len(want.Names) > 0 && !slices.Contains(want.Names, a.Name) {
 		return false
 	}
 	for k, v := range want.Labels {
@@ -90,6 +141,8 @@ func Selector(want jobnet.Agent) string {
 	switch {
 	case want.Name != "":
 		return "name " + want.Name
+	case len(want.Names) > 0:
+		return string(cmp.Or(want.Select, jobnet.SelectFirst)) + " of " + strings.Join(want.Names, ", ")
 	case len(want.Labels) > 0:
 		var parts []string
 		for _, k := range slices.Sorted(maps.Keys(want.Labels)) {

@@ -38,10 +38,11 @@ func ClassesPart(classes []ProcessClass, over ports.Compiled, row, pool string) 
 		if len(c.Remotes) > 0 {
 			parallel += c.processes()
 		}
-		notes = append(notes, Document{{"origin", strings.TrimSpace(classOrigin + " " + c.Name)}, {"text", c.xml("", "")}})
+		var names []string
 		for _, s := range c.Remotes {
 			end := strings.ToLower(s.Host) + " " + strconv.Itoa(int(s.Port))
 			if machines[end] != "" {
+				names = append(names, machines[end])
 				continue
 			}
 			name := hostID(s.Host)
@@ -50,12 +51,14 @@ func ClassesPart(classes []ProcessClass, over ports.Compiled, row, pool string) 
 				machine, name = hostID(s.Host), hostID(s.Host)+"-"+strconv.Itoa(n)
 			}
 			machines[end] = name
+			names = append(names, name)
 			host := Document{{"roles", list(agent)}}.with("machine", machine).with("advertise", list(s.Host))
 			if s.Port != planned {
 				host = append(host, Field{"services", Document{{row, Document{{"port", int(s.Port)}}}}})
 			}
 			hosts = append(hosts, Field{name, host})
 		}
+		notes = append(notes, Document{{"origin", strings.TrimSpace(classOrigin + " " + c.Name)}, {"text", c.xml("", "")}}.with("reading", c.selection(names)))
 	}
 	var pools []any
 	if parallel > 0 && slices.ContainsFunc(over.Pools, func(p ports.ResolvedPool) bool { return p.ID == pool }) {
@@ -65,6 +68,25 @@ func ClassesPart(classes []ProcessClass, over ports.Compiled, row, pool string) 
 		Plan:      planPart(over.Plan, Field{"pools", pools}, Field{"notes", notes}),
 		Inventory: inventoryPart(Field{"hosts", hosts}),
 	}
+}
+
+// selection is what a job of the class has in a net, by the names of its agents; empty for a class without a remote host.
+func (c ProcessClass) selection(names []string) string {
+	var once []string
+	for _, n := range names {
+		if !slices.Contains(once, n) {
+			once = append(once, n)
+		}
+	}
+	switch {
+	case len(once) == 0:
+		return ""
+	case len(once) == 1:
+		return "in a net: agent: {name: " + once[0] + "}"
+	case c.Select == "next":
+		return "in a net: agent: {names: [" + strings.Join(once, ", ") + "], select: next}"
+	}
+	return "in a net: agent: {names: [" + strings.Join(once, ", ") + "]}"
 }
 
 // processes is how many tasks a class runs at once.

@@ -56,6 +56,13 @@ func TestProcessClasses(t *testing.T) {
 	if pool := site.Compiled.Pools[i]; pool.Capacity.Parallel != 10+5+30 || pool.Capacity.Rate != 1 {
 		t.Errorf("capacity: %+v", pool.Capacity)
 	}
+	var readings []string
+	for _, n := range p.Notes[len(p.Notes)-4:] {
+		readings = append(readings, n.Reading)
+	}
+	if diff := cmp.Diff([]string{"in a net: agent: {names: [host1, host3], select: next}", "in a net: agent: {name: host2}", "", "in a net: agent: {name: host-2001-db8--7}"}, readings); diff != "" {
+		t.Error(diff)
+	}
 	// What no field holds comes back from the notes.
 	back := ClassesOf(p.Notes, site, "jobscheduler")
 	if diff := cmp.Diff(want, back, cmpopts.IgnoreFields(ProcessClass{}, "Line")); diff != "" {
