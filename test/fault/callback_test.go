@@ -17,10 +17,17 @@ import (
 
 // newCallbackEstate starts a server and the agent north under a plan in which agents call back on n ports, each held for a
 // while after its use. It returns the lowest of the ports.
-func newCallbackEstate(t testing.TB, n, slots int, hold time.Duration, more string) (e *estate, g *guest, first int) {
+func newCallbackEstate(t testing.TB, n, slots int, hold time.Duration) (e *estate, g *guest, first int) {
+	t.Helper()
+	return newCallbackEstateAt(t, n, slots, hold, quick, nil)
+}
+
+// newCallbackEstateAt does so with a configuration of the server's own, and something between agents and server that hands
+// on what comes to the server's own port.
+func newCallbackEstateAt(t testing.TB, n, slots int, hold time.Duration, config string, between *crossing) (e *estate, g *guest, first int) {
 	t.Helper()
 	first = sockettest.Block(t, n)
-	e = newEstateWith(t, quick, fmt.Sprintf(`pools:
+	e = newEstateWith(t, config, fmt.Sprintf(`pools:
   - id: callback
     function: incoming ports
     protocol: [tcp]
@@ -32,7 +39,10 @@ func newCallbackEstate(t testing.TB, n, slots int, hold time.Duration, more stri
     lease: {owner: task attempt, ttl: 90s, renew: heartbeat, fence: true, nonce: 128}
     origin: ours
     flows: [{from: agent, to: server, purpose: the words of an attempt, carries: [callback]}]
-%s`, first+n-1, n, hold, more))
+`, first+n-1, n, hold))
+	if between != nil {
+		between.stand(e.port, false)
+	}
 	g = e.newcomer("north", slots, filepath.Join(e.home, "north"))
 	g.start("--join", lastLine(e.must("token", "create", "agent", "north")))
 	e.linked("north")
@@ -59,7 +69,7 @@ func (e *estate) listening() []int {
 // agent has come, and is given back with the end.
 func TestCallback(t *testing.T) {
 	t.Parallel()
-	e, g, first := newCallbackEstate(t, 3, 4, 50*time.Millisecond, "")
+	e, g, first := newCallbackEstate(t, 3, 4, 50*time.Millisecond)
 	w := newWitness(t)
 	e.apply(fmt.Sprintf(`net: fault/callback
 jobs:
@@ -108,7 +118,7 @@ jobs:
 // R24: with 3 ports, 50 jobs: none fails, none more than 3 have one at once, and what waits says for what.
 func TestCallbackRange(t *testing.T) {
 	t.Parallel()
-	e, _, first := newCallbackEstate(t, 3, 60, 100*time.Millisecond, "")
+	e, _, first := newCallbackEstate(t, 3, 60, 100*time.Millisecond)
 	var b strings.Builder
 	b.WriteString("net: fault/fifty\njobs:\n")
 	for i := range 50 {
@@ -151,7 +161,7 @@ func TestCallbackRange(t *testing.T) {
 // R24: a killed server's ports come back, its attempts' words come over the link, and what it had ordered ends once.
 func TestCallbackKilledServer(t *testing.T) {
 	t.Parallel()
-	e, g, _ := newCallbackEstate(t, 3, 4, 50*time.Millisecond, "")
+	e, g, _ := newCallbackEstate(t, 3, 4, 50*time.Millisecond)
 	w := newWitness(t)
 	e.apply(fmt.Sprintf("net: fault/killed\njobs:\n  - name: a\n    env: {witness: %q, gate: %q}\n    script: |\n%s", w.file, w.gate,
 		`        #!/bin/sh
