@@ -59,8 +59,12 @@ type Enrolment struct {
 func (e *Enroller) Enrol(ctx context.Context, o Enrolment) (store.Node, error) {
 	ctx, cancel := context.WithTimeout(ctx, visitLimit)
 	defer cancel()
+	// Before anything is sent or stored.
+	if err := identity.CheckName(o.Name); err != nil {
+		return store.Node{}, err
+	}
 	if _, err := e.Registry.mayEnrol(ctx, o.Name, o.Code.Key); err != nil {
-		return store.Node{}, err // before anything is sent
+		return store.Node{}, err
 	}
 	v, err := e.visit(ctx, o.Address, o.Code.Key, func(ctx context.Context) (net.Conn, error) { return e.Dial(ctx, o.Address) })
 	if err != nil {
@@ -175,7 +179,8 @@ func (e *Enroller) visit(ctx context.Context, what, keyHash string, dial func(co
 			}
 		},
 	}
-	return &visit{client: &http.Client{Transport: transport}, close: func() {
+	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &visit{client: client, close: func() {
 		transport.CloseIdleConnections()
 		_ = conn.Close()
 	}}, nil

@@ -55,6 +55,10 @@ func calls(s *site, id string) map[string]call {
 			return err
 		}},
 		"ControlNode": {[]access.Permission{access.ManageNodes}, false, false, func(ctx context.Context) error { _, err := svc.ControlNode(ctx, "north", "drain"); return err }},
+		"EnrolNode": {[]access.Permission{access.ManageNodes}, false, false, func(ctx context.Context) error {
+			_, err := svc.EnrolNode(ctx, "west", api.EnrolNode{Address: "10.2.0.1", Code: "none"})
+			return but(err, fault.Invalid)
+		}},
 		"Directory":   {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { _, err := svc.Directory(ctx); return err }},
 		"Discover": {[]access.Permission{access.ManageNodes}, false, false, func(ctx context.Context) error {
 			_, err := svc.Discover(ctx, api.Discover{Subnets: []string{"10.2.0.0/24"}})
