@@ -299,5 +299,5 @@ func Doors() []string {
 
 // Carriers lists the conversations that a flow can carry.
 func Carriers() []string {
-	return []string{"enrol", "link", "client", "peer", "callback", "directory", "discovery", "out", "ports"}
+	return []string{"enrol", "link", "client", "peer", "callback", "directory", "discovery", "out", "ports", "proxy"}
 }

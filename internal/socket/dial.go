@@ -17,12 +17,8 @@ import (
 // A connection that comes back to itself is closed: a dial to a dead port of the system's own range can get that very
 // port as its source, and then talks to its own echo.
 func (n *Net) Dial(ctx context.Context, service, address string) (net.Conn, error) {
-	if _, err := n.claim(service); err != nil {
+	if err := n.mayDial(service); err != nil {
 		return nil, err
-	}
-	if n.role != "" && !n.plan.MayDial(n.role, service) {
-		return nil, fault.New(fault.Forbidden, "the plan "+n.plan.Plan+" has no flow from the role "+n.role+" to "+service,
-			"add the flow to the plan")
 	}
 	target, err := n.target(service, address)
 	if err != nil {
@@ -45,6 +41,18 @@ func (n *Net) Dial(ctx context.Context, service, address string) (net.Conn, erro
 	}
 	n.used(service, Dialled, 1)
 	return &conn{TCPConn: t, net: n, entry: n.track(Socket{Service: service, Use: Dialled, Local: local, Remote: remote})}, nil
+}
+
+// mayDial says whether the plan has the service, and a flow to it from this role.
+func (n *Net) mayDial(service string) error {
+	if _, err := n.claim(service); err != nil {
+		return err
+	}
+	if n.role != "" && !n.plan.MayDial(n.role, service) {
+		return fault.New(fault.Forbidden, "the plan "+n.plan.Plan+" has no flow from the role "+n.role+" to "+service,
+			"add the flow to the plan")
+	}
+	return nil
 }
 
 // target returns the HOST:PORT to dial.
