@@ -60,6 +60,11 @@ const (
 	KnockItself // the connection's two ends are one
 )
 
+const (
+	maxDatagram = 4 << 10 // bytes: more than any answer to a knock has
+	datagrams   = 3       // how often one is sent
+)
+
 // ErrNoHops says that this system cannot limit the hops of a dial.
 var ErrNoHops = errors.New("limiting the hops of a dial is only built for Linux")
 

@@ -34,7 +34,7 @@ func (n *Net) knock(ctx context.Context, k Knock) (Knocked, error) {
 	_ = f.SetDeadline(time.Now().Add(k.Patience))
 	switch {
 	case k.Protocol == ports.UDP && err == nil:
-		got.Heard, err = converse(f, k.Say)
+		got.Heard, err = converse(ctx, f, k)
 	case errors.Is(err, unix.EINPROGRESS):
 		err = established(f)
 	}
@@ -108,20 +108,22 @@ func established(f *os.File) error {
 	return err
 }
 
-// maxDatagram is more than any answer to a knock has.
-const maxDatagram = 4 << 10
-
-// converse sends a datagram and waits for the one that comes back.
-func converse(f *os.File, say []byte) ([]byte, error) {
-	if _, err := f.Write(say); err != nil {
-		return nil, err
-	}
+// converse sends a datagram and waits for the one that comes back. Datagrams get lost: it is sent three times.
+func converse(ctx context.Context, f *os.File, k Knock) ([]byte, error) {
 	b := make([]byte, maxDatagram)
-	n, err := f.Read(b)
-	if n == 0 && err != nil {
-		return nil, err
+	for sent := time.Duration(1); ; sent++ {
+		if _, err := f.Write(k.Say); err != nil {
+			return nil, err
+		}
+		_ = f.SetReadDeadline(time.Now().Add(k.Patience / datagrams))
+		n, err := f.Read(b)
+		if n > 0 || err == nil {
+			return b[:n], nil
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) || sent == datagrams || ctx.Err() != nil {
+			return nil, err
+		}
 	}
-	return b[:n], nil
 }
 
 func onSocket(f *os.File, do func(fd int)) {

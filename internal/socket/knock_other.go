@@ -4,8 +4,10 @@ package socket
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/ports"
@@ -47,22 +49,26 @@ func localEnd(c net.Conn) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
-// maxDatagram is more than any answer to a knock has.
-const maxDatagram = 4 << 10
-
-// converse sends a datagram and waits for the one that comes back.
+// converse sends a datagram and waits for the one that comes back. Datagrams get lost: it is sent three times.
 func converse(ctx context.Context, c net.Conn, k Knock) ([]byte, error) {
-	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Now()) })
+	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 	defer stop()
-	if err := c.SetDeadline(time.Now().Add(k.Patience)); err != nil {
-		return nil, err
-	}
-	if _, err := c.Write(k.Say); err != nil {
-		return nil, err
-	}
 	b := make([]byte, maxDatagram)
-	n, err := c.Read(b)
-	return b[:n], err
+	for sent := time.Duration(1); ; sent++ {
+		if _, err := c.Write(k.Say); err != nil {
+			return nil, err
+		}
+		if err := c.SetReadDeadline(time.Now().Add(k.Patience / datagrams)); err != nil {
+			return nil, err
+		}
+		n, err := c.Read(b)
+		if err == nil {
+			return b[:n], nil
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) || sent == datagrams {
+			return nil, err
+		}
+	}
 }
 
 // Gateway is only known on Linux.

@@ -2,7 +2,9 @@ package probe
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -25,6 +27,9 @@ func Classify(s Subject, near SourceView, far *DestinationView) Proof {
 	c.outcome()
 	if c.p.Expect == Closed {
 		c.closed()
+	}
+	if c.p.Good() && len(near.Also) > 0 {
+		c.assume("what holds for %s holds for the other addresses of the name too: %s", near.Remote, joinAddresses(near.Also))
 	}
 	if c.p.Remedy == "" && !c.p.Good() {
 		c.p.Remedy = c.p.Reason.meaning().Remedy
@@ -170,6 +175,14 @@ func (c *classifier) closed() {
 		p.Text = "it was not reached, and it is not known what keeps it closed: " + p.Text
 	case OK, Translated, ForeignListener, WrongProtocol, TLSIntercepted, UnexpectedlyOpen, NotReachable: // of a connection
 	}
+}
+
+func joinAddresses(all []netip.AddrPort) string {
+	parts := make([]string, len(all))
+	for i, a := range all {
+		parts[i] = a.String()
+	}
+	return strings.Join(parts, ", ")
 }
 
 // own reports whether the dialling host itself sent the message.

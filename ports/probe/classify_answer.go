@@ -60,7 +60,7 @@ func (c *classifier) oneSided() {
 		c.works()
 	case c.far.Listener == Listening && !c.far.Ours:
 		c.stranger("who answers is not the one that the plan means")
-	case c.far.Accepted == SawNothing && c.far.Listener != ListenerUnseen:
+	case c.far.Arrived == SawNothing, c.far.Accepted == SawNothing && c.far.Listener != ListenerUnseen:
 		c.is(Broken, ForeignListener, "somebody took the connection, and the host that is meant has not seen it: the path leads elsewhere, or a box on the way answers for it")
 	default:
 		c.is(Assumed, OK, "somebody takes connections there")
@@ -109,7 +109,7 @@ func (c *classifier) noAnswer() {
 		c.full()
 	case c.far.Listener == Listening && !c.far.Ours:
 		c.stranger(text + ": who listens there is not the one that the plan means")
-	case c.far.Accepted == SawNothing && c.far.Arrived == SawNothing:
+	case c.far.Arrived == SawNothing:
 		c.is(Broken, ForeignListener, "somebody took the connection, and the host that is meant has not seen it: the path leads elsewhere, or a box on the way answers for it")
 	case hangup && c.far.Ours:
 		c.is(Blocked, ResetOnPath, text+", and the listener has not closed it")

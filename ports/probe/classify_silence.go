@@ -14,18 +14,24 @@ func (c *classifier) silent() {
 	case c.far == nil && c.near.Protocol == ports.UDP:
 		c.open(Unproven, "nothing came back, as from a service that does not answer", c.unlessLeft(OK, DroppedAfterHop)...)
 	case c.far == nil:
-		c.open(Broken, "nothing came back"+c.where(), c.unlessLeft(c.retried(DroppedAfterHop, BacklogFull)...)...)
+		c.open(Broken, "nothing came back"+c.where(), c.unlessLeft(c.retried(c.hasty(DroppedAfterHop, BacklogFull)...)...)...)
 	case c.far.Arrived == Saw, c.far.Accepted == Saw:
 		c.arrived()
 	case c.far.Backlog.Full() && c.far.Arrived != SawNothing:
 		c.full()
-	case c.near.Egress == EgressLeft || c.loopback():
-		c.is(Blocked, DroppedAfterHop, "it is dropped on the way"+c.where())
-		c.unwatched()
 	default:
-		c.open(Blocked, "it is dropped on the way, or does not leave this host", DroppedAfterHop, LocalEgressBlocked)
+		c.open(Blocked, "it is dropped on the way"+c.where(), c.unlessLeft(c.hasty(DroppedAfterHop)...)...)
 		c.unwatched()
 	}
+}
+
+// hasty adds what a longer wait would have told from silence: that nobody answers to the address. A host that speaks for
+// itself is there, unless the address that was dialled is not its own.
+func (c *classifier) hasty(possible ...Reason) []Reason {
+	if h := c.hop(); c.near.Took < missed && (c.far == nil || h == nil || h.Number == 0) && !c.loopback() {
+		return append(possible, HostAbsent)
+	}
+	return possible
 }
 
 // retried adds what Windows makes look like silence: it dials a port that refuses several times before it says so (F77).

@@ -76,12 +76,13 @@ func TestClassify(t *testing.T) {
 		{"prohibited over IPv6", dialled(probe.HostUnreachable, icmp(1, 1, netip.MustParseAddr("fd00::1"), time.Millisecond)), nil, "", probe.Blocked, probe.RejectedBy, nil},
 		{"unreachable, and the system does not say who says so", dialled(probe.HostUnreachable, func(v *probe.SourceView) { v.System, v.Queue = "darwin", false }), nil, "", probe.Broken, probe.Unknowable, []probe.Reason{probe.NoRoute, probe.HostAbsent, probe.RejectedBy, probe.LocalEgressBlocked}},
 
-		{"silence", dialled(probe.Silence, nil), nil, "", probe.Broken, probe.Unknowable, []probe.Reason{probe.DroppedAfterHop, probe.BacklogFull, probe.LocalEgressBlocked}},
-		{"silence on Windows, which dials a closed port again", dialled(probe.Silence, func(v *probe.SourceView) { v.System = "windows" }), nil, "", probe.Broken, probe.Unknowable, []probe.Reason{probe.DroppedAfterHop, probe.BacklogFull, probe.NoListener, probe.LocalEgressBlocked}},
+		{"silence", dialled(probe.Silence, waited), nil, "", probe.Broken, probe.Unknowable, []probe.Reason{probe.DroppedAfterHop, probe.BacklogFull, probe.LocalEgressBlocked}},
+		{"silence on Windows, which dials a closed port again", dialled(probe.Silence, func(v *probe.SourceView) { v.System, v.Took = "windows", 3500*time.Millisecond }), nil, "", probe.Broken, probe.Unknowable, []probe.Reason{probe.DroppedAfterHop, probe.BacklogFull, probe.NoListener, probe.LocalEgressBlocked}},
 		{"silence behind a hop", dialled(probe.Silence, func(v *probe.SourceView) {
 			v.Egress, v.Trace = probe.EgressLeft, []probe.TraceStep{{TTL: 1, Router: router}}
 		}), listens, "", probe.Blocked, probe.DroppedAfterHop, nil},
-		{"silence, and nothing is known of this host's rules", dialled(probe.Silence, nil), listens, "", probe.Blocked, probe.Unknowable, []probe.Reason{probe.DroppedAfterHop, probe.LocalEgressBlocked}},
+		{"silence, and nothing is known of this host's rules", dialled(probe.Silence, waited), listens, "", probe.Blocked, probe.Unknowable, []probe.Reason{probe.DroppedAfterHop, probe.LocalEgressBlocked}},
+		{"silence, and too little patience to miss a host", dialled(probe.Silence, func(v *probe.SourceView) { v.Took = time.Second }), nil, "", probe.Broken, probe.Unknowable, []probe.Reason{probe.DroppedAfterHop, probe.BacklogFull, probe.HostAbsent, probe.LocalEgressBlocked}},
 		{"silence of a datagram", dialled(probe.Silence, udp), nil, "", probe.Unproven, probe.Unknowable, []probe.Reason{probe.OK, probe.DroppedAfterHop, probe.LocalEgressBlocked}},
 
 		{"closed, and reached", dialled(probe.Connected, nil), nil, probe.Closed, probe.Exposed, probe.UnexpectedlyOpen, nil},
@@ -90,7 +91,7 @@ func TestClassify(t *testing.T) {
 		{"closed to all but loopback", dialled(probe.Refused, nil), &probe.DestinationView{Listener: probe.ListensBeside, Arrived: probe.Saw}, probe.Closed, probe.Proven, probe.NotReachable, nil},
 		{"closed because nobody listens", dialled(probe.Refused, nil), &probe.DestinationView{Listener: probe.Nobody, Arrived: probe.Saw}, probe.Closed, probe.Unproven, probe.NoListener, nil},
 		{"closed, or switched off", dialled(probe.HostUnreachable, icmp(3, 1, router, 3060*time.Millisecond)), nil, probe.Closed, probe.Unproven, probe.HostAbsent, nil},
-		{"closed, or silent", dialled(probe.Silence, nil), nil, probe.Closed, probe.Unproven, probe.Unknowable, []probe.Reason{probe.DroppedAfterHop, probe.BacklogFull, probe.LocalEgressBlocked}},
+		{"closed, or silent", dialled(probe.Silence, waited), nil, probe.Closed, probe.Unproven, probe.Unknowable, []probe.Reason{probe.DroppedAfterHop, probe.BacklogFull, probe.LocalEgressBlocked}},
 		{"closed, or a silent datagram", dialled(probe.Silence, udp), nil, probe.Closed, probe.Unproven, probe.Unknowable, []probe.Reason{probe.OK, probe.DroppedAfterHop, probe.LocalEgressBlocked}},
 	} {
 		got := probe.Classify(probe.Subject{Flow: "secure.1/tcp", From: "north", To: "hq", Expect: c.expect}, c.near, c.far)
@@ -99,6 +100,8 @@ func TestClassify(t *testing.T) {
 		}
 	}
 }
+
+func waited(v *probe.SourceView) { v.Took = 3500 * time.Millisecond }
 
 func udp(v *probe.SourceView) { v.Protocol = ports.UDP }
 

@@ -25,7 +25,7 @@ type Dial struct {
 }
 
 const (
-	defaultPatience = 3300 * time.Millisecond
+	defaultPatience = 3500 * time.Millisecond
 	tracePatience   = 700 * time.Millisecond // of one dial of a trace: routers answer at once or never
 	maxHops         = 16                     // of a trace; it ends at the first silence in a row of three
 	echoTries       = 20
@@ -48,7 +48,7 @@ func Look(ctx context.Context, sockets *socket.Net, d Dial) (SourceView, Conn, e
 	}
 	v.Own, _ = addresses()
 	soon, cancel := context.WithTimeout(ctx, d.Patience)
-	remote, err := resolve(soon, v.Address)
+	all, err := resolve(soon, v.Address)
 	cancel()
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
@@ -57,7 +57,7 @@ func Look(ctx context.Context, sockets *socket.Net, d Dial) (SourceView, Conn, e
 		v.Outcome, v.Text = Unresolved, err.Error()
 		return v, Conn{}, nil
 	}
-	v.Remote = remote
+	v.Remote, v.Also = all[0], all[1:]
 	l := looker{sockets, d, &v}
 	got, err := l.knock(ctx, 0, d.Patience)
 	if err != nil {
@@ -80,27 +80,31 @@ func dialled(d Dial) string {
 	return net.JoinHostPort(d.Host, strconv.Itoa(int(d.Flow.Port)))
 }
 
-// resolve returns the address that the system would dial first.
-func resolve(ctx context.Context, address string) (netip.AddrPort, error) {
+// resolve returns what an address means, in the order in which the system would dial it; at least one.
+func resolve(ctx context.Context, address string) ([]netip.AddrPort, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return netip.AddrPort{}, err
+		return nil, err
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 {
-		return netip.AddrPort{}, errors.New(port + " is no port")
+		return nil, errors.New(port + " is no port")
 	}
 	if a, err := netip.ParseAddr(host); err == nil {
-		return netip.AddrPortFrom(a.Unmap(), uint16(n)), nil
+		return []netip.AddrPort{netip.AddrPortFrom(a.Unmap(), uint16(n))}, nil
 	}
-	all, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
-		return netip.AddrPort{}, err
+		return nil, err
 	}
-	if len(all) == 0 {
-		return netip.AddrPort{}, errors.New(host + " has no address")
+	if len(found) == 0 {
+		return nil, errors.New(host + " has no address")
 	}
-	return netip.AddrPortFrom(all[0].Unmap(), uint16(n)), nil
+	all := make([]netip.AddrPort, len(found))
+	for i, a := range found {
+		all[i] = netip.AddrPortFrom(a.Unmap(), uint16(n))
+	}
+	return all, nil
 }
 
 // looker looks at one path.

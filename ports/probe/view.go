@@ -18,15 +18,16 @@ type Subject struct {
 
 // SourceView is what the dialling end of a flow saw.
 type SourceView struct {
-	System   string         `json:"system"` // as runtime.GOOS names it: what an error means differs
-	Protocol ports.Protocol `json:"protocol"`
-	Address  string         `json:"address"`         // HOST:PORT, as it was dialled
-	Remote   netip.AddrPort `json:"remote,omitzero"` // what was dialled in the end; zero: the name had no address
-	Local    netip.AddrPort `json:"local,omitzero"`
-	Outcome  Dialled        `json:"outcome"`
-	Errno    string         `json:"errno,omitempty"` // "ECONNREFUSED"; empty: none
-	Text     string         `json:"text,omitempty"`  // what the system said
-	Took     time.Duration  `json:"took_ns"`         // until the answer, or until the patience ended
+	System   string           `json:"system"` // as runtime.GOOS names it: what an error means differs
+	Protocol ports.Protocol   `json:"protocol"`
+	Address  string           `json:"address"`         // HOST:PORT, as it was dialled
+	Remote   netip.AddrPort   `json:"remote,omitzero"` // what was dialled in the end; zero: the name had no address
+	Also     []netip.AddrPort `json:"also,omitempty"`  // the name has these addresses too, which were not dialled
+	Local    netip.AddrPort   `json:"local,omitzero"`
+	Outcome  Dialled          `json:"outcome"`
+	Errno    string           `json:"errno,omitempty"` // "ECONNREFUSED"; empty: none
+	Text     string           `json:"text,omitempty"`  // what the system said
+	Took     time.Duration    `json:"took_ns"`         // until the answer, or until the patience ended
 
 	Again   time.Duration  `json:"again_ns,omitempty"` // the same of the last dial that was made to be sure of a delay; 0: none was
 	Queue   bool           `json:"queue"`              // ICMP errors could be seen: without one there was none
