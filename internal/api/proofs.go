@@ -50,8 +50,9 @@ type Verification struct {
 	By       string         `json:"by"`
 	PlanHash string         `json:"plan_hash"`
 	Order    VerifyOrder    `json:"order"`
-	Counts   map[string]int `json:"counts"` // proofs by verdict
-	Bad      int            `json:"bad"`    // of them blocked, failed or exposed
+	Counts   map[string]int `json:"counts"`  // proofs by verdict
+	Bad      int            `json:"bad"`     // of them blocked, failed or exposed
+	Unknown  int            `json:"unknown"` // of them unproven although nodes of Reeve are at both ends
 	Silences []Silence      `json:"silences"`
 }
 

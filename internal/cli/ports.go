@@ -26,6 +26,7 @@ func (a *app) portsCommand() *cobra.Command {
 	c.AddCommand(a.portsMatrix())
 	c.AddCommand(a.portsCodes())
 	c.AddCommand(a.portsRender())
+	c.AddCommand(a.portsVerify())
 	c.AddCommand(a.portsInstall())
 	c.AddCommand(a.portsProbe())
 	c.AddCommand(a.portsLease(), a.portsRelease(), a.portsLeases(), a.portsRepair(), a.portsHand())

@@ -160,7 +160,8 @@ func (s *Service) UnusedOpenings(ctx context.Context) ([]api.UnusedOpening, erro
 		uses[i] = proof.Used{Host: u.Host, Service: u.Service, Dialled: u.Kind == dialledKind, Since: u.First, Last: u.Last}
 	}
 	all := []api.UnusedOpening{}
-	for _, one := range proof.Unused(s.cfg.Plan, uses, s.cfg.Now().Add(-unusedFor)) {
+	site := ports.Site{Compiled: s.cfg.Plan, Inventory: s.cfg.Ports.Inventory}
+	for _, one := range proof.Unused(site, uses, s.cfg.Now().Add(-unusedFor)) {
 		all = append(all, s.showUnused(one))
 	}
 	return all, nil
@@ -178,7 +179,7 @@ func (s *Service) showUnused(one proof.Idle) api.UnusedOpening {
 	}
 	switch {
 	case one.Counted.IsZero():
-		out.Text = "no server is at an end of it: its use is not counted"
+		out.Text = "its use is not counted: no server of Reeve takes or makes these connections"
 	case one.Last.IsZero():
 		out.Text = "never used since " + one.Counted.UTC().Format(time.DateOnly) + ": is the opening needed?"
 	default:

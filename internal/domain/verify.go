@@ -100,7 +100,7 @@ func (v *Verifier) find(id string) (api.Verification, []api.Proof, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.last == nil || id != "last" && id != v.last.ID {
-		return api.Verification{}, nil, fault.New(fault.NotFound, "there is no verification "+strconv.Quote(id), "the server remembers the last one; its proofs stay: `reeve ports proofs`")
+		return api.Verification{}, nil, fault.New(fault.NotFound, "there is no verification "+strconv.Quote(id), "the server remembers the last one; its proofs stay: `reeve ports verify --known`")
 	}
 	return v.last.Verification, v.last.proofs, nil
 }
@@ -146,7 +146,7 @@ func (v *Verifier) carryOut(ctx context.Context, one *verification) {
 		shown.Since, shown.Times = p.At, 1
 		one.proofs = append(one.proofs, shown)
 	}
-	one.Bad = report.Bad()
+	one.Bad, one.Unknown = report.Bad(), report.Unknown
 	for _, q := range report.Idle {
 		one.Silences = append(one.Silences, showSilence(q))
 	}

@@ -72,36 +72,60 @@ type Idle struct {
 	Counted time.Time // zero: nobody counts it
 }
 
-// Unused returns the flows in use of the plan that were not used after an instant, those that were unused for longest
-// first, and behind them those that nobody counts. A flow is counted at the ends that are counted: one that took its
-// row's connections, or dialled it.
-func Unused(c ports.Compiled, uses []Used, after time.Time) []Idle {
+// Unused returns the flows that the site's hosts dial and that were not used after an instant, those that were unused for
+// longest first, and behind them those that nobody counts. A flow is counted at its ends: one that took connections of its
+// row, or dialled it. What is counted for less than that is not in it, and what other programs serve is not counted.
+func Unused(s ports.Site, uses []Used, after time.Time) []Idle {
 	var counted, unknown []Idle
-	for _, f := range c.Flows {
-		if f.Status != ports.Works || f.Port == 0 {
-			continue
-		}
+	for _, f := range dialled(s) {
 		one := Idle{Flow: f}
 		for _, u := range uses {
-			if u.Service != f.Service || u.Dialled && c.Kinds[f.From] != ports.Server || !u.Dialled && c.Kinds[f.To] != ports.Server {
-				continue
-			}
-			if one.Counted.IsZero() || u.Since.Before(one.Counted) {
-				one.Counted = u.Since
-			}
-			if u.Last.After(one.Last) {
-				one.Last = u.Last
+			if counts(s.Compiled, u, f) {
+				one.add(u)
 			}
 		}
 		switch {
 		case one.Counted.IsZero():
 			unknown = append(unknown, one)
-		case !one.Last.After(after):
+		case !one.Last.After(after) && !one.Counted.After(after):
 			counted = append(counted, one)
 		}
 	}
 	slices.SortStableFunc(counted, func(a, b Idle) int { return cmp.Or(a.Last.Compare(b.Last), a.Counted.Compare(b.Counted)) })
 	return append(counted, unknown...)
+}
+
+func (i *Idle) add(u Used) {
+	if i.Counted.IsZero() || u.Since.Before(i.Counted) {
+		i.Counted = u.Since
+	}
+	if u.Last.After(i.Last) {
+		i.Last = u.Last
+	}
+}
+
+// counts reports whether a use of a row is, or may be, one of the flow.
+func counts(c ports.Compiled, u Used, f ports.ResolvedFlow) bool {
+	end := f.To
+	if u.Dialled {
+		end = f.From
+	}
+	return u.Service == f.Service && c.Kinds[end] == ports.Server && slices.ContainsFunc(c.Claims, func(cl ports.Claim) bool {
+		return cl.Service == f.Service && cl.Protocol == f.Protocol && cl.Binds
+	})
+}
+
+// dialled returns the flows for which a firewall of the site must have an opening.
+func dialled(s ports.Site) []ports.ResolvedFlow {
+	var all []ports.ResolvedFlow
+	seen := map[string]bool{}
+	for _, c := range s.Crossings() {
+		if !seen[c.Flow.ID] && c.Port != 0 {
+			seen[c.Flow.ID] = true
+			all = append(all, c.Flow)
+		}
+	}
+	return all
 }
 
 // Green reports whether a verdict is one on which somebody may rely.

@@ -79,6 +79,7 @@ func (p *Prover) idle(ctx context.Context, site Site, ask Ask, progress func(don
 	if r.session, err = p.Code(); err != nil {
 		return Report{}, err
 	}
+	r.tell(r.untried())
 	far := r.by(func(t *try) string { return t.To })
 	defer r.close(ctx, far)
 	r.each(ctx, far, r.open)

@@ -54,8 +54,9 @@ type Ask struct {
 
 // Report is what came of one verification.
 type Report struct {
-	Proofs []probe.Proof
-	Idle   []Silence
+	Proofs  []probe.Proof
+	Unknown int // of them unproven although nodes of Reeve are at both ends
+	Idle    []Silence
 }
 
 // Bad counts the proofs that show something that must be put right: what is blocked, broken or exposed.

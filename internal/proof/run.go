@@ -46,7 +46,11 @@ func (p *Prover) Try(ctx context.Context, site Site, trials []Trial, progress fu
 			return out, err
 		}
 		for i := range r.tries {
-			out.Proofs = append(out.Proofs, r.tries[i].proof)
+			t := &r.tries[i]
+			out.Proofs = append(out.Proofs, t.proof)
+			if t.proof.Verdict == probe.Unproven && site.Ours(t.From) && site.Ours(t.To) {
+				out.Unknown++
+			}
 		}
 	}
 	return out, nil
@@ -92,6 +96,7 @@ func (r *round) run(ctx context.Context) error {
 	if r.session, err = r.Code(); err != nil {
 		return err
 	}
+	r.tell(r.untried())
 	far, near := r.by(func(t *try) string { return t.To }), r.by(func(t *try) string { return t.From })
 	defer r.close(ctx, far)
 	for _, step := range []struct {
@@ -113,14 +118,22 @@ func (r *round) run(ctx context.Context) error {
 func (r *round) by(end func(*try) string) map[string][]*try {
 	all := map[string][]*try{}
 	for i := range r.tries {
-		t := &r.tries[i]
-		if t.Untried != "" {
-			r.tell(1)
-			continue
+		if t := &r.tries[i]; t.Untried == "" {
+			all[end(t)] = append(all[end(t)], t)
 		}
-		all[end(t)] = append(all[end(t)], t)
 	}
 	return all
+}
+
+// untried counts the tries that nobody can make.
+func (r *round) untried() int {
+	n := 0
+	for _, t := range r.tries {
+		if t.Untried != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // each does a step at every end, many at one time.
