@@ -15,8 +15,11 @@ import (
 )
 
 // agentPorts are the sockets of an agent by a compiled plan. It listens on one address, or on all where bind is empty.
-func agentPorts(c ports.Compiled, bind string) agent.Ports {
+func agentPorts(c ports.Compiled, bind string, proxy byProxy) (agent.Ports, error) {
 	sockets := socket.New(c, socket.As(string(ports.Agent)))
+	if err := proxy.on(sockets); err != nil {
+		return agent.Ports{}, err
+	}
 	return agent.Ports{
 		Hash: c.Hash,
 		Dial: func(ctx context.Context, row, address string) (net.Conn, error) {
@@ -36,7 +39,7 @@ func agentPorts(c ports.Compiled, bind string) agent.Ports {
 }
 
 // adoptPlan makes an agent's sockets of the plan that its servers give.
-func adoptPlan(v wire.View, bind string) (agent.Ports, error) {
+func adoptPlan(v wire.View, bind string, proxy byProxy) (agent.Ports, error) {
 	var c ports.Compiled
 	if err := json.Unmarshal(v.Plan, &c); err != nil {
 		return agent.Ports{}, fault.Wrap(fault.Invalid, "reading the compiled plan", err)
@@ -44,7 +47,7 @@ func adoptPlan(v wire.View, bind string) (agent.Ports, error) {
 	if c.Hash != v.Hash {
 		return agent.Ports{}, fault.Newf(fault.Invalid, "reading the compiled plan: its hash is %s, and %s was said", c.Hash, v.Hash)
 	}
-	return agentPorts(c, bind), nil
+	return agentPorts(c, bind, proxy)
 }
 
 // differs says, a sentence for each row, how the plan that an agent was started with differs from its servers'.

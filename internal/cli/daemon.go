@@ -176,6 +176,7 @@ func notify(state string) {
 func (a *app) agentCommand() *cobra.Command {
 	cfg := agent.Default()
 	var plan, level, format, bind, ledger, codeFile string
+	var proxy byProxy
 	var instance int
 	c := &cobra.Command{
 		Use: "agent --data DIR [--join TOKEN | --enrol]", Short: "run an agent", Args: cobra.NoArgs,
@@ -185,7 +186,7 @@ func (a *app) agentCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			for flag, variable := range map[string]string{
 				"data": "REEVE_DATA", "join": "REEVE_JOIN", "join-file": "REEVE_JOIN_FILE", "slots": "REEVE_SLOTS", "plan": "REEVE_PLAN", "instance": "REEVE_INSTANCE", "bind": "REEVE_BIND",
-				"enrol": "REEVE_ENROL", "code-file": "REEVE_CODE_FILE",
+				"enrol": "REEVE_ENROL", "code-file": "REEVE_CODE_FILE", "proxy": "REEVE_PROXY", "proxy-password-file": "REEVE_PROXY_PASSWORD_FILE",
 			} {
 				if err := env(c, flag, variable); err != nil {
 					return err
@@ -210,7 +211,13 @@ func (a *app) agentCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("finding this program: %w", err)
 			}
-			cfg.Ports, cfg.Version = agentPorts(compiled, bind), version()
+			if err := proxy.load(); err != nil {
+				return err
+			}
+			cfg.Version = version()
+			if cfg.Ports, err = agentPorts(compiled, bind, proxy); err != nil {
+				return err
+			}
 			cfg.Rows = agentRows(ports.Site{Compiled: compiled})
 			cfg.Rows.Await, cfg.Code = awaitRows(compiled), a.codeShown(codeFile)
 			found := findable{data: cfg.Data, bind: bind, log: logger(a.errs, level, format)}
@@ -220,7 +227,7 @@ func (a *app) agentCommand() *cobra.Command {
 			proving.use(compiled, wire.View{})
 			cfg.Prover = proving.prover
 			cfg.Adopt = func(v wire.View) (agent.Ports, error) {
-				adopted, err := adoptPlan(v, bind)
+				adopted, err := adoptPlan(v, bind, proxy)
 				if err == nil {
 					found.useView(c.Context(), v)
 					proving.useView(v)
@@ -249,6 +256,8 @@ func (a *app) agentCommand() *cobra.Command {
 	fl.IntVar(&instance, "instance", 0, "instance of the plan (REEVE_INSTANCE)")
 	fl.StringVar(&ledger, "ledger", "", "folder of this host's leases (REEVE_LEDGER; else /var/lib/reeve/ports, or the user's own)")
 	fl.StringVar(&bind, "bind", "", "address to listen on, where the plan lets the server dial (REEVE_BIND)")
+	fl.StringVar(&proxy.address, "proxy", "", "HTTP proxy by which servers are dialled, http://[USER@]HOST[:PORT]; the plan has a row for it (REEVE_PROXY)")
+	fl.StringVar(&proxy.passwordFile, "proxy-password-file", "", "file that holds the password of the proxy's user (REEVE_PROXY_PASSWORD_FILE)")
 	fl.BoolVar(&cfg.Enrol, "enrol", false, "at the first start, wait for a server that dials, and print a one-time code for it (REEVE_ENROL)")
 	fl.StringVar(&codeFile, "code-file", "", "with --enrol: file (mode 0600) that holds the code, instead of the output (REEVE_CODE_FILE)")
 	fl.StringVar(&level, "log-level", "info", "debug, info, warn or error")

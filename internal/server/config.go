@@ -29,6 +29,7 @@ type Config struct {
 	// AllowPlain lets rows of the plan that are without TLS be reached from other hosts; a warning stands on every page.
 	AllowPlain bool      `yaml:"allow_plain"`
 	Link       Link      `yaml:"link"`
+	Proxy      Proxy     `yaml:"proxy"`
 	Retention  Retention `yaml:"retention"`
 	Artifacts  Artifacts `yaml:"artifacts"`
 	Disk       Disk      `yaml:"disk"`
@@ -200,6 +201,9 @@ func (c Config) Validate() error {
 	}
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		bad("log.format: %q; expected text or json", c.Log.Format)
+	}
+	if err := c.Proxy.validate(); err != nil {
+		errs = append(errs, err)
 	}
 	if len(errs) == 0 {
 		return nil

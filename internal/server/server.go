@@ -121,6 +121,9 @@ func (s *Server) open(ctx context.Context) error {
 		return err
 	}
 	s.sockets = socket.New(s.ownPlan(), socket.As(string(ports.Server)))
+	if err := s.useProxy(s.sockets); err != nil {
+		return err
+	}
 	if err := s.bind(ctx); err != nil {
 		return err
 	}

@@ -17,6 +17,13 @@ import (
 // A connection that comes back to itself is closed: a dial to a dead port of the system's own range can get that very
 // port as its source, and then talks to its own echo.
 func (n *Net) Dial(ctx context.Context, service, address string) (net.Conn, error) {
+	if n.byProxy(service, address) {
+		return n.dialBy(ctx, n.proxy, service, address)
+	}
+	return n.dial(ctx, service, address)
+}
+
+func (n *Net) dial(ctx context.Context, service, address string) (net.Conn, error) {
 	if err := n.mayDial(service); err != nil {
 		return nil, err
 	}

@@ -78,12 +78,28 @@ func (n *Net) proxyRow() (row string, number ports.Port, err error) {
 		"add a service with binds: false and a flow from this role to the proxy's that carries: [proxy]")
 }
 
-// DialBy connects to a service as Dial does, by a proxy; nil: without one. What the proxy refuses is told apart from a
-// proxy that cannot be reached, and both from what answers and is none.
-func (n *Net) DialBy(ctx context.Context, p *Proxy, service, address string) (net.Conn, error) {
-	if p == nil {
-		return n.Dial(ctx, service, address)
+// Through has Dial go by a proxy, for what carries links and enrolment, to hosts that fit; nil: to all. It is called
+// before the first Dial.
+func (n *Net) Through(p *Proxy, fits func(host string) bool) { n.proxy, n.fits = p, fits }
+
+// byProxy reports whether a dial goes by the proxy.
+func (n *Net) byProxy(service, address string) bool {
+	if n.proxy == nil || !n.carriesLinks(service) {
+		return false
 	}
+	host, _, _ := splitAddress(address)
+	return n.fits == nil || n.fits(host)
+}
+
+func (n *Net) carriesLinks(service string) bool {
+	return slices.ContainsFunc(n.plan.Flows, func(f ports.ResolvedFlow) bool {
+		return f.Service == service && (slices.Contains(f.Carries, "link") || slices.Contains(f.Carries, "enrol"))
+	})
+}
+
+// dialBy connects to a service by a proxy. What the proxy refuses is told apart from a proxy that cannot be reached, and
+// both from what answers and is none.
+func (n *Net) dialBy(ctx context.Context, p *Proxy, service, address string) (net.Conn, error) {
 	if err := n.mayDial(service); err != nil {
 		return nil, err
 	}
@@ -91,7 +107,7 @@ func (n *Net) DialBy(ctx context.Context, p *Proxy, service, address string) (ne
 	if err != nil {
 		return nil, err
 	}
-	c, err := n.Dial(ctx, p.row, p.address)
+	c, err := n.dial(ctx, p.row, p.address)
 	if err != nil {
 		return nil, fmt.Errorf("reaching the proxy for %s: %w", target, err)
 	}

@@ -96,7 +96,11 @@ func TestDialByProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := n.DialBy(t.Context(), p, "reeve", "127.0.0.1")
+	n.Through(p, func(host string) bool { return host == "127.0.0.1" })
+	if _, err := n.Dial(t.Context(), "reeve", "127.0.0.2:1"); strings.Contains(fmt.Sprint(err), "proxy") {
+		t.Errorf("a host that does not fit was dialled by the proxy: %v", err)
+	}
+	c, err := n.Dial(t.Context(), "reeve", "127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +154,8 @@ func TestProxyRefusals(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			_, err = n.DialBy(ctx, p, "reeve", "127.0.0.1")
+			n.Through(p, nil)
+			_, err = n.Dial(ctx, "reeve", "127.0.0.1")
 			if !fault.Is(err, test.kind) {
 				t.Fatalf("%v is of another kind", err)
 			}
@@ -177,7 +182,8 @@ func TestProxyThatIsNotThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := n.DialBy(t.Context(), p, "reeve", "127.0.0.1"); !fault.Is(err, fault.Unreachable) || !strings.Contains(err.Error(), "reaching the proxy") || !strings.Contains(err.Error(), "refused") {
+	n.Through(p, nil)
+	if _, err := n.Dial(t.Context(), "reeve", "127.0.0.1"); !fault.Is(err, fault.Unreachable) || !strings.Contains(err.Error(), "reaching the proxy") || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("a dead proxy is %v", err)
 	}
 }

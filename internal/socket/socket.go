@@ -27,6 +27,8 @@ type Net struct {
 	plan   ports.Compiled
 	role   string
 	dialer net.Dialer
+	proxy  *Proxy            // nil: none
+	fits   func(string) bool // hosts that are dialled by it; nil: all
 
 	mu   sync.Mutex
 	real map[string]ports.Port // the port that the system chose, for services of a test's plan that have port 0

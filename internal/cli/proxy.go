@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"io"
+	"strings"
+
+	"github.com/reeve-scheduler/reeve/internal/fault"
+	"github.com/reeve-scheduler/reeve/internal/socket"
+)
+
+// byProxy is an HTTP proxy by which an agent dials its servers; without an address there is none.
+type byProxy struct {
+	address, passwordFile string
+	password              string // as read from the file
+}
+
+const maxPassword = 4 << 10
+
+// load reads the password.
+func (p *byProxy) load() error {
+	if p.address == "" || p.passwordFile == "" {
+		if p.passwordFile != "" {
+			return fault.New(fault.Invalid, "a password file is given for a proxy, and no proxy", "give --proxy too, or leave it away")
+		}
+		return nil
+	}
+	f, err := openFile(p.passwordFile)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, "reading the proxy's password", err)
+	}
+	defer f.Close() // read only
+	text, err := io.ReadAll(io.LimitReader(f, maxPassword))
+	if err != nil {
+		return fault.Wrap(fault.Invalid, "reading the proxy's password", err)
+	}
+	p.password = strings.TrimRight(string(text), "\r\n")
+	return nil
+}
+
+// on has sockets dial servers by the proxy.
+func (p byProxy) on(sockets *socket.Net) error {
+	if p.address == "" {
+		return nil
+	}
+	proxy, err := sockets.Proxy(p.address, p.password)
+	if err != nil {
+		return err
+	}
+	sockets.Through(proxy, nil)
+	return nil
+}
