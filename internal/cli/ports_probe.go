@@ -53,7 +53,7 @@ func (p *probed) among(c ports.Compiled) ([]ports.ResolvedFlow, error) {
 	}
 	var found []ports.ResolvedFlow
 	for _, f := range c.Flows {
-		named := slices.Contains(p.flows, f.ID) || slices.Contains(p.services, f.Service)
+		named := isOf(p.flows, f.ID) || isOf(p.services, f.Service)
 		cl, _ := c.Service(f.Service)
 		if f.Status == ports.Inactive || !named && (!p.all || f.Status != ports.Works || !cl.Binds) {
 			continue
@@ -95,6 +95,7 @@ func (a *app) probeSite(plan *planFlags, name string) (ports.Site, string, error
 	if err := a.usable(plan, found); err != nil {
 		return site, "", err
 	}
+	site.Compiled = spread(site.Compiled)
 	if name == "" {
 		name, _ = os.Hostname() // a host without a name has none to be found by
 		return site, name, nil
