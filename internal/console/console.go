@@ -91,6 +91,7 @@ func table() []route {
 		{"GET /runs/{id}/output", access.ViewLog, (*console).outputFile},
 		{"GET /nodes", access.View, (*console).nodes},
 		{"GET /nodes/{name}", access.View, (*console).node},
+		{"GET /directory", access.View, (*console).directory},
 		{"GET /ports", access.View, (*console).ports},
 		{"GET /ports/why/{what...}", access.View, (*console).port},
 		{"GET /ports/documents/{target}", access.View, (*console).paper},
@@ -101,6 +102,7 @@ func table() []route {
 		{"POST /runs", access.Run, (*console).startRun},
 		{"POST /runs/{id}/{verb}", access.View, (*console).controlRun}, // the service knows which verb needs what
 		{"POST /nodes", access.ManageNodes, (*console).enrolNode},
+		{"POST /nodes/discover", access.ManageNodes, (*console).discover},
 		{"POST /nodes/{name}/{verb}", access.ManageNodes, (*console).controlNode},
 		{"POST /tokens", access.ManageNodes, (*console).createToken},
 		{"POST /tokens/{id}/revoke", access.ManageNodes, (*console).revokeToken},

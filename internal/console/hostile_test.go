@@ -76,7 +76,7 @@ func poisoned(keep ...string) *twin {
 func hostilePaths() []string {
 	return []string{
 		"/", "/nets", netPath("estate/harvest" + payload), "/runs", runPath(bigRun + payload), jobPath(bigRun+payload, "check-east-stock"+payload),
-		runPath("01k2v7q4m9-000418" + payload), "/nodes", nodePath("east1" + payload), nodePath("dmz1" + payload), "/ports", "/audit", "/users",
+		runPath("01k2v7q4m9-000418" + payload), "/nodes", nodePath("east1" + payload), nodePath("dmz1" + payload), "/ports", "/audit", "/users", "/directory",
 		"/runs?state=running&net=" + url.QueryEscape(payload) + "&folder=" + url.QueryEscape(payload), "/nets?folder=" + url.QueryEscape(payload),
 		runPath(payload), netPath(payload), nodePath(payload), "/runs?state=" + url.QueryEscape(payload), "/?did=" + url.QueryEscape(payload),
 	}

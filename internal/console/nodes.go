@@ -15,14 +15,16 @@ type nodesData struct {
 	Nodes  []api.Node
 	Tokens []api.Token   // that agents may still join with
 	New    *api.NewToken // just made: shown this once
+	Looked bool          // for nodes, just now
+	Found  []api.Discovered
 }
 
 func (c *console) nodes(w http.ResponseWriter, r *http.Request) error {
-	return c.showNodes(w, r, nil)
+	return c.showNodes(w, r, nodesData{})
 }
 
-func (c *console) showNodes(w http.ResponseWriter, r *http.Request, made *api.NewToken) error {
-	d := nodesData{New: made}
+// showNodes shows the nodes with what was just made or found.
+func (c *console) showNodes(w http.ResponseWriter, r *http.Request, d nodesData) error {
 	var err error
 	if d.Nodes, err = c.service.ListNodes(r.Context()); err != nil {
 		return err
@@ -39,8 +41,8 @@ func (c *console) showNodes(w http.ResponseWriter, r *http.Request, made *api.Ne
 		}
 	}
 	v := view{Title: "Nodes", Section: "nodes", Events: "/live", Data: d}
-	if made != nil {
-		v.Events = "" // the secret must stay until the person has taken it
+	if d.New != nil || d.Looked {
+		v.Events = "" // the secret, and what was found, must stay until the person has taken it
 	}
 	return c.page(w, r, "nodes", v)
 }
@@ -57,7 +59,7 @@ func (c *console) createToken(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return c.showNodes(w, r, &made)
+	return c.showNodes(w, r, nodesData{New: &made})
 }
 
 // enrolNode lets the server dial an agent that waits with a code.

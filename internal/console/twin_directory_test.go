@@ -12,7 +12,7 @@ func (t *twin) Directory(ctx context.Context) (api.Directory, error) {
 	srv := "_reeve._tcp.batch"
 	return api.Directory{Zone: "batch", Serial: 7, Nodes: []api.DirectoryNode{
 		{Name: "hq1", Role: "server", Linked: true, Addresses: []string{"10.1.0.5"}, Services: []api.DirectoryService{
-			{Service: "reeve", Name: "reeve", SRV: &srv, Protocol: "tcp", TLS: true, Doors: []string{"api", "console"}, Addresses: []string{"10.1.0.5:7"}},
+			{Service: "reeve", Name: "Reeve " + payload, SRV: &srv, Protocol: "tcp", TLS: true, Doors: []string{"api", "console"}, Addresses: []string{"10.1.0.5:7"}},
 		}},
 		{Name: "north", Role: "agent", Addresses: []string{"10.2.0.5"}},
 	}}, t.may(ctx, access.View, "")
