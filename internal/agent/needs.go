@@ -188,8 +188,10 @@ func (s *scout) await(ctx context.Context, under []<-chan struct{}) {
 // judge says why an order cannot be started for want of what it needs; nil: all of it was there a moment ago.
 func (s *scout) judge(o wire.Order) *wire.Refusal {
 	if s.reach() == nil {
-		return &wire.Refusal{Attempt: o.Attempt, Final: true, Reason: "needs",
-			Detail: "the port plan has no row by which an agent connects to what definitions name: a flow from it with carries: [out]"}
+		return &wire.Refusal{
+			Attempt: o.Attempt, Final: true, Reason: "needs",
+			Detail: "the port plan has no row by which an agent connects to what definitions name: a flow from it with carries: [out]",
+		}
 	}
 	now := s.now()
 	s.mu.Lock()

@@ -33,7 +33,7 @@ func TestNeedsWhatComesLater(t *testing.T) {
 	s := newServer(t)
 	h := newHost(t, s)
 	h.config = func(c *Config) {
-		c.Ports.Reach = func(ctx context.Context, address string) error {
+		c.Reach = func(ctx context.Context, address string) error {
 			return s.net.Reach(ctx, sockettest.Service, address, time.Second)
 		}
 	}

@@ -110,7 +110,7 @@ func isHostName(s string) bool {
 	}
 	end := strings.ToLower(parts[len(parts)-1])
 	hex, isHex := strings.CutPrefix(end, "0x")
-	return strings.Trim(end, digits) != "" && !(isHex && strings.Trim(hex, digits+"abcdef") == "")
+	return strings.Trim(end, digits) != "" && (!isHex || strings.Trim(hex, digits+"abcdef") != "")
 }
 
 // needs checks the destinations that a job wants to reach.

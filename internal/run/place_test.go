@@ -162,8 +162,10 @@ func TestPassedOver(t *testing.T) {
 	t.Parallel()
 	want := jobnet.Agent{Names: []string{"b", "a", "c"}, Skip: 30 * time.Second}
 	agents := []run.Candidate{
-		{Name: "a", Failed: noon.Add(-29 * time.Second), Failure: "its link ended: cut"}, {Name: "b"},
-		{Name: "c", Failed: noon.Add(-30 * time.Second)}, {Name: "d", Failed: noon},
+		{Name: "a", Failed: noon.Add(-29 * time.Second), Failure: "its link ended: cut"},
+		{Name: "b"},
+		{Name: "c", Failed: noon.Add(-30 * time.Second)},
+		{Name: "d", Failed: noon},
 	}
 	if got := run.PassedOver(want, agents, noon); got != "a is passed over until "+noon.Add(time.Second).UTC().Format(time.RFC3339)+" (its link ended: cut)" {
 		t.Errorf("got %q", got)
