@@ -35,7 +35,7 @@ func agentPorts(c ports.Compiled, bind string, proxy byProxy) (agent.Ports, erro
 		Pool:  func(pool string) (json.RawMessage, error) { return jobports.Request(c, pool) },
 		Call:  agentCalls(c, sockets),
 		Reach: agentReach(c, sockets),
-	}
+	}, nil
 }
 
 // adoptPlan makes an agent's sockets of the plan that its servers give.
