@@ -59,7 +59,8 @@ func (a *agent) ownServer(r *http.Request, node string) (*identity.Credentials, 
 		return nil, err
 	}
 	if _, _, err := identity.DialledBy(r.TLS, own.Identity.Domain, own.Roots, a.cfg.Now()); err != nil {
-		a.cfg.Log.Warn("somebody who is no server of the domain asked for a certificate request", slog.String("from", r.RemoteAddr), slog.Any("error", err))
+		// Anybody may ask as often as he likes: the log is not his to fill.
+		a.cfg.Log.Debug("somebody who is no server of the domain asked for a certificate request", slog.String("from", r.RemoteAddr), slog.Any("error", err))
 		return nil, err
 	}
 	if node != own.Identity.ID {
