@@ -86,3 +86,20 @@ func TestStudio(t *testing.T) {
 		}
 	}
 }
+
+// The plan with names says by its rows alone what is spoken where.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	c := compile(t, load(t, "names.yaml"), ports.Inventory{}, 0)
+	for service, doors := range map[string]string{"names": "directory", "discovery": "discovery", "discovery-answers": "discovery"} {
+		udp := 0
+		for _, cl := range c.Claims {
+			if cl.Service == service && cl.Protocol == ports.UDP && cl.Status == ports.Works && len(cl.Doors) == 1 && cl.Doors[0] == doors {
+				udp++
+			}
+		}
+		if udp != 1 {
+			t.Errorf("%s: %d rows of UDP that are in use and open %s alone, want 1", service, udp, doors)
+		}
+	}
+}

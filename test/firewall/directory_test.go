@@ -1,0 +1,136 @@
+//go:build linux
+
+package firewall_test
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/ports"
+)
+
+// directoryOpen is what a site adds to the vendor's page: the port mapper over UDP too, a range for what registers, names,
+// and a number for discovery.
+const directoryOpen = `services:
+  - {id: portmapper, protocol: [tcp, udp]}
+  - {id: caauthd, port: 7103}
+  - {id: discovery, port: 7150}
+  - {id: discovery-answers, port: 7151}
+  - id: names
+    function: Names
+    name: domain
+    port: 7153
+    protocol: [udp, tcp]
+    door: [directory]
+    flows:
+      - {from: client, to: primary, purpose: looking names up, carries: [directory]}
+pools:
+  - {id: rpc, range: 7110-7119}
+  - {id: reconnect, range: 7200-7209}
+`
+
+// Behind the openings of Arcserve Backup, a client asks for names and ports by every way that its own tools have, and the
+// server finds agents, also one that has not joined: nothing else is used, and no datagram is answered with a longer one.
+func TestDirectoryBehindArcserve(t *testing.T) {
+	t.Parallel()
+	for _, tool := range []string{"rpcinfo", "dig"} {
+		if toolPath(tool) == "" {
+			t.Skip("needs " + tool + ": scripts/setup installs it")
+		}
+	}
+	inventory := strings.Replace(arcserveSite, "roles: [client]", "roles: [client, gui]", 1)
+	l := build(t, topology{plan: "arcserve", inventory: inventory, extends: directoryOpen})
+	l.serve("hq")
+	l.join("north")
+	code := filepath.Join(l.hosts["south"].home, "code")
+	l.agent("south", "--enrol", "--code-file", code)
+	exists(t, code)
+
+	l.wantRPC()
+	l.wantNames()
+	l.wantFound()
+	l.wantBound()
+	l.judgeAnswers("portmapper.1/tcp", "portmapper.1/udp", "names.1/udp", "names.1/tcp", "discovery.1/tcp", "caauthd.1/tcp", "rpc.2/tcp", "univagent.1/tcp")
+}
+
+// wantRPC asks the port mapper in each way that rpcinfo has.
+func (l *laboratory) wantRPC() {
+	l.t.Helper()
+	server, auth, lq := l.server.address.String(), "536870914", "536870916"
+	rpcinfo := func(args ...string) string { return blanks(l.hosts["desk"].tool("", "rpcinfo", args...)) }
+	for how, want := range map[string]string{
+		rpcinfo("-p", server):            auth + " 1 tcp 7103",
+		rpcinfo("-s", server):            auth + " 1 tcp,tcp6 - Caauthd",
+		rpcinfo("-l", server, auth, "1"): auth + " 1 inet/tcp/cots_ord 10.1.0.1.27.191",
+		rpcinfo("-m", server):            "PORTMAP (version 2) statistics",
+		rpcinfo("-t", server, auth):      "program " + auth + " version 1 ready and waiting",
+		rpcinfo("-t", server, lq):        "program " + lq + " version 1 ready and waiting",
+		rpcinfo("-u", server, "100000"):  "program 100000 version 4 ready and waiting",
+	} {
+		if !strings.Contains(how, want) {
+			l.t.Errorf("rpcinfo says\n%s\nwant %q in it", how, want)
+		}
+	}
+}
+
+// wantNames looks services up as a resolver does: over UDP, and then over TCP.
+func (l *laboratory) wantNames() {
+	l.t.Helper()
+	for _, how := range []string{"+tcp", "+notcp"} {
+		out := blanks(l.hosts["desk"].tool("", "dig", "-p", "7153", "@"+l.server.address.String(), how, "SRV", "_caauthd._tcp.laboratory"))
+		for _, want := range []string{"_caauthd._tcp.laboratory. 30 IN SRV 0 0 7103 hq.laboratory.", "hq.laboratory. 30 IN A 10.1.0.1"} {
+			if !strings.Contains(out, want) {
+				l.t.Errorf("dig %s says\n%s\nwant %q in it", how, out, want)
+			}
+		}
+	}
+}
+
+// wantFound looks for nodes, of which one has joined.
+func (l *laboratory) wantFound() {
+	l.t.Helper()
+	var found []api.Discovered
+	text := l.server.must("node", "discover", "--subnet", "10.2.0.1/32", "--subnet", "10.4.0.1/32", "-o", "json")
+	if err := json.Unmarshal([]byte(text), &found); err != nil {
+		l.t.Fatal(err)
+	}
+	i := slices.IndexFunc(found, func(f api.Discovered) bool { return f.Address == "10.2.0.1" })
+	j := slices.IndexFunc(found, func(f api.Discovered) bool { return f.Address == "10.4.0.1" })
+	if len(found) != 2 || i < 0 || j < 0 || found[i].Name != "north" || !found[i].Joined || found[j].Joined || found[j].Dial == nil || *found[j].Dial != "10.4.0.1:6050" {
+		l.t.Errorf("found %s, want north, which has joined, and a node at 10.4.0.1:6050, which has not", text)
+	}
+	if _, err := l.server.api.Node(l.t.Context(), "south"); err == nil {
+		l.t.Error("what was found is a node now: joining needs a token or a code")
+	}
+}
+
+// judgeAnswers is judge where there are datagrams that are answered: an answer goes back the way that its question came.
+func (l *laboratory) judgeAnswers(flows ...string) {
+	l.t.Helper()
+	used := map[string]bool{}
+	for _, p := range l.record.packets() {
+		planned := false
+		for _, h := range l.holes {
+			if h.lets(p) {
+				planned, used[h.flow] = true, true
+			}
+			back := packet{protocol: p.protocol, from: p.to, to: p.from}
+			planned = planned || p.protocol == ports.UDP && h.lets(back)
+		}
+		if !planned {
+			l.t.Errorf("outside the plan: %s", p)
+		}
+	}
+	for _, flow := range flows {
+		if !used[flow] {
+			l.t.Errorf("the opening for %s was not used", flow)
+		}
+	}
+}
+
+// blanks writes each row of blanks as one.
+func blanks(text string) string { return strings.Join(strings.Fields(text), " ") }
