@@ -15,7 +15,7 @@ import (
 func (n *Net) Reach(ctx context.Context, row, address string, patience time.Duration) error {
 	hurry, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	c, err := n.Dial(hurry, row, address)
+	c, err := n.dial(hurry, row, address) // never by a proxy: the job has none either
 	if err == nil {
 		return c.Close()
 	}
