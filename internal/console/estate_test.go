@@ -106,6 +106,7 @@ func harvestJobs() []api.NetJob {
 	}
 	sites, kinds := []string{"north", "south", "east", "west"}, []string{"orders", "stock", "prices"}
 	add("prepare", "success")
+	jobs[0].Agents, jobs[0].Select, jobs[0].Needs = []string{"north1", "north2"}, "next", []string{"db1:1521/tcp"}
 	for _, k := range kinds {
 		for _, s := range sites {
 			add("fetch-"+s+"-"+k, "success", "prepare")

@@ -78,6 +78,9 @@ func netItem(j *api.NetJob) item {
 		what = "a script"
 	}
 	it.Title = j.Name + ": " + shorten(what, 120)
+	if len(j.Agents) > 0 { // too long for the picture
+		it.Title += "\nruns on the " + it.Sub
+	}
 	if j.When != "" && j.When != "success" {
 		it.Sub = "when " + j.When + ", " + it.Sub
 		it.Title += "\nstarts when " + j.When

@@ -24,7 +24,7 @@ func TestPagesShowWhatThereIs(t *testing.T) {
 		},
 		"/nets":                             {"estate/harvest", "orders, stock and prices", ">7</td>", ">40</td>", "by jonas"},
 		"/nets?folder=estate":               {"estate/ledger", "in <strong>estate</strong>"},
-		"/nets/estate/harvest":              {`name="p.day" value="yesterday"`, "net: estate/harvest", "check-north-orders", "c0ffee42", "owner=sales", `?version=3"`},
+		"/nets/estate/harvest":              {`name="p.day" value="yesterday"`, "net: estate/harvest", "check-north-orders", "runs on the next of north1, north2\nneeds db1:1521/tcp", "c0ffee42", "owner=sales", `?version=3"`},
 		"/nets/estate/harvest?version=3":    {"is the newest", "Start a run of version 3", `name="version" value="3"`},
 		"/runs":                             {"estate/harvest", `class="badge state-failed"`, "Older", ">20/40<"},
 		"/runs?state=held":                  {"estate/ledger", `<option selected>held</option>`},

@@ -69,6 +69,12 @@ func reasonText(reason string) string {
 		return "no room on the disk"
 	case "delivery":
 		return "ordered, and not yet confirmed by the agent"
+	case "ports":
+		return "no port of a pool is to be had"
+	case "callback_port":
+		return "no port of the callback pool is free"
+	case "needs":
+		return "a destination that it needs does not take connections"
 	default:
 		return endText(reason)
 	}
