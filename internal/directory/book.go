@@ -85,8 +85,8 @@ func Offers(c ports.Compiled, role ports.RoleKind) []ports.Claim {
 	return all
 }
 
-// agentDoors are those that an agent opens, on rows that carry more on a server.
-var agentDoors = []string{"link", "services", "discovery"}
+// agents reports whether a door is one that agents open, on rows that carry more on a server.
+func agents(door string) bool { return door == "link" || door == "services" || door == "discovery" }
 
 // Compose makes the book of some nodes from the compiled plan.
 func Compose(c ports.Compiled, zone string, serial uint32, nodes []Known) *Book {
@@ -111,7 +111,7 @@ func service(cl ports.Claim, k Known) (Service, bool) {
 		Program: cl.RPC.Program, Version: cl.RPC.Version,
 	}
 	if k.Role == ports.Agent {
-		s.Doors = slices.DeleteFunc(s.Doors, func(door string) bool { return !slices.Contains(agentDoors, door) })
+		s.Doors = slices.DeleteFunc(s.Doors, func(door string) bool { return !agents(door) })
 	}
 	if k.Where == nil || len(s.Doors) == 0 {
 		return s, false

@@ -59,8 +59,8 @@ func (c *greeted) Read(b []byte) (int, error) {
 		if len(reply) == 0 || len(reply) > len(request) {
 			break
 		}
-		_ = c.Conn.SetWriteDeadline(time.Now().Add(time.Second)) // a few bytes, into a buffer that was empty
-		if _, err := c.Conn.Write(responder.Records{}.Frame(nil, reply)); err != nil {
+		_ = c.SetWriteDeadline(time.Now().Add(time.Second)) // a few bytes, into a buffer that was empty
+		if _, err := c.Write(responder.Records{}.Frame(nil, reply)); err != nil {
 			break
 		}
 	}

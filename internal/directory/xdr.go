@@ -59,11 +59,3 @@ func (e *encoder) opaque(v []byte) {
 }
 
 func (e *encoder) text(v string) { e.opaque([]byte(v)) }
-
-func (e *encoder) bool(v bool) {
-	if v {
-		e.uint32(1)
-	} else {
-		e.uint32(0)
-	}
-}

@@ -143,7 +143,7 @@ func (w *work) converse(conn net.Conn) {
 
 // passing says whether accepting may work again soon.
 func passing(err error) bool {
-	temporary, ok := err.(interface{ Temporary() bool }) //nolint:errorlint // the listener's own error
+	temporary, ok := err.(interface{ Temporary() bool })
 	return ok && temporary.Temporary()
 }
 
