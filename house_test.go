@@ -88,7 +88,7 @@ var mayImport = map[string][]string{
 	},
 	"internal/jobports": {"internal/fault", "internal/keeper", "internal/wire", "ports", "ports/ledger"}, // attempts' ports: the keeper declares what it needs
 	"internal/cli": {
-		"internal/discovery", "internal/domain", "internal/executor", "internal/jobports", "internal/agent", "internal/api", "internal/identity", "internal/jobfile", "internal/keeper", "internal/proof/end", "internal/server", "internal/socket", "internal/twoends",
+		"internal/discovery", "internal/domain", "internal/executor", "internal/jobports", "internal/agent", "internal/api", "internal/callback", "internal/identity", "internal/jobfile", "internal/keeper", "internal/proof/end", "internal/server", "internal/socket", "internal/twoends",
 		"internal/wire", "internal/fault", "ports", "ports/builtin", "ports/dialect", "ports/ledger", "ports/planfile", "ports/probe", "ports/render",
 	},
 	"internal/docs": {}, // tests only

@@ -54,6 +54,7 @@ func TestClientAsksWhatTheServiceIsAsked(t *testing.T) {
 		{"ControlRun", []any{"R1", "hold"}, nil, func() (any, error) { return c.ControlRun(ctx, "R1", "hold") }},
 		{"ControlRun", []any{"R1", "release"}, nil, func() (any, error) { return c.ControlRun(ctx, "R1", "release") }},
 		{"RerunRun", []any{"R1"}, sample(), func() (any, error) { return c.RerunRun(ctx, "R1") }},
+		{"CallBack", []any{"R1", aCallBack()}, nil, func() (any, error) { return c.CallBack(ctx, "R1", aCallBack()) }},
 		{"DecideJob", []any{"R1", "list", api.Decision{As: "rerun"}}, nil, func() (any, error) { return c.DecideJob(ctx, "R1", "list", api.Decision{As: "rerun"}) }},
 		{"Why", []any{"R1", "list"}, api.Why{Subject: "R1/list", State: "waiting", Facts: []api.Fact{{Reason: "no_agent", Text: "t", Since: ptr(instantOf(2))}}}, func() (any, error) { return c.Why(ctx, "R1", "list") }},
 		{"ApplyNets", []any{odd, "net: a\n\x00\xff", true}, nil, func() (any, error) { return c.ApplyNets(ctx, odd, []byte("net: a\n\x00\xff"), true) }},
@@ -379,4 +380,8 @@ func TestTokensLendNoMoreThanTheirMakerMay(t *testing.T) {
 	if _, err := admin.CreateToken(t.Context(), api.CreateToken{Kind: "api", Name: "x", Scope: []string{"view"}}); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a token made a token: %v", err)
 	}
+}
+
+func aCallBack() api.CallBack {
+	return api.CallBack{Address: "desk:20000", Token: strings.Repeat("0", 32), Fingerprint: strings.Repeat("a", 64)}
 }

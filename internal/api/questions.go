@@ -62,6 +62,11 @@ func (c *Client) DecideJob(ctx context.Context, id, job string, d Decision) (Run
 	return ask[Run](ctx, c, at(http.MethodPost, "runs", id, "jobs", job, "decide").sending(d))
 }
 
+// CallBack implements Callers.
+func (c *Client) CallBack(ctx context.Context, id string, call CallBack) (Run, error) {
+	return ask[Run](ctx, c, at(http.MethodPost, "runs", id, "callback").sending(call))
+}
+
 // Why implements Runs.
 func (c *Client) Why(ctx context.Context, id, job string) (Why, error) {
 	return ask[Why](ctx, c, at(http.MethodGet, "runs", id, "why").with(url.Values{"job": {job}}))

@@ -23,6 +23,7 @@ func requests() map[string][2]string {
 		"start-run":           {"/api/v1/runs", `{"net":"census/packages"}`},
 		"show-run":            {"/api/v1/runs/R1", ""},
 		"rerun-run":           {"/api/v1/runs/R1/rerun", ""},
+		"call-back":           {"/api/v1/runs/R1/callback", `{"address":"desk:20000","token":"` + strings.Repeat("0", 32) + `","fingerprint":"` + strings.Repeat("a", 64) + `"}`},
 		"decide-job":          {"/api/v1/runs/R1/jobs/list/decide", `{"as":"failed"}`},
 		"why":                 {"/api/v1/runs/R1/why", ""},
 		"watch-run":           {"/api/v1/runs/R1/watch", ""},

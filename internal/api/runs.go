@@ -18,6 +18,7 @@ func (h *Handler) runRoutes() []entry {
 		handle(object(get("/runs/{run}", "show-run", "Show a run with its jobs and attempts."), access.View), h.showRun),
 		handle(object(post("/runs/{run}/rerun", "rerun-run", "Order a run of the same net, version and params."), access.Run), h.rerun),
 		handle(object(post("/runs/{run}/jobs/{job}/decide", "decide-job", "Settle a job whose end is unknown."), access.Control), h.decide),
+		handle(object(post("/runs/{run}/callback", "call-back", "Have the server call a command back that waits for a run."), access.View), h.callBack),
 		handle(object(get("/runs/{run}/why", "why", "Say why a run or a job of it waits, or ended as it did."), access.View), h.why),
 		streaming(object(get("/runs/{run}/watch", "watch-run", "Tell of each change of a run, as server-sent events."), access.View), h.watchRun, eventStream[Change]("change")),
 		streaming(get("/runs/{run}/logs", "logs", "Read output, as lines of JSON or, asked for text/event-stream, as server-sent events.").
@@ -80,6 +81,15 @@ type decideInput struct {
 
 func (h *Handler) decide(ctx context.Context, in *decideInput) (*body[Run], error) {
 	return answer(h.svc.DecideJob(ctx, in.Run, in.Job, in.Body))
+}
+
+type callBackInput struct {
+	Run  string `path:"run" maxLength:"64"`
+	Body CallBack
+}
+
+func (h *Handler) callBack(ctx context.Context, in *callBackInput) (*body[Run], error) {
+	return answer(h.svc.CallBack(ctx, in.Run, in.Body))
 }
 
 type whyInput struct {

@@ -16,6 +16,7 @@ import (
 // errors of package fault: Forbidden, NotFound, Conflict, Invalid, Busy, Disk.
 type Service interface {
 	Runs
+	Callers
 	Nets
 	Nodes
 	People
@@ -38,6 +39,13 @@ type Runs interface {
 	Why(ctx context.Context, id, job string) (Why, error)
 	// Logs calls emit for each piece of output in order, until all is told or emit or ctx end it.
 	Logs(ctx context.Context, q LogQuery, emit func(Log) error) error
+}
+
+// Callers are commands that wait for a run, and are called back where the port plan has it so.
+type Callers interface {
+	// CallBack has the server call a command back, until a run has ended, and returns the run as it is now. It is Invalid
+	// where the plan has no callbacks, or not this port, and Busy where too many are called.
+	CallBack(ctx context.Context, id string, c CallBack) (Run, error)
 }
 
 // Nets applies and shows definitions.

@@ -105,6 +105,10 @@ func (s *twin) RerunRun(ctx context.Context, id string) (api.Run, error) {
 	return s.run, s.note(ctx, "RerunRun", id)
 }
 
+func (s *twin) CallBack(ctx context.Context, id string, c api.CallBack) (api.Run, error) {
+	return s.run, s.note(ctx, "CallBack", id, c)
+}
+
 func (s *twin) DecideJob(ctx context.Context, id, job string, d api.Decision) (api.Run, error) {
 	return s.run, s.note(ctx, "DecideJob", id, job, d)
 }

@@ -67,6 +67,13 @@ type Callback struct {
 	Shared bool      `json:"shared" doc:"it is the plan's rendezvous, which several attempts share"`
 }
 
+// CallBack asks a server to call a command back that waits for a run.
+type CallBack struct {
+	Address     string `json:"address" maxLength:"300" doc:"HOST:PORT at which the command listens; a port of the plan's callback pool for clients"`
+	Token       string `json:"token" pattern:"^[0-9a-f]{32,128}$" doc:"one-time, by which the server shows that it was asked"`
+	Fingerprint string `json:"fingerprint" pattern:"^[0-9a-f]{64}$" doc:"SHA-256 of the certificate that the command shows"`
+}
+
 // Artifact is a file kept for successors.
 type Artifact struct {
 	Name   string `json:"name"`

@@ -30,6 +30,7 @@ func (a *app) runStart() *cobra.Command {
 	var wait bool
 	var key string
 	var version int
+	var back backFlags
 	c := &cobra.Command{
 		Use: "start NET [--param k=v]…", Short: "start a run; prints its id as the last line", Args: cobra.ExactArgs(1),
 		Long: "Start a run of a net; its id is the last line printed.\n\n" + exitHelp,
@@ -46,21 +47,21 @@ func (a *app) runStart() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.started(c.Context(), client, r, wait)
+			return a.started(c.Context(), client, r, wait, &back)
 		},
 	}
 	c.Flags().StringArrayVar(&params, "param", nil, "a parameter, NAME=VALUE; may be given several times")
 	c.Flags().BoolVar(&wait, "wait", false, "wait for the end, and exit by it")
 	c.Flags().StringVar(&key, "key", "", "makes the order safe to repeat: the same key gives the same run")
 	c.Flags().IntVar(&version, "version", 0, "version of the net; 0: the newest")
-	return c
+	return back.add(c)
 }
 
 // started prints a new run: its id as the last line, or with -o json the object; with wait after its end.
-func (a *app) started(ctx context.Context, client *api.Client, r api.Run, wait bool) error {
+func (a *app) started(ctx context.Context, client *api.Client, r api.Run, wait bool, back *backFlags) error {
 	if wait {
 		var err error
-		if r, err = await(ctx, client, r.ID, nil); err != nil {
+		if r, err = a.await(ctx, client, r.ID, back, nil); err != nil {
 			if a.output == "table" {
 				fmt.Fprintln(a.out, r.ID)
 			}
@@ -370,7 +371,8 @@ func (a *app) printLog(l api.Log, named, single bool) error {
 }
 
 func (a *app) runWatch() *cobra.Command {
-	return &cobra.Command{
+	var back backFlags
+	return back.add(&cobra.Command{
 		Use: "watch ID", Short: "follow a run to its end, and exit by it", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := a.client()
@@ -378,7 +380,7 @@ func (a *app) runWatch() *cobra.Command {
 				return err
 			}
 			told := map[string]string{}
-			r, err := await(c.Context(), client, args[0], func(r api.Run) {
+			r, err := a.await(c.Context(), client, args[0], &back, func(r api.Run) {
 				if a.output == "table" {
 					a.progress(r, told)
 				}
@@ -393,7 +395,7 @@ func (a *app) runWatch() *cobra.Command {
 			}
 			return endCode(r)
 		},
-	}
+	})
 }
 
 // progress prints a line for each job and for the run whose state has changed since it was told last.
@@ -441,6 +443,7 @@ func (a *app) runVerb(verb, short string) *cobra.Command {
 
 func (a *app) runRerun() *cobra.Command {
 	var wait bool
+	var back backFlags
 	c := &cobra.Command{
 		Use: "rerun ID", Short: "start the same version with the same parameters again; prints the new id", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -452,11 +455,11 @@ func (a *app) runRerun() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.started(c.Context(), client, r, wait)
+			return a.started(c.Context(), client, r, wait, &back)
 		},
 	}
 	c.Flags().BoolVar(&wait, "wait", false, "wait for the end, and exit by it")
-	return c
+	return back.add(c)
 }
 
 func (a *app) runDecide() *cobra.Command {

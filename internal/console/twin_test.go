@@ -226,6 +226,10 @@ func (t *twin) RerunRun(ctx context.Context, id string) (api.Run, error) {
 	return t.StartRun(ctx, api.StartRun{Net: r.Net, Params: r.Params})
 }
 
+func (t *twin) CallBack(context.Context, string, api.CallBack) (api.Run, error) {
+	return api.Run{}, fault.New(fault.Invalid, "the port plan has no callbacks for clients", "")
+}
+
 func (t *twin) DecideJob(ctx context.Context, id, job string, d api.Decision) (api.Run, error) {
 	by := api.SubjectOf(ctx).Name
 	return t.control(ctx, id, "decide "+id+" "+job+" "+d.As, access.Control, func(r *api.Run) {

@@ -34,6 +34,10 @@ func calls(s *site, id string) map[string]call {
 		"ListRuns":   {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { _, err := svc.ListRuns(ctx, api.RunQuery{}); return err }},
 		"ControlRun": {[]access.Permission{access.Control}, true, false, func(ctx context.Context) error { _, err := svc.ControlRun(ctx, id, "hold"); return err }},
 		"RerunRun":   {[]access.Permission{access.Run}, true, false, func(ctx context.Context) error { _, err := svc.RerunRun(ctx, id); return err }},
+		"CallBack": {[]access.Permission{access.View}, true, false, func(ctx context.Context) error {
+			_, err := svc.CallBack(ctx, id, api.CallBack{})
+			return but(err, fault.Invalid)
+		}},
 		"DecideJob": {[]access.Permission{access.Control}, true, false, func(ctx context.Context) error {
 			_, err := svc.DecideJob(ctx, id, "a", api.Decision{As: "failed"})
 			return but(err, fault.Conflict)
@@ -176,7 +180,7 @@ func TestOtherFolder(t *testing.T) {
 	who := s.as("mine", access.Permissions()...)
 	for name, c := range calls(s, foreign) {
 		switch name {
-		case "Run", "ControlRun", "RerunRun", "DecideJob", "Why", "Logs", "Watch run":
+		case "Run", "ControlRun", "RerunRun", "CallBack", "DecideJob", "Why", "Logs", "Watch run":
 			if err := c.do(who); !fault.Is(err, fault.Forbidden) {
 				t.Errorf("%s of another folder's run: got %v, want forbidden", name, err)
 			}

@@ -70,6 +70,8 @@ type Config struct {
 	ServerID    string // this server's node id
 	Warnings    func() []string
 	Expiry      func(nodeID string) time.Time // when the certificate in use runs out; zero: not known
+	// Answer calls a command back; see callback.Answers. The field may be nil: the plan has no callbacks for clients.
+	Answer func(to api.CallBack, tell func(ctx context.Context, say func(run any) error) error) error
 	// Callback is the port on which an attempt's words are awaited; nil where it has none. The field may be nil.
 	Callback func(a wire.Attempt) *api.Callback
 }

@@ -153,6 +153,16 @@ func (e *Engine) OpenRun(id string) (run.State, bool) {
 	return s, ok
 }
 
+// Ordered reports whether an attempt is ordered, and its start not confirmed.
+func (e *Engine) Ordered(id, job string, n int) bool {
+	s, def, ok := e.board.get(id)
+	if !ok {
+		return false
+	}
+	i, ok := def.Job(job)
+	return ok && n >= 1 && n <= len(s.Jobs[i].Attempts) && s.Jobs[i].Attempts[n-1].Status == run.Dispatched
+}
+
 // Counts returns how many open runs and jobs there are by state, as "run.running" and "job.waiting".
 func (e *Engine) Counts() map[string]int {
 	e.board.mu.RLock()

@@ -12,9 +12,9 @@ import (
 
 	"github.com/reeve-scheduler/reeve/internal/api"
 	"github.com/reeve-scheduler/reeve/internal/callback"
+	"github.com/reeve-scheduler/reeve/internal/domain"
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/identity"
-	"github.com/reeve-scheduler/reeve/internal/run"
 	"github.com/reeve-scheduler/reeve/internal/socket"
 	"github.com/reeve-scheduler/reeve/internal/wire"
 	"github.com/reeve-scheduler/reeve/ports"
@@ -62,8 +62,9 @@ func (s *Server) openCallbacks(ctx context.Context) error {
 				Own: s.own.current, Domain: s.authority.Domain(), Expect: []identity.Role{identity.RoleAgent}, Allowed: allowed, Now: s.env.Now,
 			}.CallbackConfig()
 		},
-		Adopt:  func(f *os.File) (callback.Listener, error) { return socket.Adopt(f) },
-		Office: func() callback.Office { return s.fleet }, Ordered: s.ordered,
+		Adopt:   func(f *os.File) (callback.Listener, error) { return socket.Adopt(f) },
+		Office:  func() callback.Office { return s.fleet },
+		Ordered: func(a wire.Attempt) bool { return s.engine.Ordered(a.Run, a.Job, a.N) },
 		Freed: func() {
 			s.engine.Kick()
 			s.hub.Publish(api.Change{Kind: "node"})
@@ -86,20 +87,6 @@ func (s *Server) callbackAddresses(port ports.Port) []string {
 	return unique(hosts)
 }
 
-// ordered reports whether an attempt is ordered and its start not confirmed.
-func (s *Server) ordered(a wire.Attempt) bool {
-	st, ok := s.engine.OpenRun(a.Run)
-	if !ok {
-		return false
-	}
-	for i := range st.Jobs {
-		if j := &st.Jobs[i]; j.Name == a.Job && a.N >= 1 && a.N <= len(j.Attempts) {
-			return j.Attempts[a.N-1].Status == run.Dispatched
-		}
-	}
-	return false
-}
-
 // callbackOf is the port on which an attempt's words are awaited; nil where it has none.
 func (s *Server) callbackOf(a wire.Attempt) *api.Callback {
 	if s.callbacks == nil {
@@ -110,4 +97,27 @@ func (s *Server) callbackOf(a wire.Attempt) *api.Callback {
 		return nil
 	}
 	return &api.Callback{Port: int(c.Port), State: string(c.State), Since: c.Since.UTC(), Shared: c.Shared}
+}
+
+// openAnswers is how commands are called back; nil where the plan has no row for it.
+func (s *Server) openAnswers() func(to api.CallBack, tell func(ctx context.Context, say func(run any) error) error) error {
+	if len(s.env.Plan.Dials("callback", ports.Server, ports.Client)) == 0 {
+		return nil
+	}
+	s.answers = &callback.Answers{
+		Dial: func(ctx context.Context, address string) (net.Conn, error) {
+			row, err := domain.CallbackRow(s.env.Plan, address)
+			if err != nil {
+				return nil, err
+			}
+			return s.sockets.Dial(ctx, row, address)
+		},
+		TLS: func(fingerprint string) *tls.Config {
+			return identity.Endpoint{Own: s.own.current, Domain: s.authority.Domain(), Now: s.env.Now}.ToolConfig(fingerprint)
+		},
+		Beat: s.cfg.Link.Heartbeat, Log: s.env.Log,
+	}
+	return func(to api.CallBack, tell func(ctx context.Context, say func(run any) error) error) error {
+		return s.answers.Call(callback.Target{Address: to.Address, Token: to.Token, Fingerprint: to.Fingerprint}, tell)
+	}
 }

@@ -35,7 +35,7 @@ func (s *Server) openPeople(ctx context.Context, epoch int64) error {
 		Address: func(h string) string { return s.sockets.Address(s.main, h) }, RowAddress: s.addressOf, Book: s.currentBook, Discover: s.discover, Password: hasher.Hash, Backup: s.backup,
 		NodesChanged: s.nodesChanged, LinkPaths: s.linkPaths, DropNode: func(id, reason string) { s.links.Drop(id, reason) }, Enroller: s.enroller,
 		Name: s.authority.Domain(), Version: s.env.Version, Started: s.started, Plan: s.env.Plan, Ports: s.env.Ports, Addresses: s.addresses,
-		Fingerprint: s.authority.Fingerprint(), ServerID: s.own.id.ID, Warnings: s.plainWarnings, Expiry: s.registry.Expiry, Callback: s.callbackOf,
+		Fingerprint: s.authority.Fingerprint(), ServerID: s.own.id.ID, Warnings: s.plainWarnings, Expiry: s.registry.Expiry, Callback: s.callbackOf, Answer: s.openAnswers(),
 	})
 	users, err := s.store.ListUsers(ctx)
 	if err != nil {

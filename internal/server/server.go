@@ -71,6 +71,7 @@ type Server struct {
 	dials     diallers
 	blames    blames
 	callbacks *callback.Desk // nil: the plan has no callbacks
+	answers   *callback.Answers
 	book      *ledger.Ledger // of this host's leases; nil: this server leases nothing
 	links     *link.Links
 	relays    *relay.Gate  // nil: the plan has no relays
@@ -361,6 +362,9 @@ func (s *Server) close() error {
 		}
 	}
 	errs = append(errs, s.closeNames())
+	if s.answers != nil {
+		s.answers.Close()
+	}
 	if s.callbacks != nil {
 		s.callbacks.Close()
 	}

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/json"
 	"log/slog"
 	"time"
 )
@@ -49,4 +50,13 @@ type CallbackWelcome struct {
 // CallbackBeat keeps a callback open.
 type CallbackBeat struct {
 	Now time.Time `json:"now"`
+}
+
+// PathCallbackRun is what a server asks of a command line tool that it calls back: POST, with the tool's token as
+// "Authorization: Reeve TOKEN" and a body of RunNews, one a line, that ends with the end of the run.
+const PathCallbackRun = "/callback/v1/run"
+
+// RunNews is one line of what a server tells a tool. Without a run it only says that the server is still there.
+type RunNews struct {
+	Run json.RawMessage `json:"run,omitempty"` // as the API has it
 }
