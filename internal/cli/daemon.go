@@ -211,11 +211,8 @@ func (a *app) agentCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("finding this program: %w", err)
 			}
-			if err := proxy.load(); err != nil {
-				return err
-			}
 			cfg.Version = version()
-			if cfg.Ports, err = agentPorts(compiled, bind, proxy); err != nil {
+			if cfg.Ports, err = proxy.ports(compiled, bind); err != nil {
 				return err
 			}
 			cfg.Rows = agentRows(ports.Site{Compiled: compiled})
@@ -256,8 +253,7 @@ func (a *app) agentCommand() *cobra.Command {
 	fl.IntVar(&instance, "instance", 0, "instance of the plan (REEVE_INSTANCE)")
 	fl.StringVar(&ledger, "ledger", "", "folder of this host's leases (REEVE_LEDGER; else /var/lib/reeve/ports, or the user's own)")
 	fl.StringVar(&bind, "bind", "", "address to listen on, where the plan lets the server dial (REEVE_BIND)")
-	fl.StringVar(&proxy.address, "proxy", "", "HTTP proxy by which servers are dialled, http://[USER@]HOST[:PORT]; the plan has a row for it (REEVE_PROXY)")
-	fl.StringVar(&proxy.passwordFile, "proxy-password-file", "", "file that holds the password of the proxy's user (REEVE_PROXY_PASSWORD_FILE)")
+	proxy.flags(fl)
 	fl.BoolVar(&cfg.Enrol, "enrol", false, "at the first start, wait for a server that dials, and print a one-time code for it (REEVE_ENROL)")
 	fl.StringVar(&codeFile, "code-file", "", "with --enrol: file (mode 0600) that holds the code, instead of the output (REEVE_CODE_FILE)")
 	fl.StringVar(&level, "log-level", "info", "debug, info, warn or error")

@@ -4,8 +4,12 @@ import (
 	"io"
 	"strings"
 
+	"github.com/spf13/pflag"
+
+	"github.com/reeve-scheduler/reeve/internal/agent"
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/socket"
+	"github.com/reeve-scheduler/reeve/ports"
 )
 
 // byProxy is an HTTP proxy by which an agent dials its servers; without an address there is none.
@@ -15,6 +19,19 @@ type byProxy struct {
 }
 
 const maxPassword = 4 << 10
+
+func (p *byProxy) flags(fl *pflag.FlagSet) {
+	fl.StringVar(&p.address, "proxy", "", "HTTP proxy by which servers are dialled, http://[USER@]HOST[:PORT]; the plan has a row for it (REEVE_PROXY)")
+	fl.StringVar(&p.passwordFile, "proxy-password-file", "", "file that holds the password of the proxy's user (REEVE_PROXY_PASSWORD_FILE)")
+}
+
+// ports are an agent's sockets by the plan that it is started with.
+func (p *byProxy) ports(c ports.Compiled, bind string) (agent.Ports, error) {
+	if err := p.load(); err != nil {
+		return agent.Ports{}, err
+	}
+	return agentPorts(c, bind, *p)
+}
 
 // load reads the password.
 func (p *byProxy) load() error {

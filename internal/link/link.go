@@ -284,9 +284,6 @@ func client(session *yamux.Session, atOnce int) *http.Client {
 	}
 }
 
-// plainHTTP keeps the server of each link from setting up HTTP/2, which no link speaks.
-var plainHTTP = map[string]func(*http.Server, *tls.Conn, http.Handler){}
-
 // serve answers the peer's requests until the link ends or ctx does. When it returns, Done is closed and every
 // handler has returned; handlers see the end in their context.
 func (l *Link) serve(ctx context.Context) {
@@ -301,7 +298,7 @@ func (l *Link) serve(ctx context.Context) {
 		ReadHeaderTimeout: l.options.Timing.Timeout,
 		IdleTimeout:       idleServer,
 		MaxHeaderBytes:    maxHeader,
-		TLSNextProto:      plainHTTP,
+		TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){}, // no HTTP/2 is set up for it
 		ErrorLog:          slog.NewLogLogger(l.options.Log.Handler(), slog.LevelWarn),
 	}
 	stopWatching := context.AfterFunc(ctx, func() { l.Close(context.Cause(ctx).Error()) })

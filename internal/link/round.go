@@ -75,8 +75,8 @@ type leg struct {
 	last      time.Time // when the last try began
 	settled   bool
 	connected atomic.Bool // a try has its connection, and is in its handshake or waits for it
-	ctx       context.Context
-	cancel    context.CancelFunc
+	open      func() (*Link, error)
+	cancel    context.CancelFunc // ends its tries
 }
 
 // outcome is what became of one try.
@@ -182,7 +182,8 @@ func (r *round) try(ctx, dialling context.Context, i int) {
 	l, now := r.legs[i], time.Now()
 	if l.begun.IsZero() {
 		l.begun = now
-		l.ctx, l.cancel = context.WithTimeoutCause(dialling, connecting, ErrNoAnswer)
+		hurry, cancel := context.WithTimeoutCause(dialling, connecting, ErrNoAnswer)
+		l.open, l.cancel = func() (*Link, error) { return r.open(ctx, hurry, l) }, cancel
 		r.change(func(s *State) {
 			if !s.Linked && !s.Resting {
 				s.Address, s.Row = l.to.Address, l.to.Row
@@ -191,9 +192,8 @@ func (r *round) try(ctx, dialling context.Context, i int) {
 	}
 	l.last = now
 	r.under++
-	hurry := l.ctx
 	go func() {
-		link, err := r.open(ctx, hurry, l)
+		link, err := l.open()
 		r.results <- outcome{leg: i, link: link, err: err}
 	}()
 }

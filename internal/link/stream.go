@@ -63,7 +63,7 @@ func (l *Link) ask(s net.Conn, request *http.Request) (*bufio.Reader, error) {
 		return nil, fault.Wrap(fault.Unreachable, "asking for it", err)
 	}
 	in := bufio.NewReaderSize(s, streamBuffer)
-	response, err := http.ReadResponse(in, request)
+	response, err := http.ReadResponse(in, request) //nolint:bodyclose // the stream is its body, and ends with it
 	if err != nil {
 		return nil, fault.Wrap(fault.Unreachable, "reading the answer", err)
 	}

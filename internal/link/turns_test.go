@@ -97,7 +97,7 @@ func newBubble(t *testing.T, targets ...link.Target) *bubble {
 
 func (b *bubble) start(t *testing.T) {
 	t.Helper()
-	b.dialer.Dial = b.wires.dial
+	b.dialer.Dial = b.dial
 	b.links = dial(t, b.dialer, "")
 	synctest.Wait()
 }

@@ -135,7 +135,7 @@ func (p *Proxy) connect(ctx context.Context, c net.Conn, target string) (net.Con
 		return nil, p.silent(target, err)
 	}
 	in := bufio.NewReader(io.LimitReader(c, maxProxyHeader))
-	response, err := http.ReadResponse(in, &http.Request{Method: http.MethodConnect})
+	response, err := http.ReadResponse(in, &http.Request{Method: http.MethodConnect}) //nolint:bodyclose // the connection is its body
 	if err != nil {
 		return nil, p.silent(target, err)
 	}
