@@ -88,8 +88,8 @@ type session struct {
 
 	mu        sync.Mutex
 	listeners []*twoends.Listener
-	plain     map[string]bool // rows that the probe has, by key
-	came      map[string]came // by nonce
+	rows      map[wire.ProveRow]wire.ProveHeld // that were asked for: a request may come twice
+	came      map[string]came                  // by nonce
 }
 
 // session returns an open session; open makes it where it is missing.
@@ -108,7 +108,7 @@ func (e *End) session(id string, open bool, within time.Duration) (*session, err
 		return nil, fault.New(fault.Busy, "this node is busy with other proofs", "wait until they are over")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), within) // nothing stays open because a server has gone
-	s := &session{end: e, ctx: ctx, cancel: cancel, plain: map[string]bool{}, came: map[string]came{}}
+	s := &session{end: e, ctx: ctx, cancel: cancel, rows: map[wire.ProveRow]wire.ProveHeld{}, came: map[string]came{}}
 	e.sessions[id] = s
 	context.AfterFunc(ctx, func() { e.over(id) })
 	return s, nil

@@ -42,6 +42,10 @@ func (e *End) Open(ctx context.Context, in wire.ProveOpen) (wire.ProveOpened, er
 			if r.Closed != closed {
 				continue
 			}
+			if held, ok := s.known(r); ok {
+				out.Rows[i] = held
+				continue
+			}
 			cl, err := e.mayListen(p, r)
 			if err != nil {
 				out.Rows[i] = wire.ProveHeld{Who: wire.NobodyListens, Detail: err.Error()}
@@ -58,9 +62,24 @@ func (e *End) Open(ctx context.Context, in wire.ProveOpen) (wire.ProveOpened, er
 		}
 		for i, held := range s.held(ctx, p, claims, ends) {
 			out.Rows[at[i]] = held
+			s.note(in.Rows[at[i]], held)
 		}
 	}
 	return out, nil
+}
+
+// known returns what was said of a row before: the answer may have been lost with the link.
+func (s *session) known(r wire.ProveRow) (wire.ProveHeld, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	held, ok := s.rows[r]
+	return held, ok
+}
+
+func (s *session) note(r wire.ProveRow, held wire.ProveHeld) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rows[r] = held
 }
 
 // bind is where rows are taken. A row that must be closed is taken on the addresses that others can reach: its own
