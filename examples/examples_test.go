@@ -190,6 +190,15 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	output, codes := pretend(t, "turns.yaml", nil)
+	allGood(t, codes, "")
+	if got := output["three"]; got != "run r1: and mine again\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestFanOut(t *testing.T) {
 	t.Parallel()
 	for limit, want := range map[string]string{"20000": "2262", "10": "4", "2": "0"} {

@@ -1,6 +1,7 @@
 package builtin_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -249,5 +250,35 @@ func TestSquatters(t *testing.T) {
 		}) {
 			t.Errorf("%s: got %v", port, found)
 		}
+	}
+}
+
+// TestOutgoing: behind every plan, agents may look whether what a job needs is there, by a row without a number; also when
+// the compiled plan has been sent to them. A plan that takes the flow away takes the row from them.
+func TestOutgoing(t *testing.T) {
+	t.Parallel()
+	for _, plan := range builtin.Names() {
+		c, _ := variant{plan: plan}.compile(t)
+		text, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sent ports.Compiled
+		if err := json.Unmarshal(text, &sent); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []ports.Compiled{c, sent} {
+			if row, ok := c.Outgoing(ports.Agent); !ok || row != "outgoing" || !c.MayDial(string(ports.Agent), row) {
+				t.Errorf("%s: agents connect by %q (%v)", plan, row, ok)
+			}
+			if row, ok := c.Outgoing(ports.Client); ok {
+				t.Errorf("%s: clients connect by %q", plan, row)
+			}
+		}
+	}
+	site := extended(t, "plan: site\nextends: default\nservices: [{id: outgoing, flows: [{from: server, to: named-destination, purpose: mail, carries: [out]}]}]\n")
+	c, found := ports.Compile(site, ports.Inventory{}, 0)
+	if row, ok := c.Outgoing(ports.Agent); ok || ports.HasErrors(found) {
+		t.Errorf("agents connect by %q, which the plan does not let them: %v", row, found)
 	}
 }
