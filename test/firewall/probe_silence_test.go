@@ -29,6 +29,26 @@ func TestProbeSilence(t *testing.T) {
 	}
 }
 
+// A listening end without rights sees its own sockets and the queues of others. What it did not see is assumed, or left open.
+func TestProbeBlind(t *testing.T) {
+	t.Parallel()
+	p := newProving(t)
+	for _, tr := range []truth{
+		{name: "listening", reason: probe.OK, both: probe.Proven},
+		{name: "nothing bound", end: "look", reason: probe.NoListener, both: probe.Broken},
+		{name: "bound, not listening", end: "look", set: bindOnly, reason: probe.BoundNotListening, both: probe.Broken},
+		{name: "queue full", end: "look", set: fillQueue, reason: probe.BacklogFull, both: probe.Broken},
+		{name: "stranger speaks", end: "look", set: stranger("SSH-2.0-stranger\r\n"), reason: probe.ForeignListener, both: probe.Broken},
+		{name: "host resets", far: "tcp dport 17971 reject with tcp reset", reason: probe.RejectedBy, both: probe.Blocked, open: true},
+		{name: "router resets", router: "tcp dport 17971 reject with tcp reset", reason: probe.ResetOnPath, both: probe.Blocked, open: true},
+		{name: "router drops", router: "tcp dport 17971 drop", reason: probe.DroppedAfterHop, both: probe.Blocked},
+		{name: "host drops", far: "tcp dport 17971 drop", reason: probe.DroppedAfterHop, both: probe.Blocked},
+	} {
+		tr.blind = true
+		p.prove(tr)
+	}
+}
+
 // Datagrams: an answer is proof, silence is none. (trap F78)
 func TestProbeUDP(t *testing.T) {
 	t.Parallel()

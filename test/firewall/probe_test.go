@@ -78,13 +78,21 @@ type listening struct {
 // listen starts the listening end on the host that listens.
 func (p *proving) listen(args ...string) *listening {
 	p.t.Helper()
+	return p.listenAs(0, args...)
+}
+
+func (p *proving) listenAs(user uint32, args ...string) *listening {
+	p.t.Helper()
 	s := &listening{p: p, errs: filepath.Join(p.home, "listen-errors")}
 	f, err := os.Create(s.errs)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	defer f.Close()
-	s.cmd = p.far.command(p.t.Context(), append([]string{"ports", "probe", "listen", "-o", "json", "--for", "2m"}, args...)...)
+	s.cmd = exec.CommandContext(p.t.Context(), filepath.Join(p.dir, "reeve"), append([]string{"ports", "probe", "listen", "-o", "json", "--for", "2m"}, args...)...)
+	s.cmd.Dir = p.dir
+	s.cmd.Env = []string{"PATH=" + searched}
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
 	s.cmd.Stdout, s.cmd.Stderr = &s.out, f
 	if err := p.far.start(s.cmd); err != nil {
 		p.t.Fatal(err)
@@ -185,6 +193,8 @@ type truth struct {
 
 	reason probe.Reason
 	both   probe.Verdict // with the views of both ends
+	// blind says that the listening end has no rights: it sees neither the wire nor who others are.
+	blind bool
 	// open says that both ends together cannot tell it from the other possible reasons.
 	open bool
 }
@@ -226,7 +236,11 @@ func (p *proving) prove(tr truth) {
 	if tr.end == "look" {
 		args = append(args, "--look")
 	}
-	s := p.listen(args...)
+	user := uint32(0)
+	if tr.blind {
+		user = nobody
+	}
+	s := p.listenAs(user, args...)
 	got, dialled := p.dial(address, "--flow", flow, "--code", s.code)
 	if got[0].Evidence.Source.Outcome == probe.Connected { // else it is the same without the code
 		text, err := os.ReadFile(dialled)
