@@ -172,7 +172,7 @@ func (a *agent) build(cached *cache) {
 			return a.view.Load().Ports.Dial(ctx, to.Row, to.Address)
 		},
 		TLS:     a.tls,
-		Up:      a.up.up,
+		Up:      a.linked,
 		Backoff: a.cfg.Backoff,
 		Options: link.Options{Handler: a.handler(), Links: a.links, Timing: a.cfg.Timing, Log: log},
 	}

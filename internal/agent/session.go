@@ -36,7 +36,7 @@ func (a *agent) session(ctx context.Context, l *link.Link) {
 		return
 	}
 	a.cfg.Log.Info("linked", slog.String("server", l.Peer().Name), slog.String("address", l.RemoteAddr().String()), slog.Int64("epoch", welcome.Epoch))
-	unset := a.up.set(&way{calls: l.Client(), bulk: l.Bulk(), turn: a.turn(l)})
+	unset := a.up.set(&way{calls: l.Client(), bulk: l.Bulk(), link: l})
 	a.dialer.Wake()
 	a.beat(ctx, l, welcome)
 	unset()
@@ -45,20 +45,6 @@ func (a *agent) session(ctx context.Context, l *link.Link) {
 	if ctx.Err() == nil || l.Err() != nil {
 		a.cfg.Log.Info("link ended; jobs go on", slog.Any("reason", l.Err()))
 	}
-}
-
-// turn is the place of a link's row in the order of dialling, as the servers' plan has it now: where this agent listened
-// before it knew them, its listeners do not know it.
-func (a *agent) turn(l *link.Link) int {
-	if l.Dialled() {
-		return l.Turn()
-	}
-	for _, r := range a.view.Load().View.Listen {
-		if r.Row == l.Row() {
-			return r.Turn
-		}
-	}
-	return l.Turn()
 }
 
 // hello tells the server who is there.
@@ -151,7 +137,7 @@ func (a *agent) heartbeat(ctx context.Context, l *link.Link, welcome wire.Welcom
 	sent := a.cfg.Now()
 	var reply wire.HeartbeatReply
 	err := post(ctx, l.Client(), peerBase+wire.PathHeartbeat, wire.Heartbeat{
-		Running: running, Slots: a.cfg.Slots, Disk: a.disk(), Refused: a.entrances.refusals(), Dials: a.dials(), Now: sent.UTC(),
+		Running: running, Slots: a.cfg.Slots, Disk: a.disk(), Refused: a.entrances.refusals(), Dials: a.dials(), View: a.view.Load().ID, Now: sent.UTC(),
 	}, &reply)
 	if err != nil {
 		return err

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+
+	"github.com/reeve-scheduler/reeve/internal/link"
 )
 
 // way is how a server is reached over one link. Files and output have streams of their own, so that calls never wait
@@ -11,7 +13,7 @@ import (
 type way struct {
 	calls *http.Client
 	bulk  *http.Client
-	turn  int // of its row in the order of dialling; 0: none
+	link  *link.Link
 }
 
 // uplink says over which link a server is reached now. Loops that send ask it, and wait on Changed while there
@@ -43,16 +45,6 @@ func (u *uplink) change(how func()) {
 	}
 	close(u.changed)
 	u.changed = make(chan struct{})
-}
-
-// up returns the turn of the way to a server, and whether there is one.
-func (u *uplink) up() (turn int, up bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if w := u.newest(); w != nil {
-		return w.turn, true
-	}
-	return 0, false
 }
 
 func (u *uplink) newest() *way {

@@ -164,6 +164,38 @@ func (a *agent) targets() []link.Target {
 	return all
 }
 
+// linked says which place the row over which servers are reached has in the order of dialling, and whether one is. A
+// link by a row or a number that the view does not have comes after all that it has.
+func (a *agent) linked() (turn int, up bool) {
+	w, _ := a.up.now()
+	if w == nil || w.link == nil {
+		return 0, w != nil
+	}
+	v, last := a.view.Load(), 0
+	for _, r := range slices.Concat(v.View.Dial, v.View.Listen) {
+		if routed(r, w.link) {
+			return r.Turn, true
+		}
+		last = max(last, r.Turn)
+	}
+	if last == 0 {
+		return 0, true
+	}
+	return last + 1, true
+}
+
+// routed reports whether a link came up by a route.
+func routed(r wire.Route, l *link.Link) bool {
+	if r.Row != l.Row() {
+		return false
+	}
+	if l.Dialled() {
+		return slices.Contains(r.Addresses, l.Target().Address)
+	}
+	at, ok := l.LocalAddr().(*net.TCPAddr)
+	return ok && len(r.Addresses) == 0 && r.Port == at.Port
+}
+
 // at is where a server is found by a row: its address is that of the row at which it is joined, and other rows have
 // their own numbers on its host.
 func (v *view) at(row, address string) string {

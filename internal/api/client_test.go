@@ -89,6 +89,12 @@ func TestClientAsksWhatTheServiceIsAsked(t *testing.T) {
 		{"SizePool", []any{need}, api.PoolSize{Ports: 130, Range: "1-130"}, func() (any, error) { return c.SizePool(ctx, need) }},
 		{"PlanDocument", []any{paper}, api.Document{Name: "csv", Type: "text/plain", Text: "<x>"}, func() (any, error) { return c.PlanDocument(ctx, paper) }},
 		{"Leases", nil, []api.Lease{{ID: "l", Port: 7, Protocol: []string{"tcp"}}}, func() (any, error) { return c.Leases(ctx) }},
+		{"PlanChange", nil, aChange, func() (any, error) { return c.PlanChange(ctx) }},
+		{"BeginPlanChange", []any{api.BeginPlanChange{Within: 60}}, aChange, func() (any, error) { return c.BeginPlanChange(ctx, api.BeginPlanChange{Within: 60}) }},
+		{"CommitPlanChange", []any{api.CommitPlanChange{WithoutMissing: true}}, aChange, func() (any, error) {
+			return c.CommitPlanChange(ctx, api.CommitPlanChange{WithoutMissing: true})
+		}},
+		{"CancelPlanChange", nil, aChange, func() (any, error) { return c.CancelPlanChange(ctx) }},
 		{"ReleaseLease", []any{"l1"}, nil, func() (any, error) { return nil, c.ReleaseLease(ctx, "l1") }},
 		{"CheckHost", nil, nil, func() (any, error) { return c.CheckHost(ctx) }},
 		{"Verify", []any{api.VerifyOrder{From: "north", Flow: "reeve.2/tcp", Negative: true, For: 20}}, nil, func() (any, error) {
@@ -100,6 +106,7 @@ func TestClientAsksWhatTheServiceIsAsked(t *testing.T) {
 			return c.ListProofs(ctx, api.ProofQuery{Verification: "v1", Flow: "reeve", From: "north", To: "hq1", Expect: "open", Offset: 5, Limit: 7})
 		}},
 		{"ProofHistory", []any{api.ProofQuery{Flow: "reeve", Limit: 7}}, nil, func() (any, error) { return c.ProofHistory(ctx, api.ProofQuery{Flow: "reeve", Limit: 7}) }},
+		{"ProofMap", nil, nil, func() (any, error) { return c.ProofMap(ctx) }},
 		{"ListSilences", nil, nil, func() (any, error) { return c.ListSilences(ctx) }},
 		{"UnusedOpenings", nil, nil, func() (any, error) { return c.UnusedOpenings(ctx) }},
 	}

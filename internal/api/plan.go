@@ -31,6 +31,13 @@ type Plan interface {
 	// ReleaseLease gives a lease back whoever owns it: for one whose owner will not.
 	ReleaseLease(ctx context.Context, id string) error
 	CheckHost(ctx context.Context) ([]HostFinding, error)
+	// PlanChange is the change of the ports under way, else the last one.
+	PlanChange(ctx context.Context) (PlanChange, error)
+	// BeginPlanChange begins to change the ports to the plan with which the server is configured now. Conflict where that is
+	// the one in use, or a change is under way.
+	BeginPlanChange(ctx context.Context, in BeginPlanChange) (PlanChange, error)
+	CommitPlanChange(ctx context.Context, in CommitPlanChange) (PlanChange, error)
+	CancelPlanChange(ctx context.Context) (PlanChange, error)
 }
 
 // PlanInfo is the port plan in use.
@@ -153,6 +160,9 @@ func (h *Handler) planRoutes() []entry {
 	view := func(path, id, summary string) Route {
 		return get(path, id, summary).needs(access.View, Whole).behind("config")
 	}
+	change := func(path, id, summary string) Route {
+		return post(path, id, summary).needs(access.ManagePorts, Whole).behind("config")
+	}
 	return []entry{
 		handle(view("/plan", "show-plan", "Show the port plan in use: its rows, findings, pools and documents."), h.plan),
 		handle(view("/plan/compiled", "compiled-plan", "The compiled plan: every claim and flow with its numbers."), h.compiledPlan),
@@ -163,6 +173,10 @@ func (h *Handler) planRoutes() []entry {
 		handle(post("/plan/leases/{id}/release", "release-lease", "Give a lease of this server's host back, whoever owns it.").
 			needs(access.ManagePorts, Whole).behind("config"), h.releaseLease),
 		handle(get("/plan/check", "check-host", "Compare this server's host with the plan.").needs(access.ManagePorts, Whole).behind("config"), h.checkHost),
+		handle(view("/plan/change", "show-plan-change", "Show the change of the ports that is under way, or the last one."), h.planChange),
+		handle(change("/plan/change", "begin-plan-change", "Change the ports to the plan with which the server is configured now: old and new listen together, until every node is linked by the new one or the time is over."), h.beginPlanChange),
+		handle(change("/plan/change/commit", "commit-plan-change", "End the change of the ports: the old ones close."), h.commitPlanChange),
+		handle(change("/plan/change/cancel", "cancel-plan-change", "Take the change of the ports back."), h.cancelPlanChange),
 	}
 }
 

@@ -143,7 +143,7 @@ func (s *twin) Net(ctx context.Context, name string, version int) (api.Net, erro
 }
 
 func aNode(name string) api.Node {
-	return api.Node{ID: "N1", Name: name, Role: "agent", Labels: map[string]string{"site": "north"}, Facts: map[string]string{}, Joined: instantOf(1), Notes: []string{}}
+	return api.Node{ID: "N1", Name: name, Role: "agent", Labels: map[string]string{"site": "north"}, Facts: map[string]string{}, Joined: instantOf(1), Notes: []string{}, Differs: []string{}, Paths: []api.LinkPath{}}
 }
 
 func (s *twin) ListNodes(ctx context.Context) ([]api.Node, error) {
@@ -259,6 +259,28 @@ func (s *twin) Leases(ctx context.Context) ([]api.Lease, error) {
 	return []api.Lease{{ID: "l", Port: 7, Protocol: []string{"tcp"}}}, s.note(ctx, "Leases")
 }
 
+func (s *twin) PlanChange(ctx context.Context) (api.PlanChange, error) {
+	return aChange, s.note(ctx, "PlanChange")
+}
+
+func (s *twin) BeginPlanChange(ctx context.Context, in api.BeginPlanChange) (api.PlanChange, error) {
+	return aChange, s.note(ctx, "BeginPlanChange", in)
+}
+
+func (s *twin) CommitPlanChange(ctx context.Context, in api.CommitPlanChange) (api.PlanChange, error) {
+	return aChange, s.note(ctx, "CommitPlanChange", in)
+}
+
+func (s *twin) CancelPlanChange(ctx context.Context) (api.PlanChange, error) {
+	return aChange, s.note(ctx, "CancelPlanChange")
+}
+
+// aChange is a change of ports.
+var aChange = api.PlanChange{
+	State: "under way", From: "a", To: "b", By: "ann", Rows: []api.PlanChangeRow{{Row: "reeve/tcp", What: "changed", From: "7373", To: "17373"}},
+	Nodes: []api.PlanChangeNode{{Name: "north", Confirmed: true}},
+}
+
 func (s *twin) ReleaseLease(ctx context.Context, id string) error {
 	return s.note(ctx, "ReleaseLease", id)
 }
@@ -285,6 +307,10 @@ func (s *twin) ListProofs(ctx context.Context, q api.ProofQuery) ([]api.Proof, e
 
 func (s *twin) ProofHistory(ctx context.Context, q api.ProofQuery) ([]api.Proof, error) {
 	return []api.Proof{oneProof()}, s.note(ctx, "ProofHistory", q)
+}
+
+func (s *twin) ProofMap(ctx context.Context) (api.ProofMap, error) {
+	return api.ProofMap{PlanHash: "h", Hosts: []api.ProofHost{{Name: "north", Roles: []string{"agent"}, Node: "linked"}}, Paths: []api.PlannedWay{{Flow: "reeve.2/tcp", At: ptr(instantOf(3))}}}, s.note(ctx, "ProofMap")
 }
 
 func (s *twin) ListSilences(ctx context.Context) ([]api.Silence, error) {

@@ -128,14 +128,28 @@ func (f *serverFlags) load(c *cobra.Command) (server.Config, error) {
 }
 
 func (a *app) serve(ctx context.Context, cfg server.Config, ledger string) error {
-	compiled, meant, err := meantToRun(cfg.Plan, cfg.Inventory, cfg.Instance)
+	for {
+		err := a.serveOnce(ctx, cfg, ledger)
+		if !errors.Is(err, server.ErrReplanned) {
+			return err
+		}
+	}
+}
+
+// serveOnce runs a server until it ends, or its ports have been changed.
+func (a *app) serveOnce(ctx context.Context, cfg server.Config, ledger string) error {
+	known, err := openPlans(cfg)
 	if err != nil {
 		return err
 	}
+	meant := known.written
 	if meant.Ledger, err = ledgerDir(ledger); err != nil {
 		return err
 	}
-	e := server.Env{Plan: compiled, Ports: meant, Version: version(), Log: logger(a.errs, cfg.Log.Level, cfg.Log.Format), Now: time.Now, Rand: rand.Reader}
+	e := server.Env{
+		Reread: known.reread, Settle: known.settle, Begin: known.begin,
+		Plan: known.plan, Ports: meant, Version: version(), Log: logger(a.errs, cfg.Log.Level, cfg.Log.Format), Now: time.Now, Rand: rand.Reader,
+	}
 	if f, ok := a.errs.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		e.Secret = func(user, password string) {
 			fmt.Fprintf(f, "\n  first administrator: %s\n  password:            %s\n  (shown once; change it with `reeve user password %s`)\n\n", user, password, user)
@@ -144,6 +158,9 @@ func (a *app) serve(ctx context.Context, cfg server.Config, ledger string) error
 	s, err := server.Open(ctx, cfg, e)
 	if err != nil {
 		return err
+	}
+	if err := known.keep(); err != nil {
+		return errors.Join(fmt.Errorf("keeping the port plan: %w", err), s.Close())
 	}
 	notify("READY=1")
 	return s.Run(ctx)

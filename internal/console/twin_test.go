@@ -32,9 +32,11 @@ type twin struct {
 	people  []api.User
 	records []api.AuditRecord
 	plan    api.PlanInfo
+	ports   api.PlanChange
 	leases  []api.Lease
 	checked []api.HostFinding
 	doors   []api.Door
+	ways    api.ProofMap
 	proofs  []api.Proof
 	history []api.Proof
 	verify  api.Verification
@@ -488,6 +490,30 @@ func (t *twin) Leases(ctx context.Context) ([]api.Lease, error) {
 	return t.leases, t.may(ctx, access.View, "")
 }
 
+func (t *twin) PlanChange(ctx context.Context) (api.PlanChange, error) {
+	return t.ports, t.may(ctx, access.View, "")
+}
+
+func (t *twin) BeginPlanChange(ctx context.Context, _ api.BeginPlanChange) (api.PlanChange, error) {
+	return t.changed(ctx, "begin")
+}
+
+func (t *twin) CommitPlanChange(ctx context.Context, _ api.CommitPlanChange) (api.PlanChange, error) {
+	return t.changed(ctx, "commit")
+}
+
+func (t *twin) CancelPlanChange(ctx context.Context) (api.PlanChange, error) {
+	return t.changed(ctx, "cancel")
+}
+
+func (t *twin) changed(ctx context.Context, what string) (api.PlanChange, error) {
+	if err := t.may(ctx, access.ManagePorts, ""); err != nil {
+		return api.PlanChange{}, err
+	}
+	t.asked(what+" change of ports", func() {})
+	return t.ports, nil
+}
+
 func (t *twin) ReleaseLease(ctx context.Context, id string) error {
 	if err := t.may(ctx, access.ManagePorts, ""); err != nil {
 		return err
@@ -531,6 +557,10 @@ func (t *twin) ListProofs(ctx context.Context, q api.ProofQuery) ([]api.Proof, e
 
 func (t *twin) ProofHistory(ctx context.Context, _ api.ProofQuery) ([]api.Proof, error) {
 	return t.history, t.may(ctx, access.View, "")
+}
+
+func (t *twin) ProofMap(ctx context.Context) (api.ProofMap, error) {
+	return t.ways, t.may(ctx, access.View, "")
 }
 
 func (t *twin) ListSilences(ctx context.Context) ([]api.Silence, error) {

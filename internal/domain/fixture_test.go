@@ -117,7 +117,7 @@ func open(t *testing.T) *site {
 		Address: func(h string) string { return h }, RowAddress: func(_, h string) string { return h }, Password: func(_ context.Context, p string) (string, error) { return "hash of " + p, nil },
 		Backup:       func(_ context.Context, w io.Writer) error { _, err := io.WriteString(w, "backup"); return err },
 		NodesChanged: s.nodesChanged, DropNode: func(string, string) {},
-		Book: testBook, Discover: testSearch(authority.Fingerprint()),
+		Book: testBook, Discover: testSearch(authority.Fingerprint()), Changer: changer{},
 		Plan: ports.Compiled{Plan: "test", Pools: []ports.ResolvedPool{
 			{ID: "containers", Status: ports.Works, Ranges: []ports.Range{{First: 1, Last: 2}}, Pair: ports.Pair{ID: "debug"}},
 			{ID: "plain", Status: ports.Works, Ranges: []ports.Range{{First: 3, Last: 4}}},
@@ -226,3 +226,11 @@ func (s *site) until(id string, test func(api.Run) bool) api.Run {
 	}
 	return last
 }
+
+// changer changes no ports.
+type changer struct{}
+
+func (changer) BeginChange(context.Context, string, time.Duration) error { return nil }
+func (changer) CommitChange(context.Context, string, bool) error         { return nil }
+func (changer) CancelChange(context.Context, string) error               { return nil }
+func (changer) ShowChange(context.Context) api.PlanChange                { return api.PlanChange{State: "none"} }

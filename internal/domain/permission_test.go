@@ -63,7 +63,7 @@ func calls(s *site, id string) map[string]call {
 			_, err := svc.EnrolNode(ctx, "west", api.EnrolNode{Address: "10.2.0.1", Code: "none"})
 			return but(err, fault.Invalid)
 		}},
-		"Directory":   {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { _, err := svc.Directory(ctx); return err }},
+		"Directory": {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { _, err := svc.Directory(ctx); return err }},
 		"Discover": {[]access.Permission{access.ManageNodes}, false, false, func(ctx context.Context) error {
 			_, err := svc.Discover(ctx, api.Discover{Subnets: []string{"10.2.0.0/24"}})
 			return err
@@ -114,7 +114,20 @@ func calls(s *site, id string) map[string]call {
 			_, err := svc.PlanDocument(ctx, api.PlanDocument{Target: "none"})
 			return but(err, fault.NotFound)
 		}},
-		"Leases":       {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { _, err := svc.Leases(ctx); return err }},
+		"Leases":     {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { _, err := svc.Leases(ctx); return err }},
+		"PlanChange": {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { _, err := svc.PlanChange(ctx); return err }},
+		"BeginPlanChange": {[]access.Permission{access.ManagePorts}, false, false, func(ctx context.Context) error {
+			_, err := svc.BeginPlanChange(ctx, api.BeginPlanChange{Within: 60})
+			return err
+		}},
+		"CommitPlanChange": {[]access.Permission{access.ManagePorts}, false, false, func(ctx context.Context) error {
+			_, err := svc.CommitPlanChange(ctx, api.CommitPlanChange{})
+			return err
+		}},
+		"CancelPlanChange": {[]access.Permission{access.ManagePorts}, false, false, func(ctx context.Context) error {
+			_, err := svc.CancelPlanChange(ctx)
+			return err
+		}},
 		"ReleaseLease": {[]access.Permission{access.ManagePorts}, false, false, func(ctx context.Context) error { return but(svc.ReleaseLease(ctx, "none"), fault.NotFound) }},
 		"CheckHost":    {[]access.Permission{access.ManagePorts}, false, false, func(ctx context.Context) error { _, err := svc.CheckHost(ctx); return err }},
 		"Watch":        {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { return first(svc.Watch(ctx, "", enough)) }},

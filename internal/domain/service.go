@@ -55,6 +55,8 @@ type Config struct {
 	Verifier *Verifier
 	// LinkPaths are the ways by which a node's link can come up. nil: none is known.
 	LinkPaths func(n store.Node) []api.LinkPath
+	// Changer changes the ports.
+	Changer Changer
 	// DropNode ends the links of a node.
 	DropNode func(id, reason string)
 	// Enroller makes nodes of agents that wait for a server's dial.

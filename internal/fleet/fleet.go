@@ -90,6 +90,8 @@ type Status struct {
 	Refused  []string         // rows of its view on which it cannot listen: a sentence each
 	Row      string           // of the plan, over which it is linked
 	Turn     int              // of that row, in the order of dialling; 0: it has none
+	Port     int              // of this server, on which it was accepted; 0: this server dialled
+	View     string           // ID of the view that it has taken over
 	Dialled  bool             // by this server
 	Dials    []wire.DialState // of the agent, that are in vain
 	Slots    int

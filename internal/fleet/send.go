@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -88,6 +89,7 @@ func (f *Fleet) attach(id string, l *link.Link) *agent {
 	a.link, a.queue = l, nil
 	a.status.Linked, a.status.Since, a.status.Address = true, f.cfg.Now(), fmt.Sprint(l.RemoteAddr())
 	a.status.Row, a.status.Turn, a.status.Dialled = l.Row(), l.Turn(), l.Dialled()
+	a.status.Port = portOf(l)
 	a.heard(f.cfg.Now())
 	f.mu.Unlock()
 	if old != nil {
@@ -96,6 +98,14 @@ func (f *Fleet) attach(id string, l *link.Link) *agent {
 	f.cfg.Log.Info("agent linked", slog.Any("agent", l.Peer().Name), slog.Any("address", l.RemoteAddr()))
 	f.cfg.Changed(id)
 	return a
+}
+
+// portOf is this server's port of a link that it accepted.
+func portOf(l *link.Link) int {
+	if a, ok := l.LocalAddr().(*net.TCPAddr); ok && !l.Dialled() {
+		return a.Port
+	}
+	return 0
 }
 
 func (f *Fleet) detach(id string, l *link.Link) {

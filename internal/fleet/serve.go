@@ -108,6 +108,7 @@ func (f *Fleet) hello(ctx context.Context, id string, h wire.Hello) (wire.Welcom
 	now := f.cfg.Now()
 	f.mu.Lock()
 	if a, ok := f.agents[id]; ok {
+		a.status.View = h.View
 		a.status.Version, a.status.PlanHash, a.status.Differs = h.Version, h.PlanHash, h.Differs[:min(len(h.Differs), maxDiffers)]
 		a.status.Slots = min(max(h.Slots, 0), maxSlots)
 		if a.status.PlanHash == "" { // it was started without a plan of its own, and takes what it is given
@@ -168,7 +169,7 @@ func (f *Fleet) heartbeat(ctx context.Context, id string, h wire.Heartbeat) (wir
 		changed = a.status.Disk != h.Disk || a.status.Slots != slots
 		a.status.Disk, a.status.Slots = h.Disk, slots
 		a.status.Refused, a.status.Dials = h.Refused[:min(len(h.Refused), maxDiffers)], h.Dials[:min(len(h.Dials), maxDiffers)]
-		a.status.Skew = h.Now.Sub(now)
+		a.status.Skew, a.status.View = h.Now.Sub(now), h.View
 		if now.Sub(a.seen) >= seenEvery {
 			store, a.seen = true, now
 		}
@@ -178,6 +179,7 @@ func (f *Fleet) heartbeat(ctx context.Context, id string, h wire.Heartbeat) (wir
 		f.cfg.Desk().Kick()
 		f.cfg.Changed(id)
 	}
+	f.repair(ctx, id, h.View)
 	if store {
 		if err := f.cfg.Registry.Seen(ctx, id, now); err != nil {
 			f.cfg.Log.Warn("storing that an agent was heard of", slog.Any("agent", id), slog.Any("error", err))

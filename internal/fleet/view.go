@@ -72,11 +72,25 @@ func (f *Fleet) giveView(ctx context.Context, id string, l *link.Link) {
 	}
 	f.mu.Lock()
 	if a, ok := f.agents[id]; ok {
-		a.status.Refused = reply.Refused
+		a.status.Refused, a.status.View = reply.Refused, reply.ID
 	}
 	f.mu.Unlock()
 	for _, why := range reply.Refused {
 		f.cfg.Log.Warn("an agent cannot listen as its view of the port plan says", slog.String("agent", l.Peer().Name), slog.String("reason", why))
 	}
 	f.cfg.Changed(id)
+}
+
+// repair gives an agent its view where it has another one: two that were on their way at once may have come in the wrong
+// order.
+func (f *Fleet) repair(ctx context.Context, id, has string) {
+	if has == "" {
+		return // it takes none
+	}
+	v := f.welcomeView(id, has)
+	l := f.links()[id]
+	if v == nil || l == nil {
+		return
+	}
+	go f.giveView(context.WithoutCancel(ctx), id, l)
 }

@@ -130,6 +130,7 @@ type Link struct {
 	peer    identity.Identity
 	cert    *x509.Certificate
 	remote  net.Addr
+	local   net.Addr
 	by      Target
 	dialled bool
 	since   time.Time
@@ -161,8 +162,14 @@ func (l *Link) Number() int64 { return l.number }
 // RemoteAddr returns the address that the connection comes from or goes to.
 func (l *Link) RemoteAddr() net.Addr { return l.remote }
 
+// LocalAddr returns this end's address.
+func (l *Link) LocalAddr() net.Addr { return l.local }
+
 // Row returns the row of the plan, a service's id, that the link was dialled by or accepted on; empty: nobody said.
 func (l *Link) Row() string { return l.by.Row }
+
+// Target returns what this end dialled; of a link that it accepted, the address is empty.
+func (l *Link) Target() Target { return l.by }
 
 // Turn returns the place of the link's row in the order of dialling, from 1; 0: it has none.
 func (l *Link) Turn() int { return l.by.Turn }
@@ -249,7 +256,7 @@ func newLink(conn *tls.Conn, by Target, dialled bool, options Options) (*Link, e
 	}
 	keepShortQueue(conn.NetConn())
 	return &Link{
-		peer: peer, cert: cert, remote: conn.RemoteAddr(), by: by, dialled: dialled, since: time.Now(), number: number, options: options,
+		peer: peer, cert: cert, remote: conn.RemoteAddr(), local: conn.LocalAddr(), by: by, dialled: dialled, since: time.Now(), number: number, options: options,
 		session: session, calls: client(session, maxCalls), bulk: client(session, maxBulk), ended: make(chan struct{}),
 	}, nil
 }

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
-	"net"
-	"slices"
 	"sync"
 	"time"
 
@@ -146,6 +144,15 @@ func (d *diallers) changed(id string) {
 	}
 }
 
+// wake has all diallers look again at where they dial.
+func (d *diallers) wake() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, one := range d.running {
+		one.dialer.Wake()
+	}
+}
+
 // urge dials the next row of a node, though a link is up.
 func (d *diallers) urge(id string) {
 	d.mu.Lock()
@@ -172,91 +179,9 @@ func (d *diallers) state(id string) (link.State, bool) {
 	return one.dialer.State(), true
 }
 
-// paths are the rows by which this server dials a node's link.
-func (s *Server) paths(n store.Node) []ports.Path {
-	all := s.nodePaths("link", n)
-	return slices.DeleteFunc(all, func(p ports.Path) bool { return !p.ServerDials || p.Flow.Port == 0 || p.Flow.Last > p.Flow.Port })
-}
-
-// targets is where this server dials a node, in the plan's order.
-func (s *Server) targets(n store.Node) []link.Target {
-	var all []link.Target
-	for _, p := range s.paths(n) {
-		for _, address := range s.whereIs(n, p.Flow.Service) {
-			all = append(all, link.Target{Row: p.Flow.Service, Address: address, Turn: p.Turn})
-		}
-	}
-	return append(all, s.relayTargets(n)...)
-}
-
-// whereIs is where a node is dialled by a row: as the inventory says, else as a person said when it was enrolled, else
-// where it came from by itself.
-func (s *Server) whereIs(n store.Node, row string) []string {
-	if all := s.site().At(n.Name, row); len(all) > 0 {
-		return all
-	}
-	hosts := n.Addresses
-	if len(hosts) == 0 && n.Found != "" {
-		hosts = []string{n.Found}
-	}
-	all := make([]string, len(hosts))
-	for i, h := range hosts {
-		if host, _, err := net.SplitHostPort(h); err == nil && row != s.enrolRow(n) {
-			h = host // its number is that of the row at which it was enrolled
-		}
-		all[i] = s.sockets.Address(row, h)
-	}
-	return all
-}
-
-// enrolRow is the row by which this server enrols a node; empty: the node joins by its own dial.
-func (s *Server) enrolRow(n store.Node) string {
-	for _, p := range s.nodePaths("enrol", n) {
-		if p.ServerDials {
-			return p.Flow.Service
-		}
-	}
-	return ""
-}
-
 // site is the plan on the hosts of the inventory.
 func (s *Server) site() ports.Site {
 	return ports.Site{Compiled: s.env.Plan, Inventory: s.env.Ports.Inventory}
-}
-
-// zone is this server's own: that of the inventory's host of its name, else of the only one that plays a server.
-func (s *Server) zone() string {
-	h, _ := s.host()
-	return h.Zone
-}
-
-// host is this server in the inventory.
-func (s *Server) host() (ports.Host, bool) {
-	site := s.site()
-	if h, ok := site.Host(s.name()); ok {
-		return h, true
-	}
-	var found []ports.Host
-	for _, h := range site.Inventory.Hosts {
-		if slices.ContainsFunc(site.Roles(h.Name), func(role string) bool { return s.env.Plan.Kinds[role] == ports.Server }) {
-			found = append(found, h)
-		}
-	}
-	if len(found) != 1 {
-		return ports.Host{}, false
-	}
-	return found[0], true
-}
-
-// linkedTurn is the place of the row over which a node is linked in the order of dialling, and whether it is linked.
-func (s *Server) linkedTurn(n store.Node) (turn int, up bool) {
-	st := s.fleet.Status(n.ID)
-	for _, p := range s.nodePaths("link", n) {
-		if st.Row == p.Flow.Service && st.Dialled == p.ServerDials {
-			return p.Turn, st.Linked
-		}
-	}
-	return st.Turn, st.Linked
 }
 
 // ownPlan is the plan with this server's own numbers.

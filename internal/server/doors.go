@@ -33,7 +33,7 @@ func (s *Server) openPeople(ctx context.Context, epoch int64) error {
 		Verifier: s.verifier,
 		Store:    s.store, Engine: s.engine, Fleet: s.fleet, Hub: s.hub, Now: s.env.Now, Rand: s.env.Rand, Log: s.env.Log,
 		Address: func(h string) string { return s.sockets.Address(s.main, h) }, RowAddress: s.addressOf, Book: s.currentBook, Discover: s.discover, Password: hasher.Hash, Backup: s.backup,
-		NodesChanged: s.nodesChanged, LinkPaths: s.linkPaths, DropNode: func(id, reason string) { s.links.Drop(id, reason) }, Enroller: s.enroller,
+		NodesChanged: s.nodesChanged, LinkPaths: s.linkPaths, Changer: s, DropNode: func(id, reason string) { s.links.Drop(id, reason) }, Enroller: s.enroller,
 		Name: s.authority.Domain(), Version: s.env.Version, Started: s.started, Plan: s.env.Plan, Ports: s.env.Ports, Addresses: s.addresses,
 		Fingerprint: s.authority.Fingerprint(), ServerID: s.own.id.ID, Warnings: s.plainWarnings, Expiry: s.registry.Expiry, Callback: s.callbackOf, Answer: s.openAnswers(),
 	})
@@ -104,14 +104,11 @@ func (s *Server) openDoors() error {
 	}
 	tls := endpoint.ServerConfig()
 	s.openRelays()
-	for _, e := range s.entrances {
+	s.serversOf = func(e entrance) (all []func(context.Context) error) {
 		web, links := s.webOf(e, pages), slices.Contains(e.claim.Doors, "link")
-		if e.claim.Service == s.main {
-			s.serveRelayed(tls, web)
-		}
 		for _, l := range e.listeners {
 			if !e.claim.TLS {
-				s.servers = append(s.servers, func(ctx context.Context) error { return s.servePlain(ctx, l, web) })
+				all = append(all, func(ctx context.Context) error { return s.servePlain(ctx, l, web) })
 				continue
 			}
 			one := &link.Server{Listener: l, Row: e.claim.Service, TLS: endpoint.WebOnlyConfig(), Web: web, Prove: s.end.Prove, Options: s.linkOptions()}
@@ -119,8 +116,15 @@ func (s *Server) openDoors() error {
 				one.TLS, one.OnLink = tls, func(ctx context.Context, l *link.Link) { s.fleet.Serve(ctx, l) }
 			}
 			one.TLS = s.proofEndpoint().Provable(one.TLS)
-			s.servers = append(s.servers, one.Run)
+			all = append(all, one.Run)
 		}
+		return all
+	}
+	for _, e := range s.entrances {
+		if e.claim.Service == s.main {
+			s.serveRelayed(tls, s.webOf(e, pages))
+		}
+		s.servers = append(s.servers, s.serversOf(e)...)
 	}
 	s.local, err = listenLocal(filepath.Join(s.cfg.Data, "admin.sock"))
 	return err

@@ -57,7 +57,7 @@ type renewing struct {
 }
 
 func (r *renewing) dial(ctx context.Context, to link.Target) (net.Conn, error) {
-	open := func(ctx context.Context) (net.Conn, error) { return r.server.sockets.Dial(ctx, to.Row, to.Address) }
+	open := func(ctx context.Context) (net.Conn, error) { return r.server.dialTo(ctx, to) }
 	if r.due.Swap(false) {
 		if err := r.server.enroller.Recover(ctx, r.node, open); err != nil {
 			return nil, err

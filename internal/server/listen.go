@@ -56,37 +56,6 @@ func mainService(plan ports.Compiled) (string, error) {
 	return "", fault.New(fault.Invalid, "the port plan "+plan.Plan+" has no row at which a server can be found", "give it a service with door: [api] and a flow to a role that is: server")
 }
 
-// bind opens the listeners that the plan gives to a server. What is for its own host only is bound to loopback.
-func (s *Server) bind(ctx context.Context) error {
-	h, _ := s.host()
-	for _, cl := range entrances(s.ownPlan(), s.main) {
-		binds := s.cfg.Bind
-		if len(binds) == 0 {
-			binds = s.site().Binds(h.Name, cl.Service)
-		}
-		switch {
-		case cl.Scope == ports.SameHost:
-			binds = []string{"127.0.0.1"}
-		case len(binds) == 0:
-			binds = []string{""}
-		}
-		if err := s.mayBePlain(cl, binds); err != nil {
-			return err
-		}
-		e := entrance{claim: cl}
-		for _, bind := range binds {
-			l, err := s.listenRow(ctx, cl, bind)
-			if err != nil {
-				s.entrances = append(s.entrances, e)
-				return err
-			}
-			e.listeners = append(e.listeners, l)
-		}
-		s.entrances = append(s.entrances, e)
-	}
-	return nil
-}
-
 // mayBePlain refuses a row without TLS that others could reach, unless the site has said that it wants that.
 func (s *Server) mayBePlain(cl ports.Claim, binds []string) error {
 	if cl.TLS || s.cfg.AllowPlain {

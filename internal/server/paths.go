@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -94,40 +95,53 @@ func (b *blames) of(t link.Target) string {
 func (s *Server) linkPaths(n store.Node) []api.LinkPath {
 	st, all := s.fleet.Status(n.ID), []api.LinkPath{}
 	own, _ := s.dials.state(n.ID)
-	for _, p := range s.nodePaths("link", n) {
-		one := api.LinkPath{Row: p.Flow.Service, Turn: p.Turn, Dials: "agent", Port: int(p.Flow.Port), State: "unknown"}
-		if p.ServerDials {
+	ways := s.ways(n)
+	up := slices.IndexFunc(ways, func(w way) bool { return st.Linked && w.carries(st) })
+	for i, w := range ways {
+		one := api.LinkPath{Row: w.path.Flow.Service, Turn: i + 1, Dials: "agent", Port: int(w.port), State: "unknown", Address: orNil(strings.Join(w.addresses, ", "))}
+		if w.path.ServerDials {
 			one.Dials = "server"
-			one.Address = orNil(strings.Join(s.whereIs(n, p.Flow.Service), ", "))
-		} else {
-			one.Address = orNil(strings.Join(s.ownAddresses(p.Flow.Service), ", "))
 		}
-		s.say(&one, p, st, own)
+		switch {
+		case i == up:
+			one.State, one.Since = "up", instant(st.Since)
+		case st.Linked && up >= 0 && i > up:
+			one.State = "resting"
+		case w.path.ServerDials:
+			s.sayOwn(&one, w, own)
+		default:
+			sayTheirs(&one, w, st)
+		}
 		all = append(all, one)
 	}
 	return all
 }
 
-// say adds what is known of a path.
-func (s *Server) say(one *api.LinkPath, p ports.Path, st fleet.Status, own link.State) {
-	if st.Linked && st.Row == p.Flow.Service && st.Dialled == p.ServerDials {
-		one.State, one.Since = "up", instant(st.Since)
-		return
+// carries reports whether a node's link came up by the way.
+func (w way) carries(st fleet.Status) bool {
+	if w.path.Flow.Service != st.Row || w.path.ServerDials != st.Dialled {
+		return false
 	}
-	if st.Linked {
-		one.State = "resting"
+	if st.Dialled {
+		return w.turn == st.Turn
 	}
-	if p.ServerDials {
-		for _, t := range own.Targets {
-			if t.Row == p.Flow.Service && t.Err != nil && !t.Since.IsZero() {
-				one.State, one.Since, one.Rounds, one.Next = "in vain", instant(t.Since), t.Rounds, instant(t.Next)
-				one.Why = orNil(cmp.Or(s.blames.of(t.Target), t.Err.Error()))
-			}
+	return st.Port == 0 || int(w.port) == st.Port
+}
+
+// sayOwn adds what this server's dials by a way came to.
+func (s *Server) sayOwn(one *api.LinkPath, w way, own link.State) {
+	for _, t := range own.Targets {
+		if t.Row == w.path.Flow.Service && t.Turn == w.turn && t.Err != nil && !t.Since.IsZero() {
+			one.State, one.Since, one.Rounds, one.Next = "in vain", instant(t.Since), t.Rounds, instant(t.Next)
+			one.Why = orNil(cmp.Or(s.blames.of(t.Target), t.Err.Error()))
 		}
-		return
 	}
+}
+
+// sayTheirs adds what the node said of its dials by a way.
+func sayTheirs(one *api.LinkPath, w way, st fleet.Status) {
 	for _, d := range st.Dials {
-		if d.Row == p.Flow.Service {
+		if d.Row == w.path.Flow.Service && slices.Contains(w.addresses, d.Address) {
 			one.State, one.Since, one.Rounds, one.Why = "in vain", instant(d.Since), d.Rounds, orNil(d.Why)
 		}
 	}

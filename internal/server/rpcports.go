@@ -95,7 +95,7 @@ func numbered(plan ports.Compiled, rows []*leasedRow) ports.Compiled {
 }
 
 // listenRow opens a row on one address; of a leased one the socket that came with the lease is the first.
-func (s *Server) listenRow(ctx context.Context, cl ports.Claim, bind string) (net.Listener, error) {
+func (s *Server) listenRow(ctx context.Context, sockets *socket.Net, cl ports.Claim, bind string) (net.Listener, error) {
 	for _, row := range s.names.leased {
 		if row.claim.Service == cl.Service && row.bound != nil {
 			l := row.bound
@@ -103,7 +103,7 @@ func (s *Server) listenRow(ctx context.Context, cl ports.Claim, bind string) (ne
 			return withNull(cl, l), nil
 		}
 	}
-	l, err := s.sockets.Listen(ctx, cl.Service, bind)
+	l, err := sockets.Listen(ctx, cl.Service, bind)
 	if err != nil {
 		return nil, err
 	}

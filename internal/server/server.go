@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -48,6 +49,13 @@ type Env struct {
 	Log     *slog.Logger
 	Now     func() time.Time
 	Rand    io.Reader // cryptographic
+	// Reread reads the port plan with which this server is configured; nil: it cannot be changed while the server runs.
+	// Settle keeps the plan that Reread returned last as the one by which this server works, or that it was not taken.
+	Reread func() (ports.Compiled, domain.PortPlan, error)
+	Settle func(taken bool) error
+	// Begin is true where the plan with which this server is configured is another than that by which it works: its ports
+	// are changed to it, once it runs.
+	Begin bool
 	// Secret shows the first administrator's password to a person; nil: it is written to a file.
 	Secret func(user, password string)
 }
@@ -70,6 +78,9 @@ type Server struct {
 	gate      *access.Gate
 	dials     diallers
 	blames    blames
+	change    atomic.Pointer[change]
+	changing  changing
+	serversOf func(entrance) []func(context.Context) error
 	callbacks *callback.Desk // nil: the plan has no callbacks
 	answers   *callback.Answers
 	book      *ledger.Ledger // of this host's leases; nil: this server leases nothing
@@ -125,10 +136,11 @@ func (s *Server) open(ctx context.Context) error {
 	if err := s.useProxy(s.sockets); err != nil {
 		return err
 	}
-	if err := s.bind(ctx); err != nil {
+	s.entrances, err = s.listen(ctx, s.now())
+	if err != nil {
 		return err
 	}
-	s.addresses = s.advertised()
+	s.addresses = s.advertised(s.now(), s.main)
 	s.registry = &domain.Registry{
 		Store: s.store, Authority: s.authority, Epoch: epoch, Now: s.env.Now, Rand: s.env.Rand, Log: s.env.Log, Changed: s.nodesChanged,
 	}
@@ -262,31 +274,6 @@ func (s *Server) nodesChanged(ctx context.Context) error {
 	return s.dials.refresh(ctx)
 }
 
-// advertised is where agents and people find this server: HOST:PORT.
-func (s *Server) advertised() []string {
-	hosts := s.cfg.Advertise
-	if len(hosts) == 0 {
-		if h, ok := s.host(); ok {
-			hosts = s.site().At(h.Name, s.main)
-		}
-	}
-	if len(hosts) == 0 {
-		hosts = s.cfg.Bind
-	}
-	if len(hosts) == 0 {
-		if name, err := os.Hostname(); err == nil {
-			hosts = []string{name}
-		} else {
-			hosts = []string{"localhost"}
-		}
-	}
-	out := make([]string, len(hosts))
-	for i, h := range hosts {
-		out[i] = s.sockets.Address(s.main, h)
-	}
-	return out
-}
-
 // Addresses returns where the server is found, HOST:PORT.
 func (s *Server) Addresses() []string { return append([]string{}, s.addresses...) }
 
@@ -306,12 +293,22 @@ func (s *Server) Run(ctx context.Context) error {
 	go func() { decided <- s.engine.Run(deciding) }()
 
 	g, ctx := errgroup.WithContext(ctx)
+	s.openChange(ctx)
 	for _, serve := range s.servers {
 		g.Go(func() error { return serve(ctx) })
 	}
 	g.Go(func() error { return s.serveLocal(ctx) })
 	g.Go(func() error { return s.fleet.Run(ctx) })
 	g.Go(func() error { return s.dials.Run(ctx) })
+	g.Go(func() error { return s.changes(ctx) })
+	if s.env.Begin {
+		g.Go(func() error {
+			if err := s.BeginChange(ctx, "reeve", firstChange); err != nil {
+				s.env.Log.Error("the port plan with which this server is configured is not the one by which it works, and cannot be taken", slog.Any("error", err))
+			}
+			return nil
+		})
+	}
 	if s.callbacks != nil {
 		g.Go(func() error { return s.callbacks.Run(ctx) })
 	}
@@ -343,6 +340,9 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	return err
 }
+
+// Close gives back what Open took. It is for a server that is not run: Run closes by itself.
+func (s *Server) Close() error { return s.close() }
 
 func (s *Server) close() error {
 	var errs []error

@@ -225,6 +225,7 @@ type Heartbeat struct {
 	// Refused are the rows of its view on which the agent cannot listen: a sentence each.
 	Refused []string    `json:"refused,omitempty"`
 	Dials   []DialState `json:"dials,omitempty"` // those that are in vain
+	View    string      `json:"view,omitempty"`  // ID of the one that it has
 	Now     time.Time   `json:"now"`
 }
 
