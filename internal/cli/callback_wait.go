@@ -26,12 +26,13 @@ import (
 
 // backFlags say how a command that waits is called back by its server, where the port plan has it so.
 type backFlags struct {
-	plan, bind, advertise, ledger string
+	plan, pool, bind, advertise, ledger string
 }
 
 func (f *backFlags) add(c *cobra.Command) *cobra.Command {
 	fl := c.Flags()
 	fl.StringVar(&f.plan, "plan", "", "the server's port plan: while it waits, the command is called back on a port that the plan has for it (REEVE_PLAN)")
+	fl.StringVar(&f.pool, "pool", "", "the pool of the plan for the callback; default: the first that has a port (arcserve: client-callback on a client server)")
 	fl.StringVar(&f.bind, "bind", "", "address on which it listens for the callback; default: all")
 	fl.StringVar(&f.advertise, "advertise", "", "host or address at which the server finds this host; default: its name (REEVE_ADVERTISE)")
 	fl.StringVar(&f.ledger, "ledger", "", "folder of this host's leases (REEVE_LEDGER; else /var/lib/reeve/ports, or the user's own)")
@@ -71,7 +72,12 @@ func (f *backFlags) pools() ([]string, ports.Compiled, error) {
 	}
 	var all []string
 	for _, flow := range compiled.Dials("callback", ports.Server, ports.Client) {
-		all = append(all, flow.Service)
+		if f.pool == "" || f.pool == flow.Service {
+			all = append(all, flow.Service)
+		}
+	}
+	if f.pool != "" && len(all) == 0 {
+		return nil, compiled, fault.New(fault.Invalid, "the port plan "+compiled.Plan+" has no callbacks for clients on a pool "+strconv.Quote(f.pool), "see `reeve ports list --plan "+f.plan+"`")
 	}
 	return all, compiled, nil
 }

@@ -57,8 +57,8 @@ func TestArcservePlan(t *testing.T) {
 		"casmgmtsvc.4/tcp":      oneServer,
 		"casmgmtsvc.5/tcp":      oneServer,
 		"reconnect.1/tcp":       "agents do not dial a leased port of the reconnect range yet",
-		"callback.1/tcp":        "the command line tool is not called back yet",
-		"client-callback.1/tcp": "the command line tool is not called back yet",
+		"callback.1/tcp":        "no host here has the command line utilities: see TestCommandLineCallback",
+		"client-callback.1/tcp": "no host here is a client server: see TestCommandLineCallback",
 	})
 	l.wantBound()
 }

@@ -164,3 +164,47 @@ func TestCallbackRange(t *testing.T) {
 	leave()
 	l.judge("jobscheduler.1/tcp", "callback.1/tcp")
 }
+
+// calledSite has a host with the command line utilities, and a client server, in zones of their own.
+const calledSite = `inventory: laboratory
+zones: {core: {networks: [10.1.0.0/24]}, dmz: {networks: [10.2.0.0/24]}, office: {networks: [10.3.0.0/24]}, branch: {networks: [10.5.0.0/24]}}
+hosts:
+  hq: {roles: [primary], zone: core, advertise: [10.1.0.1]}
+  north: {roles: [agent], zone: dmz, advertise: [10.2.0.1]}
+  desk: {roles: [utility, client], zone: office, advertise: [10.3.0.1]}
+  branch: {roles: [client-server, client], zone: branch, advertise: [10.5.0.1]}
+`
+
+// Behind arcserve a command that waits for a run is called back: on 20000-20100 where the utilities are, on 7199 on a client
+// server. With the path of the callback blocked the command asks for itself.
+func TestCommandLineCallback(t *testing.T) {
+	t.Parallel()
+	l := build(t, topology{plan: "arcserve", inventory: calledSite, extends: arcserveOpen})
+	l.serve("hq")
+	l.join("north")
+	for _, name := range []string{"desk", "branch"} {
+		h := l.logInAt(name, l.server.known("casmgmtsvc"))
+		file := filepath.Join(h.home, "called.yaml")
+		write(t, file, "net: lab/called\njobs:\n  - {name: a, command: [sleep, \"0.5\"]}\n")
+		h.must("net", "apply", file)
+		args := []string{"run", "start", "lab/called", "--wait", "--plan", l.plan, "--advertise", h.address.String(), "--ledger", filepath.Join(h.home, "ledger")}
+		if name == "branch" {
+			args = append(args, "--pool", "client-callback")
+		}
+		if out := h.must(args...); !strings.Contains(out, "lab/called succeeded") {
+			t.Errorf("on %s: %s", name, out)
+		}
+		used, _ := l.seen()
+		if flow := map[string]string{"desk": "callback.1/tcp", "branch": "client-callback.1/tcp"}[name]; used[flow] == 0 {
+			t.Errorf("the command on %s was not called back: %s was not used", name, flow)
+		}
+		if name == "desk" {
+			l.silence(20000, 20100)
+			if out := h.must(args...); !strings.Contains(out, "lab/called succeeded") {
+				t.Errorf("with the callback blocked, on %s: %s", name, out)
+			}
+			l.unblock()
+		}
+	}
+	l.judge("callback.1/tcp", "client-callback.1/tcp")
+}
