@@ -14,6 +14,7 @@ type Arrival struct {
 	Protocol ports.Protocol
 	From, To netip.AddrPort
 	At       time.Time
+	Lost     int // packets before this word that the kernel had no room for; if not 0, there is no packet in it
 }
 
 // ErrNoWatch says that this system, or this user, cannot look at the wire.

@@ -22,6 +22,7 @@ func Watch(ctx context.Context, tell func(Arrival)) (wait func(), err error) {
 	}
 	program := firstPackets()
 	filter := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, wireRoom) // where it is refused, less room is left
 	err = unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &filter)
 	if err == nil { // only now: nothing that the filter does not want is in the queue
 		err = unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: bigEndian(unix.ETH_P_ALL)})
@@ -58,8 +59,13 @@ func arrivals(f *os.File, tell func(Arrival)) {
 		var from unix.Sockaddr
 		var failed error
 		if raw.Read(func(fd uintptr) bool {
-			n, from, failed = unix.Recvfrom(int(fd), b, 0)
-			return !errors.Is(failed, unix.EAGAIN)
+			if n, from, failed = unix.Recvfrom(int(fd), b, 0); !errors.Is(failed, unix.EAGAIN) {
+				return true
+			}
+			if s, err := unix.GetsockoptTpacketStats(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS); err == nil && s.Drops > 0 {
+				tell(Arrival{Lost: int(s.Drops), At: time.Now()})
+			}
+			return false
 		}) != nil {
 			return
 		}
@@ -75,7 +81,8 @@ func arrivals(f *os.File, tell func(Arrival)) {
 }
 
 const (
-	wireBytes  = 128 // of a packet: enough for its addresses
+	wireBytes  = 128     // of a packet: enough for its addresses
+	wireRoom   = 4 << 20 // bytes of packets that wait
 	minHeader4 = 20
 	header6    = 40
 	endsBytes  = 4 // of TCP and UDP: the two ports

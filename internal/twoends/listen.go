@@ -51,6 +51,7 @@ type Listener struct {
 	from    time.Time
 	streams []stream
 	packets []datagrams
+	unwatch func()
 
 	mu   sync.Mutex
 	ends []End
@@ -80,7 +81,7 @@ func Listen(ctx context.Context, o ListenOptions) (*Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the certificate of a probe: %w", err)
 	}
-	l := &Listener{o: o, from: o.Now(), tls: &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS13, SessionTicketsDisabled: true}}
+	l := &Listener{o: o, from: o.Now(), unwatch: func() {}, tls: &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS13, SessionTicketsDisabled: true}}
 	for i, row := range o.Rows {
 		e := End{Service: row.Service, Protocol: row.Protocol, Port: row.Port, Arrivals: []Arrival{}}
 		if !o.Look {
@@ -92,6 +93,7 @@ func Listen(ctx context.Context, o ListenOptions) (*Listener, error) {
 		}
 		l.ends = append(l.ends, e)
 	}
+	l.watch(ctx)
 	return l, nil
 }
 
@@ -133,8 +135,21 @@ func (l *Listener) takeOne(ctx context.Context, end int, row ports.Claim, bind s
 	return err
 }
 
-// Close lets the ports go.
+// watch looks at the wire from now on: before anybody is told that there is something to dial.
+func (l *Listener) watch(ctx context.Context) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	wait, err := socket.Watch(ctx, l.arrived)
+	if err != nil {
+		cancel()
+		l.wire = err.Error()
+		return
+	}
+	l.unwatch = func() { cancel(); wait() }
+}
+
+// Close lets the ports go, and stops looking.
 func (l *Listener) Close() {
+	l.unwatch()
 	for _, s := range l.streams {
 		_ = s.Close()
 	}
@@ -145,13 +160,6 @@ func (l *Listener) Close() {
 
 // Run answers until the context ends.
 func (l *Listener) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	wait, err := socket.Watch(ctx, l.arrived)
-	if err != nil {
-		l.wire = err.Error()
-		wait = func() {}
-	}
 	var all sync.WaitGroup
 	for _, s := range l.streams {
 		all.Go(func() { l.accept(ctx, s) })
@@ -162,8 +170,6 @@ func (l *Listener) Run(ctx context.Context) error {
 	<-ctx.Done()
 	l.Close()
 	all.Wait()
-	cancel()
-	wait()
 	return nil
 }
 
@@ -178,6 +184,9 @@ func (l *Listener) Ends() []End {
 func (l *Listener) arrived(a socket.Arrival) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if a.Lost > 0 {
+		l.wire = "more packets came than could be looked at"
+	}
 	for i, e := range l.ends {
 		if e.Protocol == a.Protocol && uint16(e.Port) == a.To.Port() && l.bound(a.To.Addr()) {
 			l.see(i, a.From, a.To).Wire = true
@@ -203,6 +212,7 @@ func (l *Listener) see(end int, from, to netip.AddrPort) *Arrival {
 	}
 	if len(e.Arrivals) >= cmp.Or(l.o.Keep, maxArrivals) {
 		e.Arrivals = slices.Delete(e.Arrivals, 0, 1)
+		e.Forgotten++
 	}
 	e.Arrivals = append(e.Arrivals, Arrival{At: l.o.Now().UTC(), From: from, To: to})
 	return &e.Arrivals[len(e.Arrivals)-1]

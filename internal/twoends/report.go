@@ -21,13 +21,14 @@ type Report struct {
 
 // End is one port of the listening host.
 type End struct {
-	Service  string                `json:"service"`
-	Protocol ports.Protocol        `json:"protocol"`
-	Port     ports.Port            `json:"port"`
-	Open     bool                  `json:"open"`     // the probe listens there
-	Error    string                `json:"error"`    // why not; empty: it does
-	View     probe.DestinationView `json:"view"`     // of the port; what arrived stands in Arrivals
-	Arrivals []Arrival             `json:"arrivals"` // the last ones
+	Service   string                `json:"service"`
+	Protocol  ports.Protocol        `json:"protocol"`
+	Port      ports.Port            `json:"port"`
+	Open      bool                  `json:"open"`      // the probe listens there
+	Error     string                `json:"error"`     // why not; empty: it does
+	View      probe.DestinationView `json:"view"`      // of the port; what arrived stands in Arrivals
+	Arrivals  []Arrival             `json:"arrivals"`  // the last ones
+	Forgotten int                   `json:"forgotten"` // how many came before those
 }
 
 // Arrival is one attempt of somebody, as far as it came.
@@ -64,7 +65,7 @@ func (r Report) About(service string, near probe.SourceView, known netip.Addr) *
 		}
 		return &v
 	}
-	if e.strange(near.Local.Addr(), known) { // it may be this dial, under an address that NAT gave it
+	if e.Forgotten > 0 || e.strange(near.Local.Addr(), known) { // it may be this dial: forgotten, or under an address that NAT gave it
 		v.Arrived, v.Accepted = probe.NotWatched, probe.NotWatched
 	}
 	return &v

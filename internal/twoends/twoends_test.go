@@ -355,6 +355,7 @@ func TestMerge(t *testing.T) {
 		{"nothing came", []probe.Proof{silent("hq", during)}, []twoends.Report{report("hq")}, probe.BothEnds, probe.SawNothing, false},
 		{"it came", []probe.Proof{silent("hq", during)}, []twoends.Report{report("hq", others, seen)}, probe.BothEnds, probe.Saw, false},
 		{"somebody came, who may be this host behind NAT", []probe.Proof{silent("hq", during)}, []twoends.Report{report("hq", others)}, probe.BothEnds, probe.NotWatched, false},
+		{"more came than is kept", []probe.Proof{silent("hq", during)}, []twoends.Report{forgetful(report("hq"))}, probe.BothEnds, probe.NotWatched, false},
 		{"the one host under another name", []probe.Proof{silent("10.1.0.1", during)}, []twoends.Report{report("hq")}, probe.BothEnds, probe.SawNothing, false},
 		{"another host's report", []probe.Proof{silent("hq", during), silent("north", during)}, []twoends.Report{report("south")}, probe.OneEnd, "", false},
 		{"before it listened", []probe.Proof{silent("hq", from.Add(-time.Second))}, []twoends.Report{report("hq")}, "", "", true},
@@ -373,6 +374,11 @@ func TestMerge(t *testing.T) {
 			t.Errorf("%s: %s, %+v; want %s, %s", c.name, got[0].Basis, d, c.basis, c.arrived)
 		}
 	}
+}
+
+func forgetful(r twoends.Report) twoends.Report {
+	r.Ends[0].Forgotten = 1
+	return r
 }
 
 // Files of a person are read with care.
