@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/reeve-scheduler/reeve/internal/directory"
 	"github.com/reeve-scheduler/reeve/internal/domain"
+	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/server"
 	"github.com/reeve-scheduler/reeve/internal/socket/sockettest"
 	"github.com/reeve-scheduler/reeve/ports"
@@ -39,22 +41,27 @@ pools:
   - {id: rpc, range: 7010-7019}
 `
 
-// behind starts a server behind a plan, bound to all addresses, until the test ends.
-func behind(t *testing.T, text, data, leases string) (stop func()) {
+func compiled(t *testing.T, text string) ports.Compiled {
 	t.Helper()
 	plan, err := planfile.Parse("site.yaml", []byte(text), builtin.Load)
 	if err != nil {
 		t.Fatal(err)
 	}
-	compiled, found := ports.Compile(plan, ports.Inventory{}, 0)
+	c, found := ports.Compile(plan, ports.Inventory{}, 0)
 	if ports.HasErrors(found) {
 		t.Fatal(found)
 	}
+	return c
+}
+
+// behind starts a server behind a plan, bound to all addresses, until the test ends.
+func behind(t *testing.T, text, data, leases string) (stop func()) {
+	t.Helper()
 	cfg := server.Default()
 	cfg.Data, cfg.Domain, cfg.Name, cfg.Advertise = data, "batch.example.com", "hq1", []string{"10.1.0.5"}
 	s, err := server.Open(t.Context(), cfg, server.Env{
-		Plan: compiled, Version: "test", Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Now: time.Now, Rand: rand.Reader,
-		Ports: domain.PortPlan{Written: plan, Ledger: leases}, Secret: func(string, string) {},
+		Plan: compiled(t, text), Version: "test", Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Now: time.Now, Rand: rand.Reader,
+		Ports: domain.PortPlan{Ledger: leases}, Secret: func(string, string) {},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -165,4 +172,31 @@ func TestRegistersWithRpcbind(t *testing.T) {
 	if lost, err := registrar.Lost(t.Context(), []directory.Program{{Number: 1, Netid: "tcp", Address: netip.MustParseAddrPort("0.0.0.0:1")}}); err != nil || len(lost) != 1 {
 		t.Errorf("rpcbind answers %v, %v", lost, err)
 	}
+}
+
+// TestMapperTaken: where something else has the port mapper's port, and no port mapper takes registrations, the server does
+// not start, and says who has it.
+func TestMapperTaken(t *testing.T) {
+	t.Parallel()
+	if !sockettest.Inside(t, "rpcinfo") {
+		return
+	}
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:111")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	cfg, leases := server.Default(), filepath.Join(t.TempDir(), "leases")
+	cfg.Data, cfg.Bind = filepath.Join(t.TempDir(), "data"), []string{"127.0.0.1"}
+	s, err := server.Open(t.Context(), cfg, server.Env{Plan: compiled(t, siteOfArcserve), Version: "test", Log: slog.New(slog.DiscardHandler), Now: time.Now, Rand: rand.Reader,
+		Ports: domain.PortPlan{Ledger: leases}, Secret: func(string, string) {}})
+	if s != nil || !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "port 111 is taken by pid ") || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("%v, %v; want a conflict that names who has port 111, and why it is not registered there", s, err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	stop := behind(t, siteOfArcserve, filepath.Join(t.TempDir(), "data"), leases) // once the port is free: nothing was left open
+	hasLines(t, tool(t, "rpcinfo", "-p", "127.0.0.1"), "536870912 1 tcp 7010")
+	stop()
 }
