@@ -41,7 +41,7 @@ func (d *diallers) Run(ctx context.Context) error {
 	d.mu.Lock()
 	d.ctx = ctx
 	d.mu.Unlock()
-	if err := d.refresh(ctx); err != nil {
+	if err := d.refresh(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
 	tick := time.NewTicker(lookEvery)
