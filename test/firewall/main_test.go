@@ -45,6 +45,9 @@ func testMain(m *testing.M) int {
 	return m.Run()
 }
 
+// campaign is from how many rounds on nothing is left out.
+const campaign = 100
+
 // program returns the program to test.
 func program(dir string) (string, error) {
 	if *given != "" {
