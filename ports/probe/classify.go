@@ -83,6 +83,10 @@ func (c *classifier) outcome() {
 	case Itself:
 		c.is(Broken, SelfConnect, "the connection came back to itself: nobody listens there")
 	case NotPermitted:
+		if c.near.ICMP != nil { // over IPv6 a box that prohibits looks like a right that this host lacks
+			c.unreachable()
+			return
+		}
 		c.is(Blocked, LocalEgressBlocked, "this host does not let it out: "+c.near.Text)
 	case Connected:
 		c.connected()
@@ -93,6 +97,10 @@ func (c *classifier) outcome() {
 	case Silence:
 		c.silent()
 	case OtherError:
+		if c.near.ICMP != nil {
+			c.unreachable()
+			return
+		}
 		c.is(Unproven, Unknowable, "the dial ended with an error that says nothing of the path: "+c.near.Text)
 	default:
 		c.is(Unproven, Unknowable, fmt.Sprintf("the dial has the outcome %q, which is not known here", c.near.Outcome))
@@ -122,6 +130,8 @@ func (c *classifier) unreachable() {
 	late, sure := c.absent()
 	icmp := c.near.ICMP
 	switch {
+	case icmp != nil && icmpUsedUp(icmp):
+		c.is(Broken, NoRoute, fmt.Sprintf("the packets go round in circles until %s gives them up", icmp.Address))
 	case icmp != nil && icmpAbsent(icmp) && !sure:
 		c.open(Broken, fmt.Sprintf("%s says that the host is unreachable, too late for a rule and too soon for a host that is not there", icmp.Address), HostAbsent, RejectedBy, NoRoute)
 	case icmp != nil && !c.own(icmp) && late && icmpAbsent(icmp):

@@ -92,4 +92,9 @@ func icmpAbsent(i *ICMP) bool {
 	return is4(i.Address) && i.Type == 3 && i.Code == 1 || !is4(i.Address) && i.Type == 1 && i.Code == 3
 }
 
+// icmpUsedUp reports whether a message says that a packet has died of age.
+func icmpUsedUp(i *ICMP) bool {
+	return is4(i.Address) && i.Type == 11 || !is4(i.Address) && i.Type == 3
+}
+
 func is4(a netip.Addr) bool { return a.Unmap().Is4() }

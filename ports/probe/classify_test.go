@@ -74,6 +74,10 @@ func TestClassify(t *testing.T) {
 		{"unreachable after a while", dialled(probe.HostUnreachable, icmp(3, 1, router, 1200*time.Millisecond)), nil, "", probe.Broken, probe.Unknowable, []probe.Reason{probe.HostAbsent, probe.RejectedBy, probe.NoRoute}},
 		{"unreachable over IPv6", dialled(probe.HostUnreachable, icmp(1, 3, netip.MustParseAddr("fd00::1"), 3060*time.Millisecond)), nil, "", probe.Broken, probe.HostAbsent, nil},
 		{"prohibited over IPv6", dialled(probe.HostUnreachable, icmp(1, 1, netip.MustParseAddr("fd00::1"), time.Millisecond)), nil, "", probe.Blocked, probe.RejectedBy, nil},
+		{"prohibited over IPv6, which the system calls a missing right", dialled(probe.NotPermitted, icmp(1, 1, netip.MustParseAddr("fd00::1"), 0)), nil, "", probe.Blocked, probe.RejectedBy, nil},
+		{"prohibited by this host's own rules over IPv6", dialled(probe.NotPermitted, icmp(1, 1, here.Addr(), 0)), nil, "", probe.Blocked, probe.LocalEgressBlocked, nil},
+		{"an ICMP error with an errno of its own", dialled(probe.OtherError, icmp(3, 2, router, 0)), nil, "", probe.Blocked, probe.RejectedBy, nil},
+		{"round in circles", dialled(probe.HostUnreachable, icmp(11, 0, router, 0)), nil, "", probe.Broken, probe.NoRoute, nil},
 		{"unreachable, and the system does not say who says so", dialled(probe.HostUnreachable, func(v *probe.SourceView) { v.System, v.Queue = "darwin", false }), nil, "", probe.Broken, probe.Unknowable, []probe.Reason{probe.NoRoute, probe.HostAbsent, probe.RejectedBy, probe.LocalEgressBlocked}},
 
 		{"silence", dialled(probe.Silence, waited), nil, "", probe.Broken, probe.Unknowable, []probe.Reason{probe.DroppedAfterHop, probe.BacklogFull, probe.LocalEgressBlocked}},

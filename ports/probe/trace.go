@@ -57,15 +57,10 @@ func (l looker) step(ctx context.Context, hops int) (TraceStep, error) {
 		_ = got.Conn.Close()
 	}
 	s := TraceStep{TTL: hops, Outcome: outcomeOf(got.Kind)}
-	if i := got.ICMP; i != nil && usedUp(*i) {
+	if i := got.ICMP; i != nil && icmpUsedUp(&ICMP{Type: i.Type, Code: i.Code, Address: i.Address}) {
 		s.Router = i.Address
 	}
 	return s, nil
-}
-
-// usedUp reports whether a message says that a packet has died of age.
-func usedUp(i socket.ICMP) bool {
-	return is4(i.Address) && i.Type == 11 || !is4(i.Address) && i.Type == 3
 }
 
 // egressPatience is enough for the system to send the first packet again.

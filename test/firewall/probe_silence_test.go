@@ -187,8 +187,8 @@ func noDefault(p *proving) func() {
 
 func onLink(address string) func(*proving) func() {
 	return func(p *proving) func() {
-		p.near.ip("route add %s/32 dev way\n", address)
-		return func() { p.near.ip("route del %s/32 dev way\n", address) }
+		p.near.ip("route add %s dev way\n", address)
+		return func() { p.near.ip("route del %s dev way\n", address) }
 	}
 }
 

@@ -39,7 +39,12 @@ type proving struct {
 
 func newProving(t testing.TB) *proving {
 	t.Helper()
-	l := build(t, topology{plan: builtin.Default, inventory: twoZones, extends: probeRows})
+	return newProvingIn(t, topology{plan: builtin.Default, inventory: twoZones, extends: probeRows})
+}
+
+func newProvingIn(t testing.TB, tp topology) *proving {
+	t.Helper()
+	l := build(t, tp)
 	p := &proving{laboratory: l, near: l.hosts["north"], far: l.hosts["hq"]}
 	var err error
 	if p.dir, err = os.MkdirTemp("", "reeve-probe-"); err != nil { //nolint:usetesting // t.TempDir lies below a folder that only root may enter
