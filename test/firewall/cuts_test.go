@@ -58,33 +58,42 @@ func cuts(round int) cut {
 
 // Links of many agents are cut at once, again and again, at each step of the protocol, in one direction or both, with a
 // reset and in silence, while their jobs start, write and end: every job runs once, its end and its output arrive, and
-// nothing is told twice. (promise R23: nothing in flight is lost or doubled)
+// nothing is told twice. Who dials does not matter: agents, servers with callbacks, or both ends. (promise R23)
 func TestCuts(t *testing.T) {
 	t.Parallel()
-	l := build(t, topology{plan: builtin.Default, inventory: crowded()})
-	l.serve("hq")
-	var agents []*agent
-	for i := range crowd {
-		a := l.join(fmt.Sprintf("a%d", i))
-		l.witness(a)
-		agents = append(agents, a)
-	}
-	heals := &sink{}
-	var all sync.WaitGroup
-	for i, a := range agents {
-		all.Go(func() {
-			for round := i; round < *rounds && !t.Failed(); round += crowd {
-				l.cutOnce(a, round, heals)
+	for plan, flows := range map[string][]string{
+		builtin.Default: {"reeve.2/tcp"},
+		"jobscheduler":  {"jobscheduler.1/tcp", "callback.1/tcp"},
+		"systemwalker":  {"mjsnet.1/tcp", "jmnet.3/tcp"},
+	} {
+		t.Run(plan, func(t *testing.T) {
+			t.Parallel()
+			l := build(t, topology{plan: plan, inventory: crowded()})
+			l.serve("hq")
+			var agents []*agent
+			for i := range crowd {
+				a := l.member(fmt.Sprintf("a%d", i))
+				l.witness(a)
+				agents = append(agents, a)
 			}
+			heals := &sink{}
+			var all sync.WaitGroup
+			for i, a := range agents {
+				all.Go(func() {
+					for round := i; round < *rounds && !t.Failed(); round += crowd {
+						l.cutOnce(a, round, heals)
+					}
+				})
+			}
+			all.Wait()
+			for i, a := range agents {
+				a.wantWitness(i)
+				l.linked(a.name, true)
+			}
+			heals.log(t, *rounds)
+			l.judge(flows...)
 		})
 	}
-	all.Wait()
-	for i, a := range agents {
-		a.wantWitness(i)
-		l.linked(a.name, true)
-	}
-	heals.log(t, *rounds)
-	l.judge("reeve.2/tcp")
 }
 
 // sink collects how long links took to be up again after their path was.

@@ -31,13 +31,8 @@ func TestRulesTakenAway(t *testing.T) {
 			t.Parallel()
 			l := build(t, tp)
 			l.serve("hq")
-			for _, name := range []string{"north", "south"} {
-				if tp.plan == "jobscheduler" {
-					l.enrol(name)
-				} else {
-					l.join(name)
-				}
-			}
+			l.member("north")
+			l.member("south")
 			good := l.proofs()
 			taken := distinct(l.holes)
 			step := 1

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/ports"
 )
 
 // within polls until done returns "", and fails the test with what it said last when the time is over.
@@ -216,6 +217,15 @@ func (l *laboratory) enrol(name string) *agent {
 	l.server.must("node", "enrol", name, l.hosts[name].address.String(), "--code-file", code)
 	l.linked(name, true)
 	return a
+}
+
+// member makes an agent on a host a node, in the way that the plan has.
+func (l *laboratory) member(name string) *agent {
+	l.t.Helper()
+	if len(l.site.Compiled.Dials("enrol", ports.Agent, ports.Server)) == 0 {
+		return l.enrol(name)
+	}
+	return l.join(name)
 }
 
 // agent starts an agent on a host, which is no node yet.
