@@ -17,6 +17,7 @@ import (
 
 	"github.com/reeve-scheduler/reeve/internal/api"
 	"github.com/reeve-scheduler/reeve/internal/callback"
+	"github.com/reeve-scheduler/reeve/internal/domain"
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/identity"
 	"github.com/reeve-scheduler/reeve/internal/socket"
@@ -71,13 +72,13 @@ func (f *backFlags) pools() ([]string, ports.Compiled, error) {
 		return nil, compiled, err
 	}
 	var all []string
-	for _, flow := range compiled.Dials("callback", ports.Server, ports.Client) {
+	for _, flow := range domain.CallbackFlows(compiled) {
 		if f.pool == "" || f.pool == flow.Service {
 			all = append(all, flow.Service)
 		}
 	}
 	if f.pool != "" && len(all) == 0 {
-		return nil, compiled, fault.New(fault.Invalid, "the port plan "+compiled.Plan+" has no callbacks for clients on a pool "+strconv.Quote(f.pool), "see `reeve ports list --plan "+f.plan+"`")
+		return nil, compiled, fault.New(fault.Invalid, "the port plan "+compiled.Plan+" has no callbacks for commands on a pool "+strconv.Quote(f.pool), "see `reeve ports list --plan "+f.plan+"`")
 	}
 	return all, compiled, nil
 }
@@ -85,7 +86,7 @@ func (f *backFlags) pools() ([]string, ports.Compiled, error) {
 // awaitCall leases a port, has the server call there, and hears of the run until it has ended.
 func (f *backFlags) awaitCall(ctx context.Context, client *api.Client, id string, c ports.Compiled, pools []string, seen func(api.Run)) (api.Run, error) {
 	var last api.Run
-	domain, err := client.Domain(ctx)
+	there, err := client.Domain(ctx)
 	if err != nil {
 		return last, err
 	}
@@ -93,7 +94,7 @@ func (f *backFlags) awaitCall(ctx context.Context, client *api.Client, id string
 	if err != nil {
 		return last, err
 	}
-	trust, err := tool.ListenConfig(domain.Fingerprint, time.Now)
+	trust, err := tool.ListenConfig(there.Fingerprint, time.Now)
 	if err != nil {
 		return last, err
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 func (a *app) loginCommand() *cobra.Command {
-	var ca, user, fingerprint, passwordFile string
+	var ca, user, fingerprint, passwordFile, tokenFile string
 	c := &cobra.Command{
 		Use: "login HTTPS-ADDRESS", Short: "log in to a server; shows and pins its fingerprint", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -25,6 +25,9 @@ func (a *app) loginCommand() *cobra.Command {
 			pin, err := a.pin(c.Context(), address, ca, fingerprint)
 			if err != nil {
 				return err
+			}
+			if tokenFile != "" {
+				return a.loginByToken(c.Context(), address, pin, tokenFile)
 			}
 			if user == "" {
 				fmt.Fprint(a.errs, "user: ")
@@ -49,16 +52,7 @@ func (a *app) loginCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			l, err := readLogins()
-			if err != nil {
-				return err
-			}
-			l.Current, l.Servers[address] = address, login{Fingerprint: pin, Token: in.Token, User: user, Expires: in.Expires}
-			if err := l.save(); err != nil {
-				return err
-			}
-			fmt.Fprintf(a.out, "logged in to %s as %s\n", address, user)
-			return nil
+			return a.loggedIn(address, login{Fingerprint: pin, Token: in.Token, User: user, Expires: in.Expires})
 		},
 	}
 	f := c.Flags()
@@ -66,7 +60,41 @@ func (a *app) loginCommand() *cobra.Command {
 	f.StringVar(&fingerprint, "fingerprint", "", "the authority's fingerprint, instead of being asked")
 	f.StringVar(&user, "user", "", "user name; else it is asked for")
 	f.StringVar(&passwordFile, "password-file", "", "file that holds the password; else it is asked for")
+	f.StringVar(&tokenFile, "token-file", "", "file that holds an API token, for programs: instead of user and password")
+	c.MarkFlagsMutuallyExclusive("token-file", "user")
+	c.MarkFlagsMutuallyExclusive("token-file", "password-file")
 	return c
+}
+
+// loginByToken remembers an API token for a server that takes it.
+func (a *app) loginByToken(ctx context.Context, address, pin, file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, "reading the token", err)
+	}
+	token := strings.TrimSpace(string(text))
+	client, err := remote(address, pin, token)
+	if err != nil {
+		return err
+	}
+	if _, err := client.Domain(ctx); err != nil {
+		return err
+	}
+	return a.loggedIn(address, login{Fingerprint: pin, Token: token, User: "the token of " + file})
+}
+
+// loggedIn remembers a login, and that it is the current one.
+func (a *app) loggedIn(address string, in login) error {
+	l, err := readLogins()
+	if err != nil {
+		return err
+	}
+	l.Current, l.Servers[address] = address, in
+	if err := l.save(); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "logged in to %s as %s\n", address, in.User)
+	return nil
 }
 
 // pin decides which authority the server at address must have: from a file, from the command line, from an earlier

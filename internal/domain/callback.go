@@ -22,7 +22,7 @@ func (s *Service) CallBack(ctx context.Context, id string, c api.CallBack) (api.
 		return api.Run{}, err
 	}
 	if s.cfg.Answer == nil {
-		return api.Run{}, fault.New(fault.Invalid, "the port plan "+s.cfg.Plan.Plan+" has no callbacks for clients", "wait without one")
+		return api.Run{}, fault.New(fault.Invalid, "the port plan "+s.cfg.Plan.Plan+" has no callbacks for commands", "wait without one")
 	}
 	if _, err := CallbackRow(s.cfg.Plan, c.Address); err != nil {
 		return api.Run{}, err
@@ -87,6 +87,12 @@ func (s *Service) answer(ctx, who context.Context, id string, say func(run any) 
 	}
 }
 
+// CallbackFlows are the plan's flows on which a server calls a command back: on a client's host, or on the host of another
+// server that has ordered a run here.
+func CallbackFlows(plan ports.Compiled) []ports.ResolvedFlow {
+	return append(plan.Dials("callback", ports.Server, ports.Client), plan.Dials("callback", ports.Server, ports.Server)...)
+}
+
 // CallbackRow is the row of the plan by which a server calls a client back at HOST:PORT; an address that the plan does not
 // have is Invalid.
 func CallbackRow(plan ports.Compiled, address string) (string, error) {
@@ -96,7 +102,7 @@ func CallbackRow(plan ports.Compiled, address string) (string, error) {
 	}
 	n, err := strconv.ParseUint(text, 10, 16)
 	if err == nil {
-		for _, f := range plan.Dials("callback", ports.Server, ports.Client) {
+		for _, f := range CallbackFlows(plan) {
 			for _, p := range plan.Pools {
 				if p.ID == f.Service && slices.ContainsFunc(p.Ranges, func(r ports.Range) bool { return r.First <= ports.Port(n) && ports.Port(n) <= r.Last }) {
 					return p.ID, nil
@@ -104,5 +110,5 @@ func CallbackRow(plan ports.Compiled, address string) (string, error) {
 			}
 		}
 	}
-	return "", fault.New(fault.Invalid, fmt.Sprintf("port %q is none on which the port plan %s lets clients be called back", text, plan.Plan), "give the command the server's plan: --plan")
+	return "", fault.New(fault.Invalid, fmt.Sprintf("port %q is none on which the port plan %s lets commands be called back", text, plan.Plan), "give the command the server's plan: --plan")
 }

@@ -101,7 +101,7 @@ func (s *Server) callbackOf(a wire.Attempt) *api.Callback {
 
 // openAnswers is how commands are called back; nil where the plan has no row for it.
 func (s *Server) openAnswers() func(to api.CallBack, tell func(ctx context.Context, say func(run any) error) error) error {
-	if len(s.env.Plan.Dials("callback", ports.Server, ports.Client)) == 0 {
+	if len(domain.CallbackFlows(s.env.Plan)) == 0 {
 		return nil
 	}
 	s.answers = &callback.Answers{
