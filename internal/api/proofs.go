@@ -20,6 +20,8 @@ type Proofs interface {
 	CancelVerification(ctx context.Context, id string) error
 	// ListProofs returns the newest proof of each path, or the proofs of one verification.
 	ListProofs(ctx context.Context, q ProofQuery) ([]Proof, error)
+	// ProofMap returns the hosts of the site and every path between them that the plan has, with what was found last.
+	ProofMap(ctx context.Context) (ProofMap, error)
 	// ProofHistory returns what was found about paths over time, newest first.
 	ProofHistory(ctx context.Context, q ProofQuery) ([]Proof, error)
 	ListSilences(ctx context.Context) ([]Silence, error)
@@ -88,6 +90,38 @@ type Proof struct {
 	Times       int             `json:"times"` // how often, in a row
 }
 
+// ProofMap is who connects to whom, and whether it works.
+type ProofMap struct {
+	PlanHash string       `json:"plan_hash"`
+	Hosts    []ProofHost  `json:"hosts"`
+	Paths    []PlannedWay `json:"paths"`
+}
+
+// ProofHost is a host of the site, or a third party that its flows go to.
+type ProofHost struct {
+	Name  string   `json:"name"`
+	Zone  string   `json:"zone"` // empty: the inventory says none
+	Roles []string `json:"roles"`
+	Node  string   `json:"node" enum:",linked,not linked"` // empty: no node of Reeve runs there
+}
+
+// PlannedWay is a path of the plan between two hosts.
+type PlannedWay struct {
+	Flow     string     `json:"flow"`
+	Service  string     `json:"service"`
+	Protocol string     `json:"protocol"`
+	From     string     `json:"from"`
+	To       string     `json:"to"`
+	Address  string     `json:"address"`
+	Purpose  string     `json:"purpose"`
+	Verdict  string     `json:"verdict" enum:",proven,assumed,blocked,failed,exposed,unproven"` // empty: it was never tried
+	Reason   string     `json:"reason"`
+	Text     string     `json:"text"` // what was found, or why nobody can try it
+	Remedy   string     `json:"remedy"`
+	At       *time.Time `json:"at"`    // when it was found last
+	Since    *time.Time `json:"since"` // when it was first found so
+}
+
 // Silence is how long a silent connection survives between two hosts, in seconds.
 type Silence struct {
 	From      string    `json:"from"`
@@ -126,6 +160,7 @@ func (h *Handler) proofRoutes() []entry {
 		handle(view("/plan/verify/{id}", "show-verification", "Show a verification by its id; last is the last one."), h.verification),
 		handle(post("/plan/verify/{id}/cancel", "cancel-verification", "End a verification that runs.").needs(access.ManagePorts, Whole).behind("config"), h.cancelVerification),
 		handle(view("/plan/proofs", "list-proofs", "The newest proof of each path of the plan, or the proofs of one verification."), h.listProofs),
+		handle(view("/plan/proofs/map", "proof-map", "The hosts of the site and every path between them that the plan has, with what was found last."), h.proofMap),
 		handle(view("/plan/proofs/history", "proof-history", "What was found about paths over time, newest first."), h.proofHistory),
 		handle(view("/plan/silences", "list-silences", "How long a silent connection survives between every two hosts."), h.listSilences),
 		handle(view("/plan/unused", "unused-openings", "The flows of the plan that nothing has used for long."), h.unusedOpenings),
@@ -176,6 +211,10 @@ func (h *Handler) proofHistory(ctx context.Context, in *struct {
 	return answer(h.svc.ProofHistory(ctx, ProofQuery{Flow: in.Flow, From: in.From, To: in.To, Expect: in.Expect, Limit: in.Limit}))
 }
 
+func (h *Handler) proofMap(ctx context.Context, _ *nothing) (*body[ProofMap], error) {
+	return answer(h.svc.ProofMap(ctx))
+}
+
 func (h *Handler) listSilences(ctx context.Context, _ *nothing) (*body[[]Silence], error) {
 	return answer(h.svc.ListSilences(ctx))
 }
@@ -202,6 +241,11 @@ func (c *Client) CancelVerification(ctx context.Context, id string) error {
 // ListProofs implements Proofs.
 func (c *Client) ListProofs(ctx context.Context, q ProofQuery) ([]Proof, error) {
 	return ask[[]Proof](ctx, c, at(http.MethodGet, "plan", "proofs").with(q.values()))
+}
+
+// ProofMap implements Proofs.
+func (c *Client) ProofMap(ctx context.Context) (ProofMap, error) {
+	return ask[ProofMap](ctx, c, at(http.MethodGet, "plan", "proofs", "map"))
 }
 
 // ProofHistory implements Proofs.

@@ -151,6 +151,8 @@ func (d *portsData) papers() {
 // portData is what the plan knows of a row or a number.
 type portData struct {
 	ports.Explanation
+	Proofs  []api.Proof // of its rows, as found last
+	History []api.Proof
 }
 
 func (c *console) port(w http.ResponseWriter, r *http.Request) error {
@@ -159,8 +161,23 @@ func (c *console) port(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return c.page(w, r, "port", view{Title: "Port " + shorten(what, 60), Section: "ports", Data: portData{e}})
+	d := portData{Explanation: e}
+	for _, row := range e.Rows {
+		now, err := c.service.ListProofs(r.Context(), api.ProofQuery{Flow: row.ID})
+		if err != nil {
+			return err
+		}
+		past, err := c.service.ProofHistory(r.Context(), api.ProofQuery{Flow: row.ID, Limit: maxHistory})
+		if err != nil {
+			return err
+		}
+		d.Proofs, d.History = append(d.Proofs, now...), append(d.History, past...)
+	}
+	return c.page(w, r, "port", view{Title: "Port " + shorten(what, 60), Section: "ports", Data: d})
 }
+
+// maxHistory is how much of a row's past is shown.
+const maxHistory = 100
 
 // paperPolicy lets a document have its own style. It runs nothing, and is of no origin: nothing of the console is open to it.
 const paperPolicy = "sandbox; default-src 'self'; script-src 'none'; style-src 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"

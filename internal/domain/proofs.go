@@ -82,6 +82,50 @@ func (s *Service) ListProofs(ctx context.Context, q api.ProofQuery) ([]api.Proof
 	return listed(all[from:min(len(all), from+cmp.Or(q.Limit, manyProofs))]), nil
 }
 
+// ProofMap implements api.Proofs.
+func (s *Service) ProofMap(ctx context.Context) (api.ProofMap, error) {
+	if _, err := s.may(ctx, access.View, ""); err != nil {
+		return api.ProofMap{}, err
+	}
+	site, err := s.cfg.Verifier.Prover.Site(ctx)
+	if err != nil {
+		return api.ProofMap{}, err
+	}
+	trials, err := proof.Plan(site, proof.Ask{})
+	if err != nil {
+		return api.ProofMap{}, err
+	}
+	stored, err := s.cfg.Store.Proofs(ctx, store.ProofQuery{Expect: string(probe.Open), PlanHash: site.Compiled.Hash})
+	if err != nil {
+		return api.ProofMap{}, storeFault(err)
+	}
+	found := make(map[proof.Path]store.Proof, len(stored))
+	for _, p := range stored {
+		found[proof.Path{Flow: p.Flow, From: p.From, To: p.To, Address: p.Address, Expect: p.Expect}] = p
+	}
+	out := api.ProofMap{PlanHash: site.Compiled.Hash, Hosts: []api.ProofHost{}, Paths: []api.PlannedWay{}}
+	for _, h := range site.Inventory.Hosts {
+		one := api.ProofHost{Name: h.Name, Zone: h.Zone, Roles: listed(site.Roles(h.Name))}
+		if site.Ours(h.Name) {
+			one.Node = "linked"
+			if _, why := site.End(h.Name); why != "" {
+				one.Node = "not linked"
+			}
+		}
+		out.Hosts = append(out.Hosts, one)
+	}
+	for _, t := range trials {
+		way := api.PlannedWay{Flow: t.Flow, Service: t.Service, Protocol: string(t.Protocol), From: t.From, To: t.To, Address: t.Address, Purpose: t.Purpose, Text: t.Untried}
+		if p, ok := found[t.Path()]; ok {
+			var whole probe.Proof
+			_ = json.Unmarshal([]byte(p.Data), &whole) // its remedy is left out where it cannot be read
+			way.Verdict, way.Reason, way.Text, way.Remedy, way.At, way.Since = p.Verdict, p.Reason, p.Text, whole.Remedy, optTime(p.Last), optTime(p.First)
+		}
+		out.Paths = append(out.Paths, way)
+	}
+	return out, nil
+}
+
 // ProofHistory implements api.Proofs.
 func (s *Service) ProofHistory(ctx context.Context, q api.ProofQuery) ([]api.Proof, error) {
 	if _, err := s.may(ctx, access.View, ""); err != nil {
