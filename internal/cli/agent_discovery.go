@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -22,24 +23,32 @@ type findable struct {
 	log        *slog.Logger
 
 	mu   sync.Mutex
-	hash string
+	plan string // in use: its hash, and the port at which servers dial the agent
 	stop func()
 }
 
 // tellAge is how old may be what strangers are told: they cost one reading of the data folder in this time.
 const tellAge = 2 * time.Second
 
-// use opens discovery by a plan. What keeps it from opening is logged and keeps nothing else from going on.
-func (f *findable) use(ctx context.Context, c ports.Compiled) {
+// use opens discovery by a plan. The agent says that servers dial it on the first of some rows. What keeps it from opening
+// is logged and keeps nothing else from going on.
+func (f *findable) use(ctx context.Context, c ports.Compiled, dialled []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if c.Hash == f.hash || ctx.Err() != nil {
+	port := 0
+	if len(dialled) > 0 {
+		if cl, ok := c.Service(dialled[0]); ok {
+			port = int(cl.Port)
+		}
+	}
+	plan := fmt.Sprintf("%s %d", c.Hash, port)
+	if plan == f.plan || ctx.Err() != nil {
 		return
 	}
-	f.hash = c.Hash
+	f.plan = plan
 	f.end()
 	cfg := discovery.Config{
-		Sockets: socket.New(c, socket.As(string(ports.Agent))), Roles: []string{string(ports.Agent)}, About: f.about(c), Rand: rand.Reader, Now: time.Now, Log: f.log,
+		Sockets: socket.New(c, socket.As(string(ports.Agent))), Roles: []string{string(ports.Agent)}, About: f.about(port), Rand: rand.Reader, Now: time.Now, Log: f.log,
 	}
 	if f.bind != "" {
 		cfg.Bind = []string{f.bind}
@@ -64,9 +73,14 @@ func (f *findable) use(ctx context.Context, c ports.Compiled) {
 // useView opens discovery by the plan of a view that was adopted.
 func (f *findable) useView(ctx context.Context, v wire.View) {
 	var c ports.Compiled
-	if json.Unmarshal(v.Plan, &c) == nil {
-		f.use(ctx, c)
+	if json.Unmarshal(v.Plan, &c) != nil {
+		return
 	}
+	var dialled []string
+	for _, r := range v.Listen {
+		dialled = append(dialled, r.Row)
+	}
+	f.use(ctx, c, dialled)
 }
 
 // end closes discovery. The caller holds the lock.
@@ -84,14 +98,8 @@ func (f *findable) close() {
 	f.end()
 }
 
-// about is what this agent tells strangers, with the port of the plan at which servers dial it.
-func (f *findable) about(c ports.Compiled) func() discovery.About {
-	port := 0
-	for _, row := range awaitRows(c) {
-		if cl, ok := c.Service(row); ok && port == 0 {
-			port = int(cl.Port)
-		}
-	}
+// about is what this agent tells strangers, with the port at which servers dial it; 0: it dials them.
+func (f *findable) about(port int) func() discovery.About {
 	var mu sync.Mutex
 	var told agent.Told
 	var read time.Time

@@ -236,7 +236,11 @@ func (a *app) agentCommand() *cobra.Command {
 			cfg.Rows.Await, cfg.Code = awaitRows(compiled), a.codeShown(codeFile)
 			found := findable{data: cfg.Data, bind: bind, log: logger(a.errs, level, format)}
 			defer found.close()
-			found.use(c.Context(), compiled)
+			dialled := cfg.Rows.Listen
+			if cfg.Enrol {
+				dialled = cfg.Rows.Await
+			}
+			found.use(c.Context(), compiled, dialled)
 			proving := &proofs{bind: bind}
 			proving.use(compiled, wire.View{})
 			cfg.Prover = proving.prover

@@ -224,10 +224,10 @@ func (s *Server) hostsOf(n store.Node) []string {
 
 // ownPlaces is where others reach this server on a row.
 func (s *Server) ownPlaces(row string) []string {
-	if row != s.main {
+	if row != s.main || len(s.cfg.Advertise) == 0 {
 		return s.ownHosts()
 	}
-	return s.addresses
+	return s.addresses // NAT may have given it another number
 }
 
 // ownHosts are this server's names and addresses: those that it advertises, and where it listens on all of its addresses

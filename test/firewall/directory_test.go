@@ -110,8 +110,8 @@ func (l *laboratory) wantFound() {
 	}
 	i := slices.IndexFunc(found, func(f api.Discovered) bool { return f.Address == "10.2.0.1" })
 	j := slices.IndexFunc(found, func(f api.Discovered) bool { return f.Address == "10.4.0.1" })
-	if len(found) != 2 || i < 0 || j < 0 || found[i].Name != "north" || !found[i].Joined || found[j].Joined || found[j].Dial == nil || *found[j].Dial != "10.4.0.1:6050" {
-		l.t.Errorf("found %s, want north, which has joined, and a node at 10.4.0.1:6050, which has not", text)
+	if len(found) != 2 || i < 0 || j < 0 || found[i].Name != "north" || !found[i].Joined || found[i].Dial == nil || *found[i].Dial != "10.2.0.1:6050" || found[j].Joined || found[j].Dial == nil || *found[j].Dial != "10.4.0.1:6050" {
+		l.t.Errorf("found %s, want north at 10.2.0.1:6050, which has joined, and a node at 10.4.0.1:6050, which has not", text)
 	}
 	if _, err := l.server.api.Node(l.t.Context(), "south"); err == nil {
 		l.t.Error("what was found is a node now: joining needs a token or a code")
