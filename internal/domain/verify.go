@@ -33,6 +33,8 @@ type Verifier struct {
 	last   *verification
 	orders chan *verification
 	number int64
+
+	silences []store.Silence // as measured last
 }
 
 // verification is one order and what came of it. It is guarded by the verifier's lock while it runs.
@@ -177,14 +179,16 @@ func (v *Verifier) keep(ctx context.Context, report proof.Report) error {
 	b := store.Batch{Epoch: v.Epoch()}
 	for _, q := range report.Idle {
 		if q.Unproven == "" {
-			b.Silences = append(b.Silences, store.Silence{From: q.From, To: q.To, Flow: q.Flow, Address: q.Address, Survived: q.Survived, Died: q.Died, At: q.At})
+			b.Silences = append(b.Silences, silence(q))
 		}
 	}
 	if len(b.Silences) == 0 {
 		return nil
 	}
-	_, err := v.Store.Commit(ctx, b)
-	return storeFault(err)
+	if _, err := v.Store.Commit(ctx, b); err != nil {
+		return storeFault(err)
+	}
+	return v.Learn(ctx)
 }
 
 // again proves the paths that are due, as many as a minute may have.

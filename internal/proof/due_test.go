@@ -99,8 +99,8 @@ func TestSilence(t *testing.T) {
 		survived, died, keepAlive time.Duration
 	}{
 		"all":       {[]bool{true, true, true}, 4, 0, 0},
-		"none":      {[]bool{false, false, false}, 0, 1, 1},
-		"limit":     {[]bool{true, true, false}, 2, 4, 1},
+		"none":      {[]bool{false, false, false}, 0, 1, time.Second / 6},
+		"limit":     {[]bool{true, true, false}, 2, 4, 2 * time.Second / 3},
 		"one stray": {[]bool{true, false, true}, 4, 0, 0},
 	} {
 		s := Silence{}
@@ -109,11 +109,7 @@ func TestSilence(t *testing.T) {
 			ends[i] = wire.ProveQuiet{Opened: true, Alive: alive}
 		}
 		s.read([]time.Duration{time.Second, 2 * time.Second, 4 * time.Second}, ends)
-		want := c.keepAlive * time.Second
-		if name == "none" {
-			want = time.Second / 3
-		}
-		if s.Survived != c.survived*time.Second || s.Died != c.died*time.Second || s.KeepAlive != want || s.Text == "" || s.Unproven != "" {
+		if s.Survived != c.survived*time.Second || s.Died != c.died*time.Second || s.KeepAlive != c.keepAlive || s.Text == "" || s.Unproven != "" {
 			t.Errorf("%s: %+v", name, s)
 		}
 	}

@@ -45,15 +45,19 @@ func silences(longest time.Duration) []time.Duration {
 }
 
 // KeepAlive is how often something must be said on a path where a connection survived one silence and died after
-// another: well within the first, because a middlebox counts from the last packet that it saw. 0: any will do.
-func KeepAlive(survived, died time.Duration) time.Duration {
+// another: well within its limit, so that one sign of life may be lost. 0: any will do.
+func KeepAlive(survived, died time.Duration) time.Duration { return Limit(survived, died) / 3 }
+
+// Limit is how long a connection may be silent where it survived one silence and died after another; 0: nothing forgets
+// it, as far as was tried.
+func Limit(survived, died time.Duration) time.Duration {
 	switch {
 	case died == 0:
 		return 0
 	case survived == 0:
-		return died / 3
+		return died / 2
 	}
-	return survived / 2
+	return survived
 }
 
 // idle measures each path of the links of a site once: between every two hosts, the first flow that carries a link.

@@ -28,7 +28,9 @@ func (s *Server) openPeople(ctx context.Context, epoch int64) error {
 	hasher := access.NewHasher(s.env.Rand, 2)
 	s.gate = access.NewGate(accounts{s.store, epoch}, access.Options{Random: s.env.Rand, Now: s.env.Now, Log: s.env.Log, Hasher: hasher})
 	s.enroller = s.openEnroller()
-	s.openProofs()
+	if err := s.openProofs(ctx); err != nil {
+		return err
+	}
 	s.service = domain.New(domain.Config{
 		Verifier: s.verifier,
 		Store:    s.store, Engine: s.engine, Fleet: s.fleet, Hub: s.hub, Now: s.env.Now, Rand: s.env.Rand, Log: s.env.Log,

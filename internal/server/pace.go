@@ -18,7 +18,7 @@ func (s *Server) pace(peer identity.Identity, _ string) link.Timing {
 // idleLimit is how long a connection between a node and this server may be silent; 0: nothing is known to forget it.
 func (s *Server) idleLimit(node string) time.Duration {
 	h, _ := s.site().Host(node)
-	own, least := s.zone(), time.Duration(0)
+	own, least := s.zone(), s.measured(node)
 	for _, b := range s.env.Ports.Inventory.Middleboxes {
 		between := own != h.Zone && slices.Contains(b.Between, own) && slices.Contains(b.Between, h.Zone)
 		if between && b.Idle > 0 && (least == 0 || b.Idle < least) {

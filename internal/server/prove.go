@@ -22,7 +22,7 @@ import (
 )
 
 // openProofs makes this server's own part in proofs, and what asks the nodes for theirs.
-func (s *Server) openProofs() {
+func (s *Server) openProofs(ctx context.Context) error {
 	both := func() identity.Endpoint { return s.proofEndpoint() }
 	own := probe.Own{PIDs: []int{os.Getpid()}}
 	if exe, err := os.Executable(); err == nil {
@@ -45,6 +45,16 @@ func (s *Server) openProofs() {
 		Store: s.store, Epoch: func() int64 { return s.engine.Epoch() }, Now: s.env.Now, Log: s.env.Log, PerHour: s.cfg.Proofs.PerHour,
 		Changed: func(id string) { s.hub.Publish(api.Change{Kind: "proof", ID: id}) },
 	})
+	return s.verifier.Learn(ctx)
+}
+
+// measured is how long a connection between a node and this server was found to survive in silence; 0: for long.
+func (s *Server) measured(node string) time.Duration {
+	names := []string{s.own.id.Name} // and that of the inventory, where this server is its only one
+	if h, ok := s.host(); ok {
+		names = append(names, h.Name)
+	}
+	return s.verifier.Limit(node, names...)
 }
 
 // proofEndpoint is this server's end of a proof: any node may be the other one.
