@@ -44,7 +44,7 @@ type DialOptions struct {
 }
 
 const (
-	dialsAtOnce  = 8
+	dialsAtOnce  = 16
 	answerTime   = 5 * time.Second // for all that is said over one connection
 	reportsAfter = 3               // connections over which a last report is asked for
 )

@@ -148,7 +148,10 @@ func (l looker) closer(ctx context.Context, first socket.Knocked) error {
 	case v.Outcome == Silence:
 		v.Gateway = socket.Gateway(v.Remote.Addr())
 		v.Egress = egressOf(first)
-		return errors.Join(l.trace(ctx), l.egress(ctx, first))
+		if err := l.egress(ctx, first); err != nil || v.Egress == EgressBlocked {
+			return err
+		}
+		return l.trace(ctx)
 	case v.Outcome == Refused && v.ICMP == nil && v.Protocol == ports.TCP:
 		return l.refused(ctx, first)
 	}

@@ -66,8 +66,7 @@ func (l looker) step(ctx context.Context, hops int) (TraceStep, error) {
 // egressPatience is enough for the system to send the first packet again.
 const egressPatience = 1300 * time.Millisecond
 
-// egress asks whether a silent TCP dial leaves this host at all, where no router has said so: the kernel counts what it
-// could not send again. Others may move that counter, so it has to move just as often as this host tried, twice in a row.
+// egress asks whether a silent TCP dial leaves this host at all, where the kernel has counted what it could not send again. Others may move that counter, so it has to move just as often as this host tried, twice in a row.
 func (l looker) egress(ctx context.Context, first socket.Knocked) error {
 	if l.v.Protocol != ports.TCP || l.v.Egress != EgressUnknown || first.Resent == 0 || first.Unsent < first.Resent {
 		return nil
