@@ -78,14 +78,12 @@ func writeSecret(path, text string) error {
 	return nil
 }
 
-// awaitRows are the rows on which servers may dial an agent that they enrol, whatever the zones say that it does not know.
+// awaitRows are the rows on which servers may dial an agent to enrol it, whatever the zones say that it does not know.
 func awaitRows(c ports.Compiled) []string {
 	var rows []string
-	for _, conversation := range []string{"enrol", "link"} {
-		for _, f := range c.Dials(conversation, ports.Server, ports.Agent) {
-			if f.Last <= f.Port && !slices.Contains(rows, f.Service) { // else a number that is leased first
-				rows = append(rows, f.Service)
-			}
+	for _, f := range c.Dials("enrol", ports.Server, ports.Agent) {
+		if f.Last <= f.Port && !slices.Contains(rows, f.Service) { // else a number that is leased first
+			rows = append(rows, f.Service)
 		}
 	}
 	return rows
