@@ -313,6 +313,7 @@ func (s *Server) Run(ctx context.Context) error {
 		g.Go(func() error { return s.callbacks.Run(ctx) })
 	}
 	g.Go(func() error { return s.janitor(ctx) })
+	g.Go(func() error { return s.slim(ctx) })
 	g.Go(func() error { return s.verifier.Run(ctx) })
 	g.Go(func() error { return s.countUses(ctx) })
 	g.Go(func() error { return s.watchDisk(ctx) })

@@ -26,8 +26,6 @@ func goFigures() []goFigure {
 		{pkg: "./ports", bench: "BenchmarkCompileLarge", figure: "compile and check in memory: 200 roles, 800 rows, 10000 hosts", metric: "ns/op", reach: 1e9},
 		{pkg: "./ports/ledger", bench: "BenchmarkGrant", figure: "grant of a port with 100,000 live leases, without the sync, p99", metric: "p99-ns", reach: 1e6},
 		{pkg: "./ports/ledger", bench: "BenchmarkDurableGrants", figure: "durable grants of 4 writers, to the machine's own append+fdatasync", metric: "ratio", reach: 0.5, least: true},
-		{pkg: "./internal/link", bench: "BenchmarkThousandLinks", figure: "resident memory of one link at a server with 1,000, agents in another process", metric: "B/link", reach: 80e3},
-		{pkg: "./internal/link", bench: "BenchmarkTwoThousandReconnect", figure: "2,000 agents reconnecting at once, until all are linked", metric: "converge-ns", reach: 60e9},
 		{pkg: "./internal/link", bench: "BenchmarkBytesToRawTLS", figure: "upload over a link, to plain TLS on the same machine", metric: "ratio", reach: 0.8, least: true},
 		{pkg: "./internal/link", bench: "BenchmarkCallsToRawTLS", figure: "calls of 280 bytes over a link, one after the other, to as many bytes there and back over plain TLS", metric: "ratio", reach: 0.2, least: true},
 	}

@@ -26,11 +26,12 @@ func main() {
 	flag.StringVar(&o.out, "out", "", "file for the table; empty: standard output")
 	flag.StringVar(&o.folder, "folder", "", "folder on the disk to measure; empty: the system's folder for temporary files")
 	flag.StringVar(&o.only, "only", "", "only these figures, separated by commas: "+strings.Join(names(), ", "))
+	flag.IntVar(&o.agents, "agents", 2000, "agents that have links")
 	flag.IntVar(&o.million, "finished", 1_000_000, "finished runs in the large store")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, 12*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
 	defer cancel()
 	if err := o.run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -40,7 +41,7 @@ func main() {
 
 type options struct {
 	reeve, out, folder, only string
-	million                  int
+	million, agents          int
 }
 
 // figure is something to measure. Figures that share the main site run in the order of the list: what is idle comes
@@ -60,6 +61,7 @@ func figures() []figure {
 		{"throughput", measureThroughput},
 		{"callbacks", measureCallbacks},
 		{"growth", measureGrowth},
+		{"links", measureLinks},
 		{"list", measurePortsList},
 		{"compile", measurePortsCompile},
 		{"rules", measurePortsRules},
