@@ -188,8 +188,10 @@ func TestMapperTaken(t *testing.T) {
 	defer func() { _ = l.Close() }()
 	cfg, leases := server.Default(), filepath.Join(t.TempDir(), "leases")
 	cfg.Data, cfg.Bind = filepath.Join(t.TempDir(), "data"), []string{"127.0.0.1"}
-	s, err := server.Open(t.Context(), cfg, server.Env{Plan: compiled(t, siteOfArcserve), Version: "test", Log: slog.New(slog.DiscardHandler), Now: time.Now, Rand: rand.Reader,
-		Ports: domain.PortPlan{Ledger: leases}, Secret: func(string, string) {}})
+	s, err := server.Open(t.Context(), cfg, server.Env{
+		Plan: compiled(t, siteOfArcserve), Version: "test", Log: slog.New(slog.DiscardHandler), Now: time.Now, Rand: rand.Reader,
+		Ports: domain.PortPlan{Ledger: leases}, Secret: func(string, string) {},
+	})
 	if s != nil || !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "port 111 is taken by pid ") || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("%v, %v; want a conflict that names who has port 111, and why it is not registered there", s, err)
 	}
