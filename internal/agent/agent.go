@@ -91,7 +91,7 @@ func (a *agent) open(ctx context.Context) error {
 	if a.cfg.Prover != nil {
 		a.prover = a.cfg.Prover(a.proofTLS())
 	}
-	a.joiner = &joiner{member: a.member, ports: a.view.Load, now: a.cfg.Now, log: a.cfg.Log}
+	a.joiner = &joiner{member: a.member, keep: a.keepView, ports: a.view.Load, now: a.cfg.Now, log: a.cfg.Log}
 	if err := a.join(ctx); err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ const (
 // without a certificate of the agent's: a token, or the bound key, proves who asks.
 type joiner struct {
 	member *member
+	keep   func(wire.View) error
 	ports  func() *view // what it has now: servers are asked at its row for that
 	now    func() time.Time
 	log    *slog.Logger
@@ -63,6 +64,11 @@ func (j *joiner) join(ctx context.Context, token identity.Token, name string) er
 	answer, err := j.ask(ctx, config, wire.PathJoin, request)
 	if err != nil {
 		return refusal("joining", err, "make a new token on the server: reeve token create agent "+token.Name)
+	}
+	if answer.View != nil { // before the certificate: without it, this agent would not know where to listen
+		if err := j.keep(*answer.View); err != nil {
+			return fmt.Errorf("joining: %w", err)
+		}
 	}
 	if err := j.member.adopt(answer, nil); err != nil {
 		return fmt.Errorf("joining: %w", err)

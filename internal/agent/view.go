@@ -87,20 +87,8 @@ func (a *agent) adopt(ctx context.Context, v wire.View) (wire.ViewReply, error) 
 	if a.cfg.Adopt == nil || v.ID == "" || v.ID == a.view.Load().ID {
 		return reply, nil
 	}
-	ports, err := a.cfg.Adopt(v)
-	if err != nil {
-		return reply, fmt.Errorf("reading the port plan that the server gave: %w", err)
-	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return reply, fmt.Errorf("keeping the port plan: %w", err)
-	}
-	if err := writeSynced(a.folder.file(viewFile), text); err != nil {
-		return reply, fmt.Errorf("keeping the port plan: %w", err)
-	}
-	before := a.view.Swap(&view{ports, v})
-	if before.Ports.Hash != v.Hash {
-		a.cfg.Log.Info("the servers' port plan is taken over", slog.String("hash", v.Hash))
+	if err := a.keepView(v); err != nil {
+		return reply, err
 	}
 	reply.Refused = a.entrances.become(ctx, a)
 	a.relays.become(a)
@@ -114,6 +102,28 @@ func (a *agent) adopt(ctx context.Context, v wire.View) (wire.ViewReply, error) 
 		a.cfg.Log.Warn("this agent was started with another port plan than the servers'", slog.String("row", why))
 	}
 	return reply, nil
+}
+
+// keepView keeps a view, and works by it from then on.
+func (a *agent) keepView(v wire.View) error {
+	if a.cfg.Adopt == nil {
+		return nil
+	}
+	ports, err := a.cfg.Adopt(v)
+	if err != nil {
+		return fmt.Errorf("reading the port plan that the server gave: %w", err)
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("keeping the port plan: %w", err)
+	}
+	if err := writeSynced(a.folder.file(viewFile), text); err != nil {
+		return fmt.Errorf("keeping the port plan: %w", err)
+	}
+	if before := a.view.Swap(&view{ports, v}); before.Ports.Hash != v.Hash {
+		a.cfg.Log.Info("the servers' port plan is taken over", slog.String("hash", v.Hash))
+	}
+	return nil
 }
 
 func addressesOf(routes []wire.Route) []string {

@@ -57,7 +57,8 @@ func (s *Server) listen(ctx context.Context, p planned) ([]entrance, error) {
 	return all, nil
 }
 
-// bindsIn are the addresses on which this server listens for a row of a plan.
+// bindsIn are the addresses on which this server listens for a row of a plan. What the inventory opens to no other host is
+// for this host only, unless somebody has said where to listen.
 func (s *Server) bindsIn(p planned, host string, cl ports.Claim) []string {
 	binds := s.cfg.Bind
 	if len(binds) == 0 {
@@ -66,10 +67,18 @@ func (s *Server) bindsIn(p planned, host string, cl ports.Claim) []string {
 	switch {
 	case cl.Scope == ports.SameHost:
 		return []string{"127.0.0.1"}
-	case len(binds) == 0:
-		return []string{""}
+	case len(binds) > 0:
+		return binds
+	case host != "" && !opened(p.site, host, cl):
+		return []string{"127.0.0.1"}
 	}
-	return binds
+	return []string{""}
+}
+
+// opened reports whether other hosts may dial a row of a host.
+func opened(site ports.Site, host string, cl ports.Claim) bool {
+	in, _ := site.Openings(host)
+	return slices.ContainsFunc(in, func(o ports.Opening) bool { return o.Service == cl.Service && o.Protocol == cl.Protocol })
 }
 
 // advertised is where agents and people find a row of this server: HOST:PORT.
@@ -123,10 +132,17 @@ func (s *Server) ways(n store.Node) []way {
 				host = h.Name
 			}
 			cl, _ := p.site.For(host).Service(path.Flow.Service)
-			if w.port = cl.Port; cl.Port == 0 || cl.Last > cl.Port {
-				continue // its number is leased first
+			switch w.port = cl.Port; {
+			case cl.Pool && !path.ServerDials && i == len(plans)-1: // its number is leased, for this node
+				if w.port = s.reconnects.port(n.ID); w.port == 0 {
+					continue
+				}
+			case cl.Pool || cl.Port == 0:
+				continue
 			}
-			if path.ServerDials {
+			if cl.Pool {
+				w.addresses = atPort(s.advertised(p, p.main), w.port)
+			} else if path.ServerDials {
 				w.addresses = s.whereIn(p, n, path.Flow.Service)
 			} else {
 				w.addresses = s.advertised(p, path.Flow.Service)

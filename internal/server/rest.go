@@ -14,7 +14,14 @@ import (
 // rest is the API's handler with the routes that let nodes in.
 func (s *Server) rest() (*api.Handler, error) {
 	join := answered(func(ctx context.Context, from string, in wire.JoinRequest) (wire.Certificate, error) {
-		return s.registry.Join(ctx, in, from)
+		answer, err := s.registry.Join(ctx, in, from)
+		if err != nil {
+			return answer, err
+		}
+		if v, err := s.view(answer.NodeID); err == nil { // else it comes with the welcome
+			answer.View = &v
+		}
+		return answer, nil
 	})
 	renew := answered(func(ctx context.Context, _ string, in wire.RenewRequest) (wire.Certificate, error) {
 		return s.registry.Recover(ctx, in)

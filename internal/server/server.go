@@ -78,24 +78,26 @@ type Server struct {
 	gate      *access.Gate
 	dials     diallers
 	blames    blames
-	change    atomic.Pointer[change]
-	changing  changing
-	serversOf func(entrance) []func(context.Context) error
-	callbacks *callback.Desk // nil: the plan has no callbacks
-	answers   *callback.Answers
-	book      *ledger.Ledger // of this host's leases; nil: this server leases nothing
-	links     *link.Links
-	relays    *relay.Gate  // nil: the plan has no relays
-	api       *api.Handler // of every door: the listeners' and the local one
-	main      string       // the row at which it is found
-	entrances []entrance
-	sockets   *socket.Net
-	end       *end.End // this server's part in proofs
-	verifier  *domain.Verifier
-	names     names
-	local     net.Listener
-	servers   []func(context.Context) error // one for each listener
-	addresses []string
+	// reconnects are the ports on which agents come back after a failure.
+	reconnects reconnects
+	change     atomic.Pointer[change]
+	changing   changing
+	serversOf  func(entrance) []func(context.Context) error
+	callbacks  *callback.Desk // nil: the plan has no callbacks
+	answers    *callback.Answers
+	book       *ledger.Ledger // of this host's leases; nil: this server leases nothing
+	links      *link.Links
+	relays     *relay.Gate  // nil: the plan has no relays
+	api        *api.Handler // of every door: the listeners' and the local one
+	main       string       // the row at which it is found
+	entrances  []entrance
+	sockets    *socket.Net
+	end        *end.End // this server's part in proofs
+	verifier   *domain.Verifier
+	names      names
+	local      net.Listener
+	servers    []func(context.Context) error // one for each listener
+	addresses  []string
 }
 
 // Open opens the data folder, migrates, and binds. On an error everything that was opened is closed again.
@@ -151,6 +153,9 @@ func (s *Server) open(ctx context.Context) error {
 		return err
 	}
 	if err := s.openPeople(ctx, epoch); err != nil {
+		return err
+	}
+	if err := s.openReconnects(); err != nil {
 		return err
 	}
 	if err := s.openNames(ctx); err != nil {
@@ -271,7 +276,7 @@ func (s *Server) nodesChanged(ctx context.Context) error {
 	}
 	s.fleet.Update(agents)
 	s.hub.Publish(api.Change{Kind: "node"})
-	return s.dials.refresh(ctx)
+	return errors.Join(s.reconnects.refresh(ctx), s.dials.refresh(ctx))
 }
 
 // Addresses returns where the server is found, HOST:PORT.
@@ -300,6 +305,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.serveLocal(ctx) })
 	g.Go(func() error { return s.fleet.Run(ctx) })
 	g.Go(func() error { return s.dials.Run(ctx) })
+	g.Go(func() error { return s.reconnects.Run(ctx) })
 	g.Go(func() error { return s.changes(ctx) })
 	if s.env.Begin {
 		g.Go(func() error {

@@ -38,8 +38,9 @@ type RenewRequest struct {
 // Certificate answers JoinRequest and RenewRequest.
 type Certificate struct {
 	NodeID      string `json:"node_id"`
-	Certificate string `json:"certificate"` // PEM: the node's certificate, then intermediates
-	Authority   string `json:"authority"`   // PEM: the domain's authorities, while one replaces another more than one
+	Certificate string `json:"certificate"`    // PEM: the node's certificate, then intermediates
+	Authority   string `json:"authority"`      // PEM: the domain's authorities, while one replaces another more than one
+	View        *View  `json:"view,omitempty"` // to a join: the port plan as the node has it
 }
 
 // AgentState is what an agent says of itself when asked.
