@@ -23,7 +23,6 @@ type Service interface {
 	Domain
 	Plan
 	Proofs
-	Names
 }
 
 // Runs orders and shows runs.
@@ -84,6 +83,7 @@ type People interface {
 
 // Domain shows and steers the domain.
 type Domain interface {
+	Names
 	Domain(ctx context.Context) (DomainInfo, error)
 	// ControlDomain does hold or release: a held domain starts no attempt.
 	ControlDomain(ctx context.Context, verb, reason string) (DomainInfo, error)
