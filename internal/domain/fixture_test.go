@@ -30,17 +30,19 @@ import (
 
 // site is a domain with a real store, engine and fleet; only the agents are played by the test.
 type site struct {
-	t       *testing.T
-	store   *sqlite.Store
-	engine  *engine.Engine
-	fleet   *fleet.Fleet
-	hub     *domain.Hub
-	service *domain.Service
-	shelf   *domain.Shelf
-	people  *domain.Registry
-	agents  *agents
-	ended   chan error
-	ahead   atomic.Int64 // by how much the service's clock is ahead
+	t        *testing.T
+	store    *sqlite.Store
+	engine   *engine.Engine
+	fleet    *fleet.Fleet
+	hub      *domain.Hub
+	service  *domain.Service
+	shelf    *domain.Shelf
+	people   *domain.Registry
+	agents   *agents
+	verifier *domain.Verifier
+	path     *playedPath
+	ended    chan error
+	ahead    atomic.Int64 // by how much the service's clock is ahead
 }
 
 // advance steps the service's clock.
@@ -112,8 +114,10 @@ func open(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.verifier = testVerifier(s)
 	s.service = domain.New(domain.Config{
-		Store: st, Engine: s.engine, Fleet: s.fleet, Hub: s.hub, Now: s.now, Rand: rand.Reader, Log: log,
+		Verifier: s.verifier,
+		Store:    st, Engine: s.engine, Fleet: s.fleet, Hub: s.hub, Now: s.now, Rand: rand.Reader, Log: log,
 		Address: func(h string) string { return h }, RowAddress: func(_, h string) string { return h }, Password: func(_ context.Context, p string) (string, error) { return "hash of " + p, nil },
 		Backup:       func(_ context.Context, w io.Writer) error { _, err := io.WriteString(w, "backup"); return err },
 		NodesChanged: s.nodesChanged, DropNode: func(string, string) {},

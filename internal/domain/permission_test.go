@@ -129,10 +129,26 @@ func calls(s *site, id string) map[string]call {
 			return err
 		}},
 		"ReleaseLease": {[]access.Permission{access.ManagePorts}, false, false, func(ctx context.Context) error { return but(svc.ReleaseLease(ctx, "none"), fault.NotFound) }},
-		"CheckHost":    {[]access.Permission{access.ManagePorts}, false, false, func(ctx context.Context) error { _, err := svc.CheckHost(ctx); return err }},
-		"Watch":        {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { return first(svc.Watch(ctx, "", enough)) }},
-		"Watch run":    {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { return first(svc.Watch(ctx, id, enough)) }},
-		"Backup":       {access.Permissions(), false, false, func(ctx context.Context) error { return svc.Backup(ctx, io.Discard) }},
+		"Verify": {[]access.Permission{access.ManagePorts}, false, false, func(ctx context.Context) error {
+			_, err := svc.Verify(ctx, api.VerifyOrder{})
+			return but(err, fault.Busy)
+		}},
+		"Verification": {[]access.Permission{access.View}, true, false, func(ctx context.Context) error {
+			_, err := svc.Verification(ctx, "none")
+			return but(err, fault.NotFound)
+		}},
+		"CancelVerification": {[]access.Permission{access.ManagePorts}, false, false, func(ctx context.Context) error {
+			return but(svc.CancelVerification(ctx, "none"), fault.NotFound)
+		}},
+		"ListProofs":     {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { _, err := svc.ListProofs(ctx, api.ProofQuery{}); return err }},
+		"ProofMap":       {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { _, err := svc.ProofMap(ctx); return err }},
+		"ProofHistory":   {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { _, err := svc.ProofHistory(ctx, api.ProofQuery{}); return err }},
+		"ListSilences":   {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { _, err := svc.ListSilences(ctx); return err }},
+		"UnusedOpenings": {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { _, err := svc.UnusedOpenings(ctx); return err }},
+		"CheckHost":      {[]access.Permission{access.ManagePorts}, false, false, func(ctx context.Context) error { _, err := svc.CheckHost(ctx); return err }},
+		"Watch":          {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { return first(svc.Watch(ctx, "", enough)) }},
+		"Watch run":      {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { return first(svc.Watch(ctx, id, enough)) }},
+		"Backup":         {access.Permissions(), false, false, func(ctx context.Context) error { return svc.Backup(ctx, io.Discard) }},
 	}
 }
 

@@ -193,7 +193,7 @@ func (v *Verifier) keep(ctx context.Context, report proof.Report) error {
 
 // again proves the paths that are due, as many as a minute may have.
 func (v *Verifier) again(ctx context.Context) error {
-	n := v.share()
+	n := v.Share()
 	if n == 0 {
 		return nil
 	}
@@ -230,8 +230,8 @@ func (v *Verifier) again(ctx context.Context) error {
 	return errors.Join(err)
 }
 
-// share is how many of an hour's proofs this minute has: also where an hour has fewer than minutes.
-func (v *Verifier) share() int {
+// Share is how many of an hour's proofs this minute has: also where an hour has fewer than minutes.
+func (v *Verifier) Share() int {
 	minutes := int64(time.Hour / reproveEvery)
 	at := v.Now().Unix() / int64(reproveEvery/time.Second) % minutes
 	per := int64(v.PerHour)
