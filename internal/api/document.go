@@ -93,7 +93,7 @@ func RouteTable() ([]byte, error) {
 	b.WriteString("| request | does | permission | decided against | door |\n| --- | --- | --- | --- | --- |\n")
 	for _, r := range h.list {
 		where := map[Where]string{Whole: "the domain", Named: "the folder of the net", Object: "the object's folder", Nobody: ""}[r.Where]
-		fmt.Fprintf(&b, "| `%s %s` | %s | %s | %s | %s |\n", r.Method, r.Path, r.Summary, permissionWord(r), where, r.Door)
+		fmt.Fprintf(&b, "| `%s %s` | %s | %s | %s | %s |\n", r.Method, r.Path, r.Summary, permissionWord(r), where, doorsOf(r))
 	}
 	return []byte(b.String()), nil
 }
@@ -106,4 +106,12 @@ func permissionWord(r Route) string {
 		return "a login"
 	}
 	return "`" + string(r.Permission) + "`"
+}
+
+// doorsOf names the doors that a route stands behind, besides api.
+func doorsOf(r Route) string {
+	if r.Peer {
+		return r.Door + ", peers"
+	}
+	return r.Door
 }

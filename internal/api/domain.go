@@ -22,7 +22,7 @@ func (h *Handler) domainRoutes() []entry {
 	health := Route{Method: http.MethodGet, Path: "/healthz", ID: "health", Summary: "Say whether the server works."}
 	openapi := get("/openapi.json", "openapi", "This document.").needs(access.Known, Nobody).behind("api")
 	return []entry{
-		handle(view("/domain", "show-domain", "Show the domain and this server.", "api"), h.domain),
+		handle(view("/domain", "show-domain", "Show the domain and this server.", "api").forPeers(), h.domain),
 		control("hold", "Hold the domain: no attempt is started."),
 		control("release", "Release the domain."),
 		handle(view("/doors", "list-doors", "Say where each door is.", "api"), h.doors),

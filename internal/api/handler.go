@@ -208,7 +208,7 @@ func sameOrigin(r *http.Request) bool {
 
 // opens reports whether one of the doors opens a route.
 func opens(doors []string, route Route) bool {
-	return slices.Contains(doors, "api") || slices.Contains(doors, route.Door)
+	return slices.Contains(doors, "api") || slices.Contains(doors, route.Door) || route.Peer && slices.Contains(doors, "peers")
 }
 
 // noRoute tells a wrong path from a wrong method. ServeMux knows, and says so only by answering.

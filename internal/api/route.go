@@ -38,6 +38,7 @@ type Route struct {
 	Timeout    time.Duration
 	Stream     bool // goes on for as long as it likes; each write has its own time
 	Extra      bool // handled by who builds the server
+	Peer       bool // stands behind the door peers, too: what another server needs to order a run here and hear its end
 }
 
 const (
@@ -138,6 +139,12 @@ func post(path, id, summary string) Route {
 // needs says what the route asks for, and against what it is decided.
 func (r Route) needs(p access.Permission, w Where) Route {
 	r.Permission, r.Where = p, w
+	return r
+}
+
+// forPeers puts the route behind the door peers as well.
+func (r Route) forPeers() Route {
+	r.Peer = true
 	return r
 }
 

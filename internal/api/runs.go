@@ -14,22 +14,24 @@ func (h *Handler) runRoutes() []entry {
 	object := func(r Route, p access.Permission) Route { return r.needs(p, Object).behind("nets") }
 	list := []entry{
 		handle(object(get("/runs", "list-runs", "List runs, newest first."), access.View), h.listRuns),
-		handle(post("/runs", "start-run", "Order a run.").needs(access.Run, Named).behind("nets"), h.startRun),
-		handle(object(get("/runs/{run}", "show-run", "Show a run with its jobs and attempts."), access.View), h.showRun),
+		handle(post("/runs", "start-run", "Order a run.").needs(access.Run, Named).behind("nets").forPeers(), h.startRun),
+		handle(object(get("/runs/{run}", "show-run", "Show a run with its jobs and attempts."), access.View).forPeers(), h.showRun),
 		handle(object(post("/runs/{run}/rerun", "rerun-run", "Order a run of the same net, version and params."), access.Run), h.rerun),
 		handle(object(post("/runs/{run}/jobs/{job}/decide", "decide-job", "Settle a job whose end is unknown."), access.Control), h.decide),
-		handle(object(post("/runs/{run}/callback", "call-back", "Have the server call a command back that waits for a run."), access.View), h.callBack),
+		handle(object(post("/runs/{run}/callback", "call-back", "Have the server call a command back that waits for a run."), access.View).forPeers(), h.callBack),
 		handle(object(get("/runs/{run}/why", "why", "Say why a run or a job of it waits, or ended as it did."), access.View), h.why),
-		streaming(object(get("/runs/{run}/watch", "watch-run", "Tell of each change of a run, as server-sent events."), access.View), h.watchRun, eventStream[Change]("change")),
+		streaming(object(get("/runs/{run}/watch", "watch-run", "Tell of each change of a run, as server-sent events."), access.View).forPeers(), h.watchRun, eventStream[Change]("change")),
 		streaming(get("/runs/{run}/logs", "logs", "Read output, as lines of JSON or, asked for text/event-stream, as server-sent events.").
-			needs(access.ViewLog, Object).behind("logs"), h.logs, linesOf[Log], eventStream[Log]("log")),
+			needs(access.ViewLog, Object).behind("logs").forPeers(), h.logs, linesOf[Log], eventStream[Log]("log")),
 	}
 	for _, v := range [][2]string{
 		{"cancel", "Cancel a run: what has not started never starts, what runs is ended."},
 		{"hold", "Hold a run: nothing more of it is started."},
 		{"release", "Release a run that is held."},
 	} {
-		list = append(list, handle(object(post("/runs/{run}/"+v[0], v[0]+"-run", v[1]), access.Control), h.control(v[0])))
+		r := object(post("/runs/{run}/"+v[0], v[0]+"-run", v[1]), access.Control)
+		r.Peer = v[0] == "cancel"
+		list = append(list, handle(r, h.control(v[0])))
 	}
 	return list
 }

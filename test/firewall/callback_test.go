@@ -208,3 +208,37 @@ func TestCommandLineCallback(t *testing.T) {
 	}
 	l.judge("callback.1/tcp", "client-callback.1/tcp")
 }
+
+// orderSite has two servers: on the first one's host a net is ordered from the second.
+const orderSite = `inventory: laboratory
+zones: {core: {networks: [10.1.0.0/24]}, dmz: {networks: [10.2.0.0/24]}, other: {networks: [10.6.0.0/24]}}
+hosts:
+  hq: {roles: [server], zone: core, advertise: [10.1.0.1]}
+  hq2: {roles: [remote-server, server], zone: other, advertise: [10.6.0.1]}
+  north: {roles: [agent], zone: dmz, advertise: [10.2.0.1]}
+`
+
+// Behind jobscheduler a net is ordered from another server, with parameters, over its command port, and its end comes back
+// on 59999 and lower. Nothing else is tried.
+func TestJobschedulerOrder(t *testing.T) {
+	t.Parallel()
+	l := build(t, topology{plan: "jobscheduler", inventory: orderSite})
+	l.serve("hq2")
+	l.enrol("north")
+	file := filepath.Join(l.server.home, "ordered.yaml")
+	write(t, file, "net: lab/ordered\nparams: {name: nobody}\njobs:\n  - name: a\n    script: |\n      #!/bin/sh\n      sleep 0.5\n      echo \"hello $name\"\n")
+	l.server.must("net", "apply", file)
+	secret := filepath.Join(l.server.home, "secret")
+	write(t, secret, lastLine(l.server.must("token", "create", "api", "orders", "--scope", "view,run,view_log", "--folder", "lab", "--expires", "1h")))
+	hq := l.hosts["hq"]
+	at := "https://" + l.server.at(l.port("jobscheduler")).String()
+	hq.must("login", at, "--fingerprint", l.fingerprint(), "--token-file", secret)
+	out := hq.must("run", "start", "lab/ordered", "--server", at, "--param", "name=order", "--key", "k1", "--wait", "--plan", l.plan, "--advertise", hq.address.String(), "--ledger", filepath.Join(hq.home, "ledger"))
+	if !strings.Contains(out, "lab/ordered succeeded") {
+		t.Errorf("the order says %q", out)
+	}
+	if logs := hq.must("run", "logs", lastLine(out), "--server", at); !strings.Contains(logs, "hello order") {
+		t.Errorf("its output: %q", logs)
+	}
+	l.judge("jobscheduler.1/tcp", "jobscheduler.2/tcp", "callback.1/tcp", "callback.2/tcp")
+}
