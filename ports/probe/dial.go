@@ -59,11 +59,15 @@ func Look(ctx context.Context, sockets *socket.Net, d Dial) (SourceView, Conn, e
 	}
 	v.Remote, v.Also = all[0], all[1:]
 	l := looker{sockets, d, &v}
-	got, err := l.knock(ctx, 0, d.Patience)
+	got, together, err := l.first(ctx)
 	if err != nil {
 		return v, Conn{}, err
 	}
 	v.take(got)
+	if together {
+		v.Gateway = socket.Gateway(v.Remote.Addr())
+		return v, Conn{}, nil
+	}
 	if err := l.closer(ctx, got); err != nil {
 		return v, Conn{}, err
 	}
