@@ -187,7 +187,7 @@ func TestBothEnds(t *testing.T) {
 	}
 }
 
-// What one end alone saw is not taken for a proof, and it is said why the other was not asked.
+// What one end alone saw is not taken for a proof, and it is said why the other was not asked. (traps F76, F82)
 func TestOneEnd(t *testing.T) {
 	t.Parallel()
 	for step, verdict := range map[string]probe.Verdict{"hq1 open": probe.Unproven, "hq1 saw": probe.Unproven, "north dial": probe.Unproven} {

@@ -43,7 +43,7 @@ func (v verified) nodes() []api.Proof {
 }
 
 // Behind a firewall that is rendered from the plan every flow between nodes is proved from both ends, nothing but the plan's
-// rows is tried for it, and what was opened for it is closed again. (statement P8, and the claims of `ports verify`)
+// rows is tried for it, and what was opened for it is closed again. (promise P8)
 func TestVerifyOpenings(t *testing.T) {
 	t.Parallel()
 	for plan, dials := range map[string]string{builtin.Default: "", "systemwalker": ""} {
@@ -129,7 +129,7 @@ func TestVerifyNamesBlockages(t *testing.T) {
 }
 
 // What must be closed is proved closed although somebody listens behind it, so that closed means filtered; a hole in the
-// router, which no rule of the plan has, is found. (F74, statement P8)
+// router, which no rule of the plan has, is found. (trap F74, promise P8)
 func TestVerifyClosed(t *testing.T) {
 	t.Parallel()
 	l := build(t, topology{plan: "systemwalker", inventory: threeZones})

@@ -96,7 +96,8 @@ func (e *estate) prover() *proof.Prover {
 	}
 }
 
-// All flows between nodes are proved from both ends, over TCP, TLS and UDP; what nobody can ask is listed and not green.
+// All flows between nodes are proved from both ends, over TCP, TLS and UDP with a nonce; what nobody can ask is listed and
+// not green. (trap F78)
 func TestAmongNodes(t *testing.T) {
 	t.Parallel()
 	e := open(t, 3)
