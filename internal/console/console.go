@@ -108,6 +108,8 @@ func table() []route {
 		{"POST /tokens", access.ManageNodes, (*console).createToken},
 		{"POST /tokens/{id}/revoke", access.ManageNodes, (*console).revokeToken},
 		{"POST /domain/{verb}", access.Control, (*console).controlDomain},
+		{"POST /ports/change/commit", access.ManagePorts, (*console).commitPorts},
+		{"POST /ports/change/cancel", access.ManagePorts, (*console).cancelPorts},
 		{"POST /ports/verify", access.ManagePorts, (*console).verifyPorts},
 		{"POST /ports/verify/{id}/cancel", access.ManagePorts, (*console).cancelVerify},
 		{"POST /leases/{id}/release", access.ManagePorts, (*console).releaseLease},

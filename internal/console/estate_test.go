@@ -46,6 +46,11 @@ func estate(now time.Time) *twin {
 			Action: []string{"run.start", "net.apply", "node.drain", "login"}[i%4], Object: []string{"estate/harvest", "census/packages", "north1", "mara"}[i%4], Detail: "version 7",
 		})
 	}
+	t.ports = api.PlanChange{
+		State: "under way", From: "a91c", To: "b02d", By: "mara", Begun: ptr(now.Add(-40 * time.Second)), Deadline: ptr(now.Add(9 * time.Minute)),
+		Rows: []api.PlanChangeRow{{Row: "reeve/tcp", What: "changed", From: "7373", To: "17373"}},
+		Nodes: []api.PlanChangeNode{{Name: "dmz1", Why: ptr("it is not linked")}, {Name: "north1", Confirmed: true}},
+	}
 	t.plan = api.PlanInfo{Plan: "default", Hash: "a91ca91c", Rows: []ports.Row{
 		{ID: "reeve", Function: "Everything", Service: "reeve", Port: "7373", Protocol: "tcp", Scope: "external", Source: "agent", Destination: "server", Purpose: "links: orders, reports, output", Door: "link", Status: "works"},
 		{ID: "reeve", Function: "Everything", Service: "reeve", Port: "7373", Protocol: "tcp", Scope: "external", Source: "client", Destination: "server", Purpose: "console and API", Door: "console, api", Status: "works"},
@@ -91,7 +96,12 @@ func estateNodes(now time.Time) []api.Node {
 			Expires: ptr(now.Add(17 * time.Hour)), Renewals: 43, SkewMillis: ptr(int64(12)), PlanHash: ptr(strings.Repeat("5e1f", 16)),
 		}
 	}
+	paths := []api.LinkPath{
+		{Row: "mjsnet", Port: 9327, Turn: 1, Dials: "server", Address: ptr("10.2.0.5:9327"), State: "in vain", Since: ptr(now.Add(-49 * time.Minute)), Rounds: 31, Why: ptr("packets are dropped after hop 1 (10.1.0.254)")},
+		{Row: "jmnet", Port: 9352, Turn: 2, Dials: "agent", Address: ptr("10.1.0.5:9352"), State: "unknown"},
+	}
 	nodes := []api.Node{node("dmz1", "dmz", 0), node("east1", "east", 1), node("north1", "north", 5), node("south1", "south", 8), node("south2", "south", 8)}
+	nodes[0].Paths, nodes[1].Row, nodes[1].DialledBy = paths, ptr("jmnet"), ptr("agent")
 	nodes[0].Linked, nodes[0].LinkedAt, nodes[0].Seen = false, nil, ptr(now.Add(-46*time.Minute))
 	nodes[1].Notes = []string{"the host was restarted at 08:52:10 while 1 attempt ran"}
 	nodes[3].Drained = ptr("mara")

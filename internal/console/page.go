@@ -274,6 +274,8 @@ func noticeText(did string) string {
 		return "The token was revoked."
 	case "lease":
 		return "The lease was given back: its number is held for as long as its pool says, and then free."
+	case "change":
+		return "The change of ports was ended as it was asked."
 	case "user":
 		return "The user was saved."
 	case "deleted":

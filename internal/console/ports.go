@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/access"
 	"github.com/reeve-scheduler/reeve/internal/api"
@@ -26,6 +27,7 @@ type portsData struct {
 	Papers   []paperGroup
 	Maps     []api.PlanTarget // pictures
 	Doors    []doorRow
+	Change   *api.PlanChange // under way, or of the last day; nil: there is none
 }
 
 // portFilter is what of the table is shown.
@@ -79,7 +81,36 @@ func (c *console) ports(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	return c.page(w, r, "ports", view{Title: "Ports", Section: "ports", Data: d})
+	change, err := c.service.PlanChange(r.Context())
+	if err != nil {
+		return err
+	}
+	events := ""
+	if change.State == "under way" {
+		d.Change, events = &change, "/live"
+	} else if change.Ended != nil && c.now().Sub(*change.Ended) < changeShown {
+		d.Change = &change
+	}
+	return c.page(w, r, "ports", view{Title: "Ports", Section: "ports", Events: events, Data: d})
+}
+
+// changeShown is how long the end of a change of ports stays on the page.
+const changeShown = 24 * time.Hour
+
+// commitPorts ends a change of ports.
+func (c *console) commitPorts(w http.ResponseWriter, r *http.Request) error {
+	if _, err := c.service.CommitPlanChange(r.Context(), api.CommitPlanChange{}); err != nil {
+		return err
+	}
+	return back(w, r, "/ports", "change")
+}
+
+// cancelPorts takes a change of ports back.
+func (c *console) cancelPorts(w http.ResponseWriter, r *http.Request) error {
+	if _, err := c.service.CancelPlanChange(r.Context()); err != nil {
+		return err
+	}
+	return back(w, r, "/ports", "change")
 }
 
 // doors returns where each door is, those at the same places together.
