@@ -75,11 +75,12 @@ func (p *place) tracked() string {
 }
 
 // wantBound compares what waits for connections on each host with the plan: only numbers that the host holds, and on
-// loopback only what is for the host itself.
+// loopback only what is for the host itself, be it that the row says so or that no other host has an opening to it.
 func (l *laboratory) wantBound() {
 	l.t.Helper()
 	for name, h := range l.hosts {
 		held, closed := l.site.Held(name), l.site.Closed(name)
+		in, _ := l.site.Openings(name)
 		var said []string
 		for _, b := range h.bound() {
 			said = append(said, fmt.Sprintf("%s %s", b.protocol, b.at))
@@ -91,6 +92,10 @@ func (l *laboratory) wantBound() {
 				l.t.Errorf("on %s something waits at %s %s, which the plan does not give to it", name, b.protocol, b.at)
 			case slices.ContainsFunc(closed, has) && !b.at.Addr().IsLoopback():
 				l.t.Errorf("on %s %s %s is for the host itself, and is not on loopback", name, b.protocol, b.at)
+			case !b.at.Addr().IsLoopback() && !slices.ContainsFunc(in, func(o ports.Opening) bool {
+				return o.Protocol == b.protocol && o.First <= ports.Port(b.at.Port()) && ports.Port(b.at.Port()) <= o.Last
+			}):
+				l.t.Errorf("on %s %s %s is open to no other host, and is not on loopback", name, b.protocol, b.at)
 			}
 		}
 		slices.Sort(said)
