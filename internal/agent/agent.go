@@ -148,7 +148,7 @@ func (a *agent) build(cached *cache) {
 	a.reporter = newReporter(a.up, log)
 	a.output = newOutputSender(a.up, log)
 	a.minder = newMinder(a.folder.path, a.cfg.Keeper, log)
-	a.lanes = newLanes(func() portDialer { return a.view.Load().Ports.Call }, log)
+	a.lanes = newLanes(func() portDialer { return a.view.Load().Call }, log)
 	a.minder.reports, a.minder.sizes, a.minder.safe = a.lanes.in, a.output.grown, a.output.safe
 	a.fetcher = newFetcher(a.up, cached, log)
 	a.fetcher.keeper, a.fetcher.inputs = a.minder.starter, a.minder.inputs

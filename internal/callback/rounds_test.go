@@ -92,7 +92,7 @@ type cutter struct {
 func (c *cutter) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b[:min(len(b), max(c.in, 1))])
 	if c.in -= n; c.in <= 0 {
-		c.Conn.Close()
+		c.Close()
 		return 0, io.ErrUnexpectedEOF
 	}
 	return n, err
@@ -101,7 +101,7 @@ func (c *cutter) Read(b []byte) (int, error) {
 func (c *cutter) Write(b []byte) (int, error) {
 	if c.out < len(b) {
 		_, _ = c.Conn.Write(b[:max(c.out, 0)])
-		c.Conn.Close()
+		c.Close()
 		return 0, io.ErrClosedPipe
 	}
 	c.out -= len(b)
