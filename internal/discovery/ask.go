@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net"
 	"net/netip"
@@ -108,9 +109,11 @@ func (s *search) broadcast(ctx context.Context) {
 		delete(p.waiting, s.nonce)
 		p.mu.Unlock()
 	}()
+	from, done := p.speakers(ctx)
+	defer done()
 	for _, pause := range []time.Duration{again, hearing - again} {
 		for _, n := range networks() {
-			if u := p.speaker(n); u != nil {
+			if u := speaker(from, n); u != nil {
 				// Where a network cannot be reached now, nobody answers from it.
 				_ = u.Send(request(s.nonce), netip.AddrPortFrom(n.all, uint16(p.number())), n.own)
 			}
@@ -135,9 +138,30 @@ func (p *Post) number() ports.Port {
 	return 0
 }
 
+// speakers are the sockets from which networks are asked: those at which answers come in by the plan. Where it has none,
+// it is one of this question's own, on a number that the system chooses, which is gone with the question.
+func (p *Post) speakers(ctx context.Context) (all []*socket.Packets, done func()) {
+	if len(p.heard) > 0 {
+		return p.heard, func() {}
+	}
+	one, err := p.cfg.Sockets.AskPackets(ctx, p.row)
+	if err != nil {
+		p.cfg.Log.Warn("asking by broadcast", slog.Any("error", err))
+		return nil, func() {}
+	}
+	r := responder.Responder{Name: p.row, Answer: p.Answer, Packets: []responder.Packets{one}, Now: p.cfg.Now, Log: p.cfg.Log, Limits: responder.Limits{Total: manyAnswers}}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = r.Run(ctx) // what breaks it is told by the silence
+	}()
+	return []*socket.Packets{one}, func() { cancel(); <-ended }
+}
+
 // speaker is the socket from which a network is asked; nil: none is bound to an address of it.
-func (p *Post) speaker(n network) *socket.Packets {
-	for _, u := range p.sockets() {
+func speaker(from []*socket.Packets, n network) *socket.Packets {
+	for _, u := range from {
 		if local := u.Local().Addr(); local == n.own || local == netip.IPv4Unspecified() {
 			return u
 		}

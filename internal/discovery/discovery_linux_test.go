@@ -26,7 +26,12 @@ import (
 // compiled is the plan arcserve at a site that gives discovery a number.
 func compiled(t testing.TB) ports.Compiled {
 	t.Helper()
-	plan, err := planfile.Parse("site.yaml", []byte("plan: site\nextends: arcserve\nservices: [{id: discovery, port: 41524}, {id: discovery-answers, port: 41525}]\n"), builtin.Load)
+	return plan(t, "services: [{id: discovery, port: 41524}, {id: discovery-answers, port: 41525}]\n")
+}
+
+func plan(t testing.TB, rows string) ports.Compiled {
+	t.Helper()
+	plan, err := planfile.Parse("site.yaml", []byte("plan: site\nextends: arcserve\n"+rows), builtin.Load)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,6 +129,16 @@ func TestFinds(t *testing.T) {
 	}
 	if got := want[0].Address(); got != "10.9.0.2:6050" {
 		t.Errorf("it is dialled at %q, want 10.9.0.2:6050", got)
+	}
+
+	bare := plan(t, "services: [{id: discovery, port: 41524}]\n")
+	sockets := socket.New(bare, socket.As("server"))
+	lone, err := discovery.Open(t.Context(), discovery.Config{Sockets: sockets, Roles: []string{"primary"}, Rand: rand.Reader, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err = lone.Ask(t.Context(), nil); err != nil || len(found) != 2 || len(sockets.Open()) != 0 {
+		t.Errorf("without a row for answers: %+v, %v, open %v; want both, and nothing open", found, err, sockets.Open())
 	}
 
 	// Without a broadcast address only TCP finds them. Who asks does not list itself.

@@ -34,7 +34,6 @@ type Post struct {
 	cfg     Config
 	row     string            // at which others are asked; empty: the plan lets this node ask nobody
 	heard   []*socket.Packets // what comes in; it is asked from there, so that answers come to a number of the plan
-	only    *socket.Packets   // it is asked from here where nothing of the plan is open for answers
 	streams []net.Listener
 
 	mu      sync.Mutex
@@ -47,12 +46,6 @@ func Open(ctx context.Context, cfg Config) (*Post, error) {
 	p := &Post{cfg: cfg, waiting: map[nonce]func(netip.AddrPort, About){}}
 	for _, cl := range p.rows() {
 		if err := p.open(ctx, cl); err != nil {
-			return nil, errors.Join(err, p.Close())
-		}
-	}
-	if p.asks() && len(p.heard) == 0 && p.has(ports.UDP) {
-		var err error
-		if p.only, err = cfg.Sockets.AskPackets(ctx, p.row); err != nil {
 			return nil, errors.Join(err, p.Close())
 		}
 	}
@@ -143,7 +136,7 @@ func (p *Post) Run(ctx context.Context) error {
 		Name: "discovery", Answer: p.Answer, Streams: p.streams, Framing: responder.Lengths{}, Now: p.cfg.Now, Log: p.cfg.Log,
 		Limits: responder.Limits{Total: manyAnswers, Requests: 1},
 	}
-	for _, u := range p.sockets() {
+	for _, u := range p.heard {
 		r.Packets = append(r.Packets, u)
 	}
 	if len(r.Packets)+len(r.Streams) == 0 {
@@ -153,18 +146,10 @@ func (p *Post) Run(ctx context.Context) error {
 	return r.Run(ctx)
 }
 
-// sockets are all UDP sockets.
-func (p *Post) sockets() []*socket.Packets {
-	if p.only != nil {
-		return append(slices.Clone(p.heard), p.only)
-	}
-	return p.heard
-}
-
 // Close closes the sockets; it may be called again, and after Run.
 func (p *Post) Close() error {
 	var errs []error
-	for _, u := range p.sockets() {
+	for _, u := range p.heard {
 		errs = append(errs, u.Close())
 	}
 	for _, l := range p.streams {
