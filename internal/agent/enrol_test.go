@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -172,6 +173,34 @@ func TestHostileEnrolment(t *testing.T) {
 		t.Fatalf("the right server, after all that: %v", err)
 	}
 	w.serves()
+}
+
+// Of two domains that show the same code at once, a hundred times each, one gets the agent and the other nothing.
+func TestACodeIsForOneDomain(t *testing.T) {
+	t.Parallel()
+	s, foreign := newServer(t), newServer(t)
+	w := newWaiter(t, s)
+	address, code := w.waits()
+	var all sync.WaitGroup
+	var ours, theirs atomic.Int64
+	for i := range 200 {
+		by, count := s, &ours
+		if i%2 == 1 {
+			by, count = foreign, &theirs
+		}
+		all.Go(func() {
+			err := by.dials(address, code).call(wire.PathEnrolOffer, by.offer(code), nil)
+			if err == nil {
+				count.Add(1)
+			} else {
+				wantAnswer(t, err, http.StatusConflict, "another domain")
+			}
+		})
+	}
+	all.Wait()
+	if a, b := ours.Load(), theirs.Load(); a+b != 100 || a*b != 0 {
+		t.Errorf("one domain was answered %d times and the other %d times, want 100 and 0", a, b)
+	}
 }
 
 // Whoever guesses is no longer listened to, and nobody else suffers from it.
