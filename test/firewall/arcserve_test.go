@@ -4,8 +4,10 @@ package firewall_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // arcserveSite has agents in two zones, and a client of every kind in a third.
@@ -32,7 +34,8 @@ pools:
 `
 
 // Behind the openings of Arcserve Backup: agents in two zones join at 7099 and are dialled on 6050, and a client in a
-// third uses the management service and what the port mapper names, each with its door.
+// third uses the management service and what the port mapper names, each with its door. Where 6050 is closed, agents come
+// back on the range for reconnecting; commands that wait are called back.
 func TestArcservePlan(t *testing.T) {
 	t.Parallel()
 	l := build(t, topology{plan: "arcserve", inventory: arcserveSite, extends: arcserveOpen})
@@ -49,16 +52,24 @@ func TestArcservePlan(t *testing.T) {
 		l.wantMapped(name, doors[1:]...)
 	}
 	l.wantProgram("desk", "casmgmtsvc")
+	desk := l.hosts["desk"]
+	for _, pool := range []string{"callback", "client-callback"} {
+		desk.must("run", "start", "lab/hello", "--wait", "--plan", l.plan, "--advertise", desk.address.String(), "--ledger", filepath.Join(desk.home, "ledger"), "--pool", pool)
+	}
 	l.reconnect(north)
+
+	// What the server cannot dial any more, dials it, at the number that the server has leased for it.
+	j := l.again(north)
+	l.without("univagent.1/tcp")
+	l.endsWithin(j, 30*time.Second)
+	l.linked("north", true)
 	l.linked("south", true)
+	l.heal()
 	l.judgeAll(map[string]string{
-		"portmapper.3/tcp":      oneServer,
-		"caauthd.2/tcp":         oneServer,
-		"casmgmtsvc.4/tcp":      oneServer,
-		"casmgmtsvc.5/tcp":      oneServer,
-		"reconnect.1/tcp":       "agents do not dial a leased port of the reconnect range yet",
-		"callback.1/tcp":        "no host here has the command line utilities: see TestCommandLineCallback",
-		"client-callback.1/tcp": "no host here is a client server: see TestCommandLineCallback",
+		"portmapper.3/tcp": oneServer,
+		"caauthd.2/tcp":    oneServer,
+		"casmgmtsvc.4/tcp": oneServer,
+		"casmgmtsvc.5/tcp": oneServer,
 	})
 	l.wantBound()
 }

@@ -31,9 +31,9 @@ func TestJobschedulerPlan(t *testing.T) {
 	l.reconnect(north)
 	l.linked("south", true)
 	l.judgeAll(map[string]string{
-		"jobscheduler.2/tcp": oneServer,
+		"jobscheduler.2/tcp": "orders between servers: TestJobschedulerOrder",
 		"jobscheduler.3/tcp": "the server's own host has it, on loopback",
-		"callback.2/tcp":     oneServer,
+		"callback.2/tcp":     "orders between servers: TestJobschedulerOrder",
 	})
 	l.wantBound()
 }
