@@ -34,6 +34,7 @@ import (
 // Book is the ledger of leases of this host.
 type Book interface {
 	Lease(ctx context.Context, r ledger.Request) (ledger.Grant, error)
+	Release(ctx context.Context, id string, fence uint64, reason string) error
 	Forget(ctx context.Context, id string, fence uint64, reason string) error
 	Renew(ctx context.Context, id string, fence uint64) error
 	Sweep(ctx context.Context) ([]ledger.Lease, error)

@@ -344,8 +344,7 @@ func TestRestart(t *testing.T) {
 	}
 	x.ordered.Store(attempt(0), true)
 	x.ordered.Store(attempt(1), true)
-	x.stop()
-	x.dead.Store(1)
+	x.stop() // and the same process opens another
 	squatter, err := net.Listen("tcp", was[1].Addresses[0])
 	if err != nil {
 		t.Fatal(err)
@@ -358,7 +357,6 @@ func TestRestart(t *testing.T) {
 		}
 		return ""
 	})
-	x.dead.Store(0)
 	again, other := x.announce(north, attempt(0)), x.announce(north, attempt(1))
 	if again.Addresses[0] != was[0].Addresses[0] {
 		t.Errorf("the port was %s, and is %s after the restart", was[0].Addresses[0], again.Addresses[0])
@@ -450,6 +448,8 @@ func TestTimeWait(t *testing.T) {
 			l.conn.Close()
 		}
 	}
+	x = newSite(t, setup{ports: 2})
+	north = x.credentials("north", identity.RoleAgent)
 	other, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -468,5 +468,31 @@ func TestTimeWait(t *testing.T) {
 		t.Error("two attempts have one port")
 	} else if busy := (*callback.Busy)(nil); !errors.As(err, &busy) {
 		t.Errorf("refused with %v", err)
+	}
+}
+
+// The same holds where the server was killed: its leases are those of a process that is gone.
+func TestKilledServer(t *testing.T) {
+	t.Parallel()
+	s := setup{ports: 2}
+	x := newSite(t, s)
+	north := x.credentials("north", identity.RoleAgent)
+	was, gone := x.announce(north, attempt(0)), x.announce(north, attempt(1))
+	x.ordered.Store(attempt(0), true)
+	x.abandon()
+	x.dead.Store(true)
+	x.open(s)
+	within(t, 10*time.Second, func() string {
+		if left := x.leased(); len(left) != 1 {
+			return fmt.Sprintf("%d leases, want that of the one that is still ordered: %+v", len(left), left)
+		}
+		return ""
+	})
+	x.dead.Store(false)
+	if again := x.announce(north, attempt(0)); again.Addresses[0] != was.Addresses[0] {
+		t.Errorf("the port was %s, and is %s after the restart", was.Addresses[0], again.Addresses[0])
+	}
+	if to := x.announce(north, attempt(2)); to.Addresses[0] != gone.Addresses[0] {
+		t.Errorf("the port of an attempt that is over is not given again: %s", to.Addresses[0])
 	}
 }

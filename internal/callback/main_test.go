@@ -118,8 +118,9 @@ type site struct {
 	freed     chan struct{}
 	ordered   sync.Map // attempts that are ordered and not confirmed
 	stop      func()
+	killed    *atomic.Bool // the desk that is open writes nothing to the ledger any more
 	revoked   atomic.Pointer[string]
-	dead      atomic.Uint64 // leases with a fence up to this one belong to a server that has ended
+	dead      atomic.Bool // the owners of callback leases are gone
 }
 
 type setup struct {
@@ -158,7 +159,7 @@ func (x *site) open(s setup) {
 	x.t.Helper()
 	var err error
 	x.book, err = ledger.Open(x.dir, ledger.Options{NoSync: true, Alive: func(o ledger.Owner) ledger.Life {
-		if o.Kind == "callback" && x.dead.Load() == 0 {
+		if o.Kind == "callback" && !x.dead.Load() {
 			return ledger.Alive
 		}
 		return ledger.Dead
@@ -177,8 +178,9 @@ func (x *site) open(s setup) {
 		}
 		return nil
 	}
+	x.killed = &atomic.Bool{}
 	x.desk, err = callback.Open(x.t.Context(), callback.Config{
-		Book: x.book, Request: request, Allowed: allowed, Times: s.times, Log: slog.New(slog.DiscardHandler),
+		Book: mortal{x.book, x.killed}, Request: request, Allowed: allowed, Times: s.times, Log: slog.New(slog.DiscardHandler),
 		Addresses: func(p ports.Port) []string { return []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(int(p)))} },
 		TLS: func(allowed func(identity.Identity, *x509.Certificate) error) *tls.Config {
 			return identity.Endpoint{
@@ -394,4 +396,30 @@ func (x *site) idle() {
 		}
 		return ""
 	})
+}
+
+// mortal is a ledger to which a server that was killed writes nothing any more.
+type mortal struct {
+	*ledger.Ledger
+	killed *atomic.Bool
+}
+
+func (m mortal) Release(ctx context.Context, id string, fence uint64, reason string) error {
+	if m.killed.Load() {
+		return nil
+	}
+	return m.Ledger.Release(ctx, id, fence, reason)
+}
+
+func (m mortal) Forget(ctx context.Context, id string, fence uint64, reason string) error {
+	if m.killed.Load() {
+		return nil
+	}
+	return m.Ledger.Forget(ctx, id, fence, reason)
+}
+
+// abandon ends the desk as SIGKILL does: its sockets are closed, and the ledger is as it was.
+func (x *site) abandon() {
+	x.killed.Store(true)
+	x.stop()
 }

@@ -153,7 +153,8 @@ func (d *Desk) settle(ctx context.Context) error {
 	return d.look(ctx)
 }
 
-// Close ends all connections and listeners, and waits until what is under way is over. Run does so at its end.
+// Close ends all connections and listeners, and waits until what is under way is over. Run does so at its end. A desk that
+// this process, or the next one of this server, opens on the same ledger goes on from there.
 func (d *Desk) Close() {
 	d.mu.Lock()
 	d.closed = true
@@ -162,8 +163,16 @@ func (d *Desk) Close() {
 			d.over(c, "this server is stopping")
 		}
 	}
-	for dr := range d.doors { // their leases stay: this process's death makes them their names'
-		d.work.Go(func() { _ = dr.server.Close() })
+	for dr := range d.doors { // their numbers stay with their names: who was told of them finds them there again
+		delete(d.doors, dr)
+		d.work.Go(func() {
+			_ = dr.server.Close() // the listener may be closed already
+			ctx, cancel := context.WithTimeout(context.Background(), giveBackTime)
+			defer cancel()
+			if err := d.cfg.Book.Release(ctx, dr.lease.ID, dr.lease.Fence, "this server is stopping"); err != nil {
+				d.cfg.Log.Warn("a callback port is not given back", slog.Int("port", int(dr.lease.Port)), slog.Any("error", err))
+			}
+		})
 	}
 	d.mu.Unlock()
 	d.work.Wait()
