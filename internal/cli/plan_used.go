@@ -78,7 +78,11 @@ func (p *plans) reread() (ports.Compiled, domain.PortPlan, error) {
 	if err != nil {
 		return plan, written, err
 	}
-	p.next = usedPlan{Plan: string(planfile.Format(written.Written)), Inventory: string(planfile.FormatInventory(written.Inventory)), Instance: plan.Instance}
+	inventory := written.Inventory
+	if inventory.Name == "" {
+		inventory.Name = "given" // by flags and the environment alone: a document must have a name
+	}
+	p.next = usedPlan{Plan: string(planfile.Format(written.Written)), Inventory: string(planfile.FormatInventory(inventory)), Instance: plan.Instance}
 	again, _, err := p.next.compile()
 	if err != nil || again.Hash != plan.Hash {
 		return plan, written, fmt.Errorf("keeping the port plan %s: written down it is another one (%w)", plan.Plan, err)
