@@ -75,13 +75,13 @@ func (r *Registrar) Unset(ctx context.Context, all []Program) error {
 	})
 }
 
-// Lost returns which of some programs the port mapper does not have, as after its restart.
+// Lost returns which of some programs the port mapper does not have at their ports, as after its restart.
 func (r *Registrar) Lost(ctx context.Context, all []Program) ([]Program, error) {
 	var lost []Program
 	err := r.talk(ctx, func(conn net.Conn) error {
 		there, err := r.dump(conn)
 		for _, p := range all {
-			if _, ok := find(there, p.Number, p.Version, p.Netid, true); !ok {
+			if q, ok := find(there, p.Number, p.Version, p.Netid, true); !ok || q.Address.Port() != p.Address.Port() {
 				lost = append(lost, p)
 			}
 		}

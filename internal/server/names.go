@@ -41,7 +41,7 @@ const bookAge = 2 * time.Second
 func (s *Server) openNames(ctx context.Context) error {
 	for i, cl := range s.env.Plan.Claims {
 		first := !slices.ContainsFunc(s.env.Plan.Claims[:i], func(before ports.Claim) bool { return before.Service == cl.Service && before.Status == ports.Works })
-		if !first || cl.Status != ports.Works || !cl.Binds || cl.Port == 0 || !s.env.Plan.MayListen(string(ports.Server), cl.Service) {
+		if !first || cl.Status != ports.Works || !cl.Binds || cl.Port == 0 || !s.listens(cl.Service) {
 			continue
 		}
 		var err error
@@ -85,6 +85,11 @@ func (s *Server) roles() []string {
 		return s.site().Roles(h.Name)
 	}
 	return []string{string(ports.Server)}
+}
+
+// listens reports whether the plan lets this server listen for a service.
+func (s *Server) listens(service string) bool {
+	return slices.ContainsFunc(s.roles(), func(role string) bool { return s.env.Plan.MayListen(role, service) })
 }
 
 // discover looks for nodes.
@@ -186,7 +191,7 @@ func (s *Server) currentBook(ctx context.Context) *directory.Book {
 func (s *Server) known(nodes []store.Node) []directory.Known {
 	all := make([]directory.Known, 0, len(nodes))
 	for _, n := range nodes {
-		k := directory.Known{Name: n.Name, Role: ports.RoleKind(n.Role)}
+		k := directory.Known{Name: n.Name, Role: n.Plays()}
 		switch {
 		case n.ID == s.own.id.ID:
 			k.Addresses, k.Where = s.ownHosts(), s.ownPlaces

@@ -162,6 +162,21 @@ func TestRegistersWithRpcbind(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:1111")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := server.Default()
+	cfg.Data, cfg.Bind = filepath.Join(t.TempDir(), "data"), []string{"127.0.0.1"}
+	s, err := server.Open(t.Context(), cfg, server.Env{
+		Plan: compiled(t, strings.Replace(siteOfArcserve, "id: portmapper,", "id: portmapper, port: 1111,", 1)), Version: "test", Log: slog.New(slog.DiscardHandler), Now: time.Now, Rand: rand.Reader,
+		Ports: domain.PortPlan{Ledger: filepath.Join(t.TempDir(), "leases")}, Secret: func(string, string) {},
+	})
+	if out := tool(t, "rpcinfo", "-s", "127.0.0.1"); s != nil || !fault.Is(err, fault.Conflict) || strings.Contains(out, "53687091") {
+		t.Errorf("another number that is taken: %v, %v, and rpcbind has\n%s\nwant a conflict, and nothing registered", s, err, out)
+	}
+	_ = l.Close()
+
 	stop := behind(t, siteOfArcserve, filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "leases"))
 	hasLines(t, tool(t, "rpcinfo", "-s", "127.0.0.1"), "536870914 1 tcp,tcp6 - superuser", "536870917 1 tcp,tcp6 - superuser")
 	hasLines(t, tool(t, "rpcinfo", "-t", "127.0.0.1", "536870914"), "program 536870914 version 1 ready and waiting")

@@ -33,9 +33,23 @@ func (s *Server) openMapper(ctx context.Context, row ports.Claim) error {
 	if !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.Forbidden) {
 		return err
 	}
+	var own []directory.Program
+	for _, p := range all {
+		if p.Owner == directory.MapperOwner && p.Netid == string(ports.TCP) {
+			own = append(own, p)
+		}
+	}
 	all = slices.DeleteFunc(slices.Clone(all), func(p directory.Program) bool { return p.Owner == directory.MapperOwner })
 	registrar := &directory.Registrar{Dial: directory.DialRpcbind(directory.Rpcbind)}
-	if failed := registrar.Set(ctx, all); failed != nil {
+	// Another number than this host's port mapper has: who asks there would not find what is registered here.
+	lost, failed := registrar.Lost(ctx, own)
+	if failed == nil && len(lost) > 0 {
+		return err
+	}
+	if failed == nil {
+		failed = registrar.Set(ctx, all)
+	}
+	if failed != nil {
 		return fault.Wrap(fault.KindOf(err), "opening the port mapper's row, or registering with the port mapper of this host ("+failed.Error()+")", err)
 	}
 	s.env.Log.Info("the port mapper of this host has the port: registered with it", slog.Any("row", row.Service), slog.Int("programs", len(all)))
