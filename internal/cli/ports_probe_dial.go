@@ -112,7 +112,11 @@ func (a *app) dialEnd(ctx context.Context, plan *planFlags, f probeDialFlags, ho
 		o.Code = &code
 	}
 	o.Sockets = socket.New(site.Compiled)
-	return twoends.Dial(ctx, o)
+	proofs, err := twoends.Dial(ctx, o)
+	if ctx.Err() != nil {
+		return nil, fault.New(fault.Interrupted, "interrupted; nothing is proved", "dial again: a path is known within five seconds")
+	}
+	return proofs, err
 }
 
 // pathsTo returns the flows to a host, and under which addresses it is dialled.
