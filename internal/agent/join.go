@@ -20,6 +20,7 @@ import (
 const (
 	joinTries = 3                // rounds over all addresses
 	joinLimit = 15 * time.Second // one request
+	joinDial  = 4 * time.Second  // of it until it is connected: the next address may be better
 	maxToken  = 64 << 10         // bytes of a token file
 )
 
@@ -169,6 +170,8 @@ func (j *joiner) askOne(ctx context.Context, address string, q question, out any
 		DisableKeepAlives:  true,
 		DisableCompression: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, joinDial)
+			defer cancel()
 			return j.dial(ctx, address)
 		},
 	}

@@ -85,7 +85,11 @@ func TestAdvertisedElsewhere(t *testing.T) {
 	l.serve("hq")
 	began := time.Now()
 	l.join("north")
-	t.Logf("joined and linked after %s", time.Since(began).Round(time.Millisecond))
+	took := time.Since(began).Round(time.Millisecond)
+	if limit := 12 * time.Second; took > limit {
+		t.Errorf("joined and linked after %s, want at most %s: the dead address must not cost more than a few seconds each time", took, limit)
+	}
+	t.Logf("joined and linked after %s", took)
 	l.logIn("desk", "reeve").runHello("north")
 	// The number that the server binds is not open under its advertised address, nor the advertised one at its own.
 	for _, closed := range []string{fmt.Sprintf("10.1.0.9:%d", l.port("reeve")), "192.168.1.1:443"} {
