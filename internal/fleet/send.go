@@ -35,7 +35,7 @@ func (f *Fleet) Serve(ctx context.Context, l *link.Link) {
 		return
 	}
 	defer f.detach(id, l)
-	outstanding, err := f.cfg.Desk().Outstanding(ctx, id)
+	outstanding, err := f.outstanding(ctx, id)
 	if err != nil {
 		f.cfg.Log.Error("reading what is open on an agent", slog.Any("agent", id), slog.Any("error", err))
 		l.Close("the server cannot read its store")
@@ -63,6 +63,18 @@ func (f *Fleet) Serve(ctx context.Context, l *link.Link) {
 			return
 		}
 	}
+}
+
+// outstanding reads what is open on an agent, on a goroutine of its own: the stack that a query of the store needs would
+// stay with the link for its life.
+func (f *Fleet) outstanding(ctx context.Context, id string) (all []run.Command, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		all, err = f.cfg.Desk().Outstanding(ctx, id)
+	}()
+	<-done
+	return all, err
 }
 
 // replaced reports whether a newer link of the agent has taken the place of l, and hands its wake-up on to it.
