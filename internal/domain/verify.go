@@ -42,7 +42,7 @@ type verification struct {
 	api.Verification
 	ask    proof.Ask
 	cancel context.CancelFunc
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // it outlives the request, and ends where somebody cancels it
 	proofs []api.Proof
 }
 

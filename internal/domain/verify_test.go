@@ -49,7 +49,6 @@ func testVerifier(s *site) *domain.Verifier {
 type playedPath struct {
 	outcome probe.Dialled
 	wait    chan struct{} // nil: nothing is waited for
-	quiet   []wire.ProveQuiet
 }
 
 func (p *playedPath) Open(ctx context.Context, in wire.ProveOpen) (wire.ProveOpened, error) {

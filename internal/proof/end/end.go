@@ -83,7 +83,7 @@ func (e *End) planned(hash string) (Plan, error) {
 type session struct {
 	end    *End
 	cancel context.CancelFunc
-	ctx    context.Context // of what is open; it ends with the session
+	ctx    context.Context //nolint:containedctx // of what is open: it outlives the request, and ends with the session
 	done   sync.WaitGroup
 
 	mu        sync.Mutex

@@ -56,8 +56,11 @@ func (e *End) Open(ctx context.Context, in wire.ProveOpen) (wire.ProveOpened, er
 		if len(claims) == 0 {
 			continue
 		}
-		ends, err := s.take(ctx, p, code, claims, bind(p, closed), in.Quiet)
-		if err != nil {
+		rows := wanted{plan: p, claims: claims, bind: bind(p, closed)}
+		ends := []taken{}
+		if in.Quiet {
+			ends = s.takeQuiet(ctx, rows)
+		} else if ends, err = s.take(ctx, rows, code); err != nil {
 			return wire.ProveOpened{}, err
 		}
 		for i, held := range s.held(ctx, p, claims, ends) {
@@ -108,14 +111,18 @@ type taken struct {
 	why         string
 }
 
-// take opens claims until the session ends.
-func (s *session) take(ctx context.Context, p Plan, code twoends.Code, claims []ports.Claim, bind []string, quiet bool) ([]taken, error) {
-	if quiet {
-		return s.takeQuiet(ctx, p, claims, bind), nil
-	}
+// wanted are rows that are to be taken, each with one number.
+type wanted struct {
+	plan   Plan
+	claims []ports.Claim
+	bind   []string
+}
+
+// take opens rows until the session ends.
+func (s *session) take(ctx context.Context, w wanted, code twoends.Code) ([]taken, error) {
 	cfg := s.end.cfg
 	l, err := twoends.Listen(ctx, twoends.ListenOptions{
-		Host: p.Host, Sockets: p.sockets(claims), Rows: claims, Bind: bind, Code: code, Own: cfg.Own, Keep: keepArrivals,
+		Host: w.plan.Host, Sockets: w.plan.sockets(w.claims), Rows: w.claims, Bind: w.bind, Code: code, Own: cfg.Own, Keep: keepArrivals,
 		Rand: cfg.Rand, Now: cfg.Now, Observe: cfg.Observe,
 	})
 	if err != nil {
@@ -125,7 +132,7 @@ func (s *session) take(ctx context.Context, p Plan, code twoends.Code, claims []
 	s.listeners = append(s.listeners, l)
 	s.mu.Unlock()
 	s.done.Go(func() { _ = l.Run(s.ctx) }) // it has no error of its own
-	all := make([]taken, len(claims))
+	all := make([]taken, len(w.claims))
 	for i, one := range l.Ends() {
 		all[i] = taken{probe: one.Open, why: one.Error}
 	}
@@ -133,13 +140,14 @@ func (s *session) take(ctx context.Context, p Plan, code twoends.Code, claims []
 }
 
 // takeQuiet opens TCP rows on which this node itself answers.
-func (s *session) takeQuiet(ctx context.Context, p Plan, claims []ports.Claim, bind []string) []taken {
+func (s *session) takeQuiet(ctx context.Context, w wanted) []taken {
+	bind := w.bind
 	if len(bind) == 0 {
 		bind = []string{""}
 	}
-	sockets := p.sockets(claims)
-	all := make([]taken, len(claims))
-	for i, cl := range claims {
+	sockets := w.plan.sockets(w.claims)
+	all := make([]taken, len(w.claims))
+	for i, cl := range w.claims {
 		for _, address := range bind {
 			l, err := sockets.Listen(ctx, cl.Service, address)
 			if err != nil {
