@@ -84,6 +84,9 @@ func (a *agent) open(ctx context.Context) error {
 	if a.member, err = openMember(a.folder); err != nil {
 		return err
 	}
+	if err = a.member.fits(a.cfg.Desk); err != nil {
+		return err
+	}
 	a.openEnroller()
 	if err := a.openView(); err != nil {
 		return err

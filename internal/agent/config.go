@@ -23,6 +23,8 @@ type Config struct {
 	// which one may, the last of which is good; it holds a secret.
 	Enrol bool
 	Code  func(text string) error
+	// Desk makes it a desk agent: on a person's machine, where only servers dial. Rows are then those of such agents.
+	Desk bool
 
 	// Addresses of servers, HOST:PORT, in the order to try; empty: those of the token.
 	Addresses []string
@@ -88,6 +90,10 @@ func (c Config) Validate() error {
 		return fault.New(fault.Invalid, "two join tokens are given", "give --join or --join-file")
 	case c.Enrol && (c.Join != "" || c.JoinFile != ""):
 		return fault.New(fault.Invalid, "the agent is to join by a token and to wait for a server's dial", "give --join or --enrol")
+	case c.Desk && (c.Join != "" || c.JoinFile != ""):
+		return fault.New(fault.Invalid, "a desk agent dials no server, and cannot join by a token", "start it with --desk --enrol, and enrol it on the server with `reeve node enrol --desk`")
+	case c.Desk && len(c.Rows.Await) == 0:
+		return fault.New(fault.Invalid, "the port plan has no row on which a server dials a desk agent", "start it with the servers' plan (--plan), or without --desk")
 	case c.Enrol && len(c.Rows.Await) == 0:
 		return fault.New(fault.Invalid, "the port plan has no row on which a server dials an agent to enrol it", "let the agent dial: --join TOKEN")
 	case c.Enrol && (c.Code == nil || c.Listen == nil):

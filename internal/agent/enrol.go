@@ -43,6 +43,7 @@ type code struct {
 type enroller struct {
 	member *member
 	name   string // that the agent wants to have; empty: any
+	desk   bool   // it is a desk agent
 	show   func(text string) error
 	now    func() time.Time
 	life   time.Duration // of a code
@@ -61,7 +62,7 @@ var errNotEnrolled = errors.New("stopped before a server has enrolled this agent
 // enrolled so goes on to listen where servers dial it.
 func (a *agent) openEnroller() {
 	a.enroller = &enroller{
-		member: a.member, name: a.cfg.Name, show: a.cfg.Code, now: a.cfg.Now, life: codeLife, log: a.cfg.Log, enrolled: make(chan struct{}),
+		member: a.member, name: a.cfg.Name, desk: a.cfg.Desk, show: a.cfg.Code, now: a.cfg.Now, life: codeLife, log: a.cfg.Log, enrolled: make(chan struct{}),
 	}
 	if !a.cfg.Enrol && !a.member.dialled() {
 		return
@@ -221,7 +222,7 @@ func (e *enroller) grant(by visitor, in wire.EnrolGrant) error {
 		return fault.New(fault.Conflict, fmt.Sprintf("this agent is %s, not %s", own.Identity, want), "")
 	}
 	// The way to servers first: were the certificate stored without it, a restart would not find it.
-	if err := e.member.enrolled(in.Addresses); err != nil {
+	if err := e.member.enrolled(in.Addresses, e.desk); err != nil {
 		return err
 	}
 	if err := e.member.adopt(wire.Certificate{NodeID: in.NodeID, Certificate: in.Certificate, Authority: in.Authority}, &want); err != nil {
@@ -285,13 +286,19 @@ func (e *enroller) check(from netip.Prefix, secret string) error {
 	return fault.New(fault.Forbidden, "the code is not right", fix)
 }
 
-// fits refuses a name that this agent cannot have.
+// fits refuses a name that this agent cannot have, and a kind that it is not.
 func (e *enroller) fits(in wire.EnrolOffer) error {
 	if err := identity.CheckName(in.Name); err != nil {
 		return err
 	}
 	if e.name != "" && e.name != in.Name {
 		return fault.New(fault.Conflict, "this agent is called "+e.name+", not "+in.Name, "enrol it as "+e.name)
+	}
+	switch {
+	case e.desk && in.Kind != wire.Desk:
+		return fault.New(fault.Conflict, "this is a desk agent", "enrol it with --desk")
+	case !e.desk && in.Kind == wire.Desk:
+		return fault.New(fault.Conflict, "this is no desk agent", "enrol it without --desk, or start it with --desk")
 	}
 	own, err := e.member.own()
 	if err == nil && (own.Identity.Domain != in.Domain || own.Identity.Name != in.Name) {

@@ -38,6 +38,8 @@ type known struct {
 	Addresses []string `json:"addresses"` // HOST:PORT of servers, in the order to try
 	// Dialled says that a server's dial has enrolled this agent: it goes on to listen where servers dial it.
 	Dialled bool `json:"dialled,omitempty"`
+	// Desk says that it was enrolled as a desk agent.
+	Desk bool `json:"desk,omitempty"`
 }
 
 // openMember loads what there is; the key is made where it is missing.
@@ -94,12 +96,29 @@ func (m *member) dialled() bool {
 
 // meet stores where servers are.
 func (m *member) meet(addresses []string) error {
-	return m.learn(known{Addresses: addresses, Dialled: m.dialled()})
+	m.mu.Lock()
+	k := m.known
+	m.mu.Unlock()
+	k.Addresses = addresses
+	return m.learn(k)
 }
 
-// enrolled stores that a server's dial enrols the agent, and where it may dial servers itself.
-func (m *member) enrolled(addresses []string) error {
-	return m.learn(known{Addresses: addresses, Dialled: true})
+// enrolled stores that a server's dial enrols the agent, as a desk agent or not, and where it may dial servers itself.
+func (m *member) enrolled(addresses []string, desk bool) error {
+	return m.learn(known{Addresses: addresses, Dialled: true, Desk: desk})
+}
+
+// fits refuses to go on as another kind of agent than the one that was enrolled: servers dial it on other rows.
+func (m *member) fits(desk bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.credentials == nil || m.known.Desk == desk:
+		return nil
+	case desk:
+		return fault.New(fault.Conflict, "this agent was not enrolled as a desk agent", "start it without --desk, or with another data folder")
+	}
+	return fault.New(fault.Conflict, "this agent was enrolled as a desk agent", "start it with --desk, or with another data folder")
 }
 
 func (m *member) learn(k known) error {

@@ -26,7 +26,7 @@ type Directory struct {
 // DirectoryNode is one node of the directory.
 type DirectoryNode struct {
 	Name      string             `json:"name"`
-	Role      string             `json:"role" enum:"server,agent"`
+	Role      string             `json:"role" enum:"server,agent,desk"`
 	Linked    bool               `json:"linked"`
 	Addresses []string           `json:"addresses" doc:"host names and IP addresses; none: not known"`
 	Services  []DirectoryService `json:"services" doc:"where others reach it, by the port plan; none: it dials whom it needs"`

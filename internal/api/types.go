@@ -183,6 +183,7 @@ type Node struct {
 	ID         string            `json:"id"`
 	Name       string            `json:"name"`
 	Role       string            `json:"role" enum:"server,agent"`
+	Kind       string            `json:"kind" enum:"server,agent,desk" doc:"whose rows of the port plan it uses; desk: an agent on a person's machine, which takes only jobs that name it"`
 	Linked     bool              `json:"linked"`
 	Labels     map[string]string `json:"labels"`
 	Facts      map[string]string `json:"facts"`
@@ -253,6 +254,7 @@ type EnrolNode struct {
 	Address string            `json:"address" minLength:"1" maxLength:"300" doc:"HOST or HOST:PORT at which the agent waits; without a port the plan's"`
 	Code    string            `json:"code" minLength:"1" maxLength:"200" doc:"what reeve agent --enrol printed last"`
 	Labels  map[string]string `json:"labels,omitempty"`
+	Desk    bool              `json:"desk,omitempty" doc:"it waits with reeve agent --desk --enrol, on a person's machine: servers dial it on the plan's rows of desk agents, and it takes only jobs that name it"`
 }
 
 // NewToken is a token with its secret: shown once, stored nowhere.

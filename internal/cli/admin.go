@@ -40,7 +40,7 @@ func (a *app) nodeCommand() *cobra.Command {
 			return a.print(nodes, func(w io.Writer) {
 				line(w, "NAME", "ROLE", "LINKED", "RUNNING", "SLOTS", "LABELS", "VERSION", "SEEN", "NOTES")
 				for _, n := range nodes {
-					line(w, n.Name, n.Role, yes(n.Linked), n.Running, n.Slots, n.Labels, n.Version, n.Seen, notes(n))
+					line(w, n.Name, n.Kind, yes(n.Linked), n.Running, n.Slots, n.Labels, n.Version, n.Seen, notes(n))
 				}
 			})
 		},
@@ -108,6 +108,7 @@ func (a *app) onNode(_ context.Context, do func(*api.Client) (api.Node, error)) 
 		line(w, "name", n.Name)
 		line(w, "id", n.ID)
 		line(w, "role", n.Role)
+		line(w, "kind", n.Kind)
 		line(w, "linked", yes(n.Linked))
 		line(w, "linked since", n.LinkedAt)
 		line(w, "address", n.Address)

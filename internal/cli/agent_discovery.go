@@ -20,6 +20,7 @@ import (
 // the one that its servers give.
 type findable struct {
 	data, bind string
+	desk       bool
 	log        *slog.Logger
 
 	mu   sync.Mutex
@@ -47,8 +48,12 @@ func (f *findable) use(ctx context.Context, c ports.Compiled, dialled []string) 
 	}
 	f.plan = plan
 	f.end()
+	kind := ports.Agent
+	if f.desk {
+		kind = ports.Desk
+	}
 	cfg := discovery.Config{
-		Sockets: socket.New(c, socket.As(string(ports.Agent))), Roles: []string{string(ports.Agent)}, About: f.about(port), Rand: rand.Reader, Now: time.Now, Log: f.log,
+		Sockets: socket.New(c, socket.As(string(kind))), Roles: []string{string(kind)}, About: f.about(port), Rand: rand.Reader, Now: time.Now, Log: f.log,
 	}
 	if f.bind != "" {
 		cfg.Bind = []string{f.bind}

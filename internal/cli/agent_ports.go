@@ -14,9 +14,9 @@ import (
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
-// agentPorts are the sockets of an agent by a compiled plan. It listens on one address, or on all where bind is empty.
-func agentPorts(c ports.Compiled, bind string, proxy byProxy) (agent.Ports, error) {
-	sockets := socket.New(c, socket.As(string(ports.Agent)))
+// agentPorts are the sockets of an agent of a kind by a compiled plan. It listens on one address, or on all where bind is empty.
+func agentPorts(c ports.Compiled, kind ports.RoleKind, bind string, proxy byProxy) (agent.Ports, error) {
+	sockets := socket.New(c, socket.As(string(kind)))
 	if err := proxy.on(sockets); err != nil {
 		return agent.Ports{}, err
 	}
@@ -33,13 +33,13 @@ func agentPorts(c ports.Compiled, bind string, proxy byProxy) (agent.Ports, erro
 			return []net.Listener{l}, nil
 		},
 		Pool:  func(pool string) (json.RawMessage, error) { return jobports.Request(c, pool) },
-		Call:  agentCalls(c, sockets),
-		Reach: agentReach(c, sockets),
+		Call:  agentCalls(c, kind, sockets),
+		Reach: agentReach(c, kind, sockets),
 	}, nil
 }
 
 // adoptPlan makes an agent's sockets of the plan that its servers give.
-func adoptPlan(v wire.View, bind string, proxy byProxy) (agent.Ports, error) {
+func adoptPlan(v wire.View, kind ports.RoleKind, bind string, proxy byProxy) (agent.Ports, error) {
 	var c ports.Compiled
 	if err := json.Unmarshal(v.Plan, &c); err != nil {
 		return agent.Ports{}, fault.Wrap(fault.Invalid, "reading the compiled plan", err)
@@ -47,7 +47,7 @@ func adoptPlan(v wire.View, bind string, proxy byProxy) (agent.Ports, error) {
 	if c.Hash != v.Hash {
 		return agent.Ports{}, fault.Newf(fault.Invalid, "reading the compiled plan: its hash is %s, and %s was said", c.Hash, v.Hash)
 	}
-	return agentPorts(c, bind, proxy)
+	return agentPorts(c, kind, bind, proxy)
 }
 
 // differs says, a sentence for each row, how the plan that an agent was started with differs from its servers'.

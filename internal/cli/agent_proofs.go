@@ -17,6 +17,7 @@ import (
 
 // proofs is an agent's part in proofs, by the plan that it has now.
 type proofs struct {
+	kind ports.RoleKind
 	bind string
 
 	mu   sync.Mutex
@@ -65,7 +66,7 @@ func (p *proofs) prover(t agent.ProofTLS) agent.Prover {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.end = end.New(end.Config{
-		Role: ports.Agent, Dialling: t.Dialling, Listening: t.Listening, Own: ownSockets(), Rand: rand.Reader, Now: time.Now,
+		Role: p.kind, Dialling: t.Dialling, Listening: t.Listening, Own: ownSockets(), Rand: rand.Reader, Now: time.Now,
 		Observe: func(ctx context.Context) (probe.Observation, error) { return probe.Observe(ctx, probe.Options{}) },
 	})
 	p.end.Use(p.plan)

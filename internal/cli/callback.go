@@ -14,8 +14,8 @@ import (
 
 // agentCalls is how an agent opens the connection of a callback: only to numbers of the pool on which its plan lets agents
 // call servers back. It is nil where the plan has none.
-func agentCalls(c ports.Compiled, sockets *socket.Net) func(ctx context.Context, address string) (net.Conn, error) {
-	for _, f := range c.Dials("callback", ports.Agent, ports.Server) {
+func agentCalls(c ports.Compiled, kind ports.RoleKind, sockets *socket.Net) func(ctx context.Context, address string) (net.Conn, error) {
+	for _, f := range c.Dials("callback", kind, ports.Server) {
 		for _, p := range c.Pools {
 			if p.ID == f.Service && p.Status != ports.Inactive {
 				return callsTo(p, sockets)

@@ -195,6 +195,7 @@ func (a *app) agentCommand() *cobra.Command {
 	var plan, level, format, bind, ledger, codeFile string
 	var proxy byProxy
 	var instance int
+	kind := ports.Agent
 	c := &cobra.Command{
 		Use: "agent --data DIR [--join TOKEN | --enrol]", Short: "run an agent", Args: cobra.NoArgs,
 		Long: "Run an agent: the node on a host where jobs run. It dials its servers, and listens only where the port plan lets servers dial it.\n" +
@@ -203,7 +204,7 @@ func (a *app) agentCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			for flag, variable := range map[string]string{
 				"data": "REEVE_DATA", "join": "REEVE_JOIN", "join-file": "REEVE_JOIN_FILE", "slots": "REEVE_SLOTS", "plan": "REEVE_PLAN", "instance": "REEVE_INSTANCE", "bind": "REEVE_BIND",
-				"enrol": "REEVE_ENROL", "code-file": "REEVE_CODE_FILE", "proxy": "REEVE_PROXY", "proxy-password-file": "REEVE_PROXY_PASSWORD_FILE",
+				"enrol": "REEVE_ENROL", "desk": "REEVE_DESK", "code-file": "REEVE_CODE_FILE", "proxy": "REEVE_PROXY", "proxy-password-file": "REEVE_PROXY_PASSWORD_FILE",
 			} {
 				if err := env(c, flag, variable); err != nil {
 					return err
@@ -229,23 +230,26 @@ func (a *app) agentCommand() *cobra.Command {
 				return fmt.Errorf("finding this program: %w", err)
 			}
 			cfg.Version = version()
-			if cfg.Ports, err = proxy.ports(compiled, bind); err != nil {
+			if cfg.Desk {
+				kind = ports.Desk
+			}
+			if cfg.Ports, err = proxy.ports(compiled, kind, bind); err != nil {
 				return err
 			}
-			cfg.Rows = agentRows(ports.Site{Compiled: compiled})
-			cfg.Rows.Await, cfg.Code = awaitRows(compiled), a.codeShown(codeFile)
-			found := findable{data: cfg.Data, bind: bind, log: logger(a.errs, level, format)}
+			cfg.Rows = agentRows(ports.Site{Compiled: compiled}, kind)
+			cfg.Rows.Await, cfg.Code = awaitRows(compiled, kind), a.codeShown(codeFile)
+			found := findable{data: cfg.Data, bind: bind, desk: cfg.Desk, log: logger(a.errs, level, format)}
 			defer found.close()
 			dialled := cfg.Rows.Listen
 			if cfg.Enrol {
 				dialled = cfg.Rows.Await
 			}
 			found.use(c.Context(), compiled, dialled)
-			proving := &proofs{bind: bind}
+			proving := &proofs{kind: kind, bind: bind}
 			proving.use(compiled, wire.View{})
 			cfg.Prover = proving.prover
 			cfg.Adopt = func(v wire.View) (agent.Ports, error) {
-				adopted, err := adoptPlan(v, bind, proxy)
+				adopted, err := adoptPlan(v, kind, bind, proxy)
 				if err == nil {
 					found.useView(c.Context(), v)
 					proving.useView(v)
@@ -276,6 +280,7 @@ func (a *app) agentCommand() *cobra.Command {
 	fl.StringVar(&bind, "bind", "", "address to listen on, where the plan lets the server dial (REEVE_BIND)")
 	proxy.flags(fl)
 	fl.BoolVar(&cfg.Enrol, "enrol", false, "at the first start, wait for a server that dials, and print a one-time code for it (REEVE_ENROL)")
+	fl.BoolVar(&cfg.Desk, "desk", false, "a desk agent, on a person's machine: only servers dial it, on the plan's rows for such agents, and it takes only jobs that name it (REEVE_DESK)")
 	fl.StringVar(&codeFile, "code-file", "", "with --enrol: file (mode 0600) that holds the code, instead of the output (REEVE_CODE_FILE)")
 	fl.StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	fl.StringVar(&format, "log-format", "text", "text or json")
@@ -325,21 +330,21 @@ func (a *app) keeperCommand() *cobra.Command {
 	return c
 }
 
-// agentRows are the rows that an agent uses where nobody has told it zones yet.
-func agentRows(s ports.Site) agent.Rows {
+// agentRows are the rows that an agent of a kind uses where nobody has told it zones yet. A desk agent dials nobody.
+func agentRows(s ports.Site, kind ports.RoleKind) agent.Rows {
 	var rows agent.Rows
-	for _, p := range s.Paths("enrol", "", "", ports.Agent) {
-		if !p.ServerDials {
+	for _, p := range s.Paths("enrol", "", "", kind) {
+		if !p.ServerDials && kind != ports.Desk {
 			rows.Enrol = p.Flow.Service
 			break
 		}
 	}
-	for _, p := range s.Paths("link", "", "", ports.Agent) {
+	for _, p := range s.Paths("link", "", "", kind) {
 		switch {
 		case p.Flow.Port == 0 || p.Flow.Last > p.Flow.Port: // a number that is leased first
 		case p.ServerDials && !slices.Contains(rows.Listen, p.Flow.Service):
 			rows.Listen = append(rows.Listen, p.Flow.Service)
-		case !p.ServerDials:
+		case !p.ServerDials && kind != ports.Desk:
 			rows.Dial = append(rows.Dial, p.Flow.Service)
 		}
 	}

@@ -45,6 +45,7 @@ func (a *app) nodeEnrol() *cobra.Command {
 	c.Flags().StringVar(&order.Code, "code", "", "the code that the agent printed last")
 	c.Flags().StringVar(&file, "code-file", "", "file that holds the code")
 	c.Flags().StringArrayVar(&labels, "label", nil, "a label of the agent, NAME=VALUE; several times")
+	c.Flags().BoolVar(&order.Desk, "desk", false, "it waits with reeve agent --desk --enrol, on a person's machine: it takes only jobs that name it")
 	c.MarkFlagsMutuallyExclusive("code", "code-file")
 	return c
 }
@@ -79,9 +80,9 @@ func writeSecret(path, text string) error {
 }
 
 // awaitRows are the rows on which servers may dial an agent to enrol it, whatever the zones say that it does not know.
-func awaitRows(c ports.Compiled) []string {
+func awaitRows(c ports.Compiled, kind ports.RoleKind) []string {
 	var rows []string
-	for _, f := range c.Dials("enrol", ports.Server, ports.Agent) {
+	for _, f := range c.Dials("enrol", ports.Server, kind) {
 		if f.Last <= f.Port && !slices.Contains(rows, f.Service) { // else a number that is leased first
 			rows = append(rows, f.Service)
 		}

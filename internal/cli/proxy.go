@@ -26,11 +26,11 @@ func (p *byProxy) flags(fl *pflag.FlagSet) {
 }
 
 // ports are an agent's sockets by the plan that it is started with.
-func (p *byProxy) ports(c ports.Compiled, bind string) (agent.Ports, error) {
+func (p *byProxy) ports(c ports.Compiled, kind ports.RoleKind, bind string) (agent.Ports, error) {
 	if err := p.load(); err != nil {
 		return agent.Ports{}, err
 	}
-	return agentPorts(c, bind, *p)
+	return agentPorts(c, kind, bind, *p)
 }
 
 // load reads the password.

@@ -13,8 +13,8 @@ const reachPatience = 3 * time.Second
 
 // agentReach is how an agent looks whether what a job needs is there. It is nil where the plan has no row by which agents
 // connect to what definitions name.
-func agentReach(c ports.Compiled, sockets *socket.Net) func(ctx context.Context, address string) error {
-	row, ok := c.Outgoing(ports.Agent)
+func agentReach(c ports.Compiled, kind ports.RoleKind, sockets *socket.Net) func(ctx context.Context, address string) error {
+	row, ok := c.Outgoing(kind)
 	if !ok {
 		return nil
 	}

@@ -65,7 +65,7 @@ func (c *console) createToken(w http.ResponseWriter, r *http.Request) error {
 // enrolNode lets the server dial an agent that waits with a code.
 func (c *console) enrolNode(w http.ResponseWriter, r *http.Request) error {
 	name := strings.TrimSpace(r.PostFormValue("name"))
-	order := api.EnrolNode{Address: strings.TrimSpace(r.PostFormValue("address")), Code: strings.TrimSpace(r.PostFormValue("code"))}
+	order := api.EnrolNode{Address: strings.TrimSpace(r.PostFormValue("address")), Code: strings.TrimSpace(r.PostFormValue("code")), Desk: r.PostFormValue("desk") != ""}
 	var err error
 	if order.Labels, err = labels(r.PostFormValue("labels")); err != nil {
 		return err

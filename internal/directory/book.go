@@ -30,7 +30,7 @@ type Book struct {
 // Node is one node of the domain.
 type Node struct {
 	Name      string
-	Role      ports.RoleKind // server or agent
+	Role      ports.RoleKind // server, agent or desk
 	Addresses []string       // host names and IP addresses, in the order in which they are tried; none: not known
 	Services  []Service      // in the plan's order
 }
@@ -110,7 +110,7 @@ func service(cl ports.Claim, k Known) (Service, bool) {
 		ID: cl.Service, Title: cl.Name, Name: cl.DNSName(), Protocol: cl.Protocol, TLS: cl.TLS, Doors: slices.Clone(cl.Doors),
 		Program: cl.RPC.Program, Version: cl.RPC.Version,
 	}
-	if k.Role == ports.Agent {
+	if k.Role != ports.Server {
 		s.Doors = slices.DeleteFunc(s.Doors, func(door string) bool { return !agents(door) })
 	}
 	if k.Where == nil || len(s.Doors) == 0 {

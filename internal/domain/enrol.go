@@ -24,6 +24,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/identity"
 	"github.com/reeve-scheduler/reeve/internal/store"
 	"github.com/reeve-scheduler/reeve/internal/wire"
+	"github.com/reeve-scheduler/reeve/ports"
 )
 
 const (
@@ -37,8 +38,8 @@ type Enroller struct {
 	Registry *Registry
 	// TLS returns the configuration of a dial to the node that has a key: identity.Endpoint.KeyConfig.
 	TLS func(keyHash string) (*tls.Config, error)
-	// Dial connects to an agent that waits to be enrolled, at HOST or HOST:PORT, by the plan's rows for that.
-	Dial func(ctx context.Context, address string) (net.Conn, error)
+	// Dial connects to an agent of a kind that waits to be enrolled, at HOST or HOST:PORT, by the plan's rows for that.
+	Dial func(ctx context.Context, kind ports.RoleKind, address string) (net.Conn, error)
 	// Addresses returns where an agent of this name may dial servers; none: only servers dial it. nil: none.
 	Addresses func(name string) []string
 
@@ -51,6 +52,7 @@ type Enrolment struct {
 	Address string // HOST or HOST:PORT
 	Code    identity.Code
 	Labels  map[string]string
+	Desk    bool // it is a desk agent
 	Audit   store.AuditRecord
 }
 
@@ -66,13 +68,16 @@ func (e *Enroller) Enrol(ctx context.Context, o Enrolment) (store.Node, error) {
 	if _, err := e.Registry.mayEnrol(ctx, o.Name, o.Code.Key); err != nil {
 		return store.Node{}, err
 	}
-	v, err := e.visit(ctx, o.Address, o.Code.Key, func(ctx context.Context) (net.Conn, error) { return e.Dial(ctx, o.Address) })
+	v, err := e.visit(ctx, o.Address, o.Code.Key, func(ctx context.Context) (net.Conn, error) { return e.Dial(ctx, o.plays(), o.Address) })
 	if err != nil {
 		return store.Node{}, err
 	}
 	defer v.close()
 	offer := wire.EnrolOffer{
 		Secret: o.Code.Secret, Domain: e.Registry.Authority.Domain(), Name: o.Name, Authority: string(e.Registry.Authority.Bundle()),
+	}
+	if o.Desk {
+		offer.Kind = wire.Desk
 	}
 	var answer wire.CertificateRequest
 	if err := v.post(ctx, wire.PathEnrolOffer, offer, &answer); err != nil {
@@ -84,7 +89,7 @@ func (e *Enroller) Enrol(ctx context.Context, o Enrolment) (store.Node, error) {
 		return store.Node{}, err
 	}
 	grant := wire.EnrolGrant{EnrolOffer: offer, NodeID: n.ID, Certificate: certificate.Certificate, Addresses: []string{}}
-	if e.Addresses != nil {
+	if e.Addresses != nil && !o.Desk {
 		grant.Addresses = append(grant.Addresses, e.Addresses(o.Name)...)
 	}
 	err = v.post(ctx, wire.PathEnrolGrant, grant, nil)
@@ -295,9 +300,19 @@ func (r *Registry) enrol(ctx context.Context, o Enrolment) (store.Node, error) {
 	}
 }
 
+func (o Enrolment) plays() ports.RoleKind {
+	if o.Desk {
+		return ports.Desk
+	}
+	return ports.Agent
+}
+
 // describe writes to a node what a person said of it.
 func (o Enrolment) describe(n *store.Node) {
-	n.Addresses = []string{o.Address}
+	n.Addresses, n.Kind = []string{o.Address}, ""
+	if o.Desk {
+		n.Kind = string(ports.Desk)
+	}
 	labels := maps.Clone(n.Labels)
 	if labels == nil {
 		labels = map[string]string{}
@@ -323,7 +338,7 @@ func (s *Service) EnrolNode(ctx context.Context, name string, order api.EnrolNod
 		return api.Node{}, err
 	}
 	n, err := s.cfg.Enroller.Enrol(ctx, Enrolment{
-		Name: name, Address: order.Address, Code: code, Labels: order.Labels,
+		Name: name, Address: order.Address, Code: code, Labels: order.Labels, Desk: order.Desk,
 		Audit: s.audit(who, "node.enrol", name, "at "+order.Address),
 	})
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/link"
 	"github.com/reeve-scheduler/reeve/internal/store"
 	"github.com/reeve-scheduler/reeve/internal/wire"
+	"github.com/reeve-scheduler/reeve/ports"
 )
 
 // stranger is what answers where an agent should wait. It has the agent's key, and says what the test wants.
@@ -118,7 +119,7 @@ func (s *site) enroller() *domain.Enroller {
 		s.t.Fatal(err)
 	}
 	endpoint := identity.Endpoint{Own: func() (*identity.Credentials, error) { return own, nil }, Domain: authority.Domain()}
-	return &domain.Enroller{Registry: s.people, TLS: endpoint.KeyConfig, Dial: func(ctx context.Context, address string) (net.Conn, error) {
+	return &domain.Enroller{Registry: s.people, TLS: endpoint.KeyConfig, Dial: func(ctx context.Context, _ ports.RoleKind, address string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	}}
 }

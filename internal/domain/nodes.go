@@ -37,7 +37,7 @@ func (s *Service) ListNodes(ctx context.Context) ([]api.Node, error) {
 
 func (s *Service) showNode(n store.Node) api.Node {
 	out := api.Node{
-		ID: n.ID, Name: n.Name, Role: n.Role, Labels: orEmpty(n.Labels), Facts: orEmpty(n.Facts), Version: n.Version, Slots: n.Slots,
+		ID: n.ID, Name: n.Name, Role: n.Role, Kind: string(n.Plays()), Labels: orEmpty(n.Labels), Facts: orEmpty(n.Facts), Version: n.Version, Slots: n.Slots,
 		Drained: opt(n.Drained), Joined: n.Joined.UTC(), Seen: optTime(n.Seen), Renewals: n.Renewals, Recovered: n.Recovered, Notes: []string{}, Differs: []string{}, Paths: []api.LinkPath{},
 	}
 	if s.cfg.Expiry != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/identity"
 	"github.com/reeve-scheduler/reeve/internal/store"
 	"github.com/reeve-scheduler/reeve/internal/wire"
+	"github.com/reeve-scheduler/reeve/ports"
 )
 
 // Registry knows the nodes of the domain: it lets them in, gives them certificates and remembers what they say.
@@ -59,7 +60,7 @@ func (r *Registry) Refresh(ctx context.Context) ([]fleet.Agent, error) {
 	for _, n := range nodes {
 		allowed[n.ID] = n
 		if n.Role == "agent" {
-			agents = append(agents, fleet.Agent{ID: n.ID, Name: n.Name, Labels: maps.Clone(n.Labels), Drained: n.Drained != "", Slots: n.Slots})
+			agents = append(agents, fleet.Agent{ID: n.ID, Name: n.Name, Labels: maps.Clone(n.Labels), Desk: n.Plays() == ports.Desk, Drained: n.Drained != "", Slots: n.Slots})
 		}
 	}
 	r.mu.Lock()

@@ -74,6 +74,7 @@ type Config struct {
 type Agent struct {
 	ID, Name string
 	Labels   map[string]string
+	Desk     bool // it takes only jobs that name it
 	Drained  bool
 	Slots    int // as it said last
 }
@@ -170,7 +171,7 @@ func (f *Fleet) Candidates() []run.Candidate {
 			slots = a.known.Slots
 		}
 		out = append(out, run.Candidate{
-			ID: id, Name: a.known.Name, Labels: a.known.Labels, Linked: a.link != nil,
+			ID: id, Name: a.known.Name, Labels: a.known.Labels, Desk: a.known.Desk, Linked: a.link != nil,
 			Drained: a.known.Drained, Disk: a.status.Disk, Slots: slots, Failed: a.failed, Failure: "its link ended: " + a.status.Closed,
 		})
 	}

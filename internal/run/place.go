@@ -15,6 +15,7 @@ import (
 type Candidate struct {
 	ID, Name string
 	Labels   map[string]string
+	Desk     bool // it is on a person's machine, and takes only jobs that name it
 	Linked   bool
 	Drained  bool
 	Disk     string // why it takes no new starts; empty: it does
@@ -35,7 +36,7 @@ type Moment struct {
 }
 
 // Place chooses the agent for a job: of those that fit, are linked and have a free slot the one with the fewest
-// running attempts, then by name; of a list of names that which its select says, and one that has failed within its skip
+// running attempts, then by name, never a desk agent that the job does not name; of a list of names that which its select says, and one that has failed within its skip
 // only after the others. Where there is none it returns -1, the reason, and a sentence that names what is in the way.
 func Place(want jobnet.Agent, agents []Candidate, at Moment) (int, Reason, string) {
 	best, before := -1, ranking(want, at)
@@ -68,7 +69,7 @@ func Place(want jobnet.Agent, agents []Candidate, at Moment) (int, Reason, strin
 	case len(agents) == 0:
 		return -1, ReasonNoAgent, "the domain has no agent"
 	case len(fits) == 0:
-		return -1, ReasonNoAgent, "no agent of the domain fits " + Selector(want)
+		return -1, ReasonNoAgent, "no agent of the domain fits " + Selector(want) + onlyNamed(want, agents)
 	case callback != "": // a slot is free: this is what is missing
 		return -1, ReasonCallback, callback
 	case len(full) > 0:
@@ -79,6 +80,23 @@ func Place(want jobnet.Agent, agents []Candidate, at Moment) (int, Reason, strin
 		return -1, ReasonDraining, "drained: " + list(drained)
 	}
 	return -1, ReasonNotLinked, "not linked: " + list(away)
+}
+
+// onlyNamed says which desk agents a job would fit that named them; empty: none.
+func onlyNamed(want jobnet.Agent, agents []Candidate) string {
+	var desks []string
+	for i := range agents {
+		if a := agents[i]; a.Desk {
+			a.Desk = false
+			if matches(want, &a) {
+				desks = append(desks, a.Name)
+			}
+		}
+	}
+	if len(desks) == 0 {
+		return ""
+	}
+	return "; desk agents take only jobs that name them: " + list(desks)
 }
 
 // ranking returns which of two agents that could both take the job goes before the other.
@@ -126,6 +144,9 @@ func matches(want jobnet.Agent, a *Candidate) bool {
 		return false
 	}
 	if len(want.Names) > 0 && !slices.Contains(want.Names, a.Name) {
+		return false
+	}
+	if a.Desk && want.Name == "" && len(want.Names) == 0 {
 		return false
 	}
 	for k, v := range want.Labels {

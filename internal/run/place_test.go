@@ -25,6 +25,7 @@ func TestPlace(t *testing.T) {
 	away := func(c *run.Candidate) { c.Linked = false }
 	drained := func(c *run.Candidate) { c.Drained = true }
 	noDisk := func(c *run.Candidate) { c.Disk = "1 MiB free" }
+	desk := func(c *run.Candidate) { c.Desk = true }
 	failed := func(c *run.Candidate) { c.Failed = noon.Add(-time.Minute) }
 	first := func(names ...string) jobnet.Agent {
 		return jobnet.Agent{Names: names, Select: jobnet.SelectFirst, Skip: time.Hour}
@@ -44,6 +45,11 @@ func TestPlace(t *testing.T) {
 		"unknown name":            {jobnet.Agent{Name: "x"}, []run.Candidate{agent("a", 0)}, "", run.ReasonNoAgent, "no agent of the domain fits name x"},
 		"all labels":              {jobnet.Agent{Labels: map[string]string{"site": "b", "os": "linux"}}, []run.Candidate{agent("a", 0), agent("b", 3)}, "b", "", ""},
 		"one label differs":       {jobnet.Agent{Labels: map[string]string{"site": "b", "os": "plan9"}}, []run.Candidate{agent("b", 0)}, "", run.ReasonNoAgent, "no agent of the domain fits labels os=plan9, site=b"},
+		"a desk agent by name":    {jobnet.Agent{Name: "pc"}, []run.Candidate{agent("a", 0), agent("pc", 3, desk)}, "pc", "", ""},
+		"a desk agent of a list":  {first("pc", "a"), []run.Candidate{agent("a", 0), agent("pc", 3, desk)}, "pc", "", ""},
+		"no desk agent anywhere":  {anywhere, []run.Candidate{agent("a", 3), agent("pc", 0, desk)}, "a", "", ""},
+		"nor by labels":           {jobnet.Agent{Labels: map[string]string{"site": "pc"}}, []run.Candidate{agent("a", 3), agent("pc", 0, desk)}, "", run.ReasonNoAgent, "no agent of the domain fits labels site=pc; desk agents take only jobs that name them: pc"},
+		"nor where all are full":  {anywhere, []run.Candidate{agent("a", 4), agent("pc", 0, desk)}, "", run.ReasonNoSlot, "every slot is taken on a (4 of 4)"},
 		"full":                    {anywhere, []run.Candidate{agent("b", 4), agent("a", 5)}, "", run.ReasonNoSlot, "every slot is taken on a (5 of 4), b (4 of 4)"},
 		"away":                    {anywhere, []run.Candidate{agent("b", 0, away), agent("a", 0, away)}, "", run.ReasonNotLinked, "not linked: a, b"},
 		"drained":                 {anywhere, []run.Candidate{agent("a", 0, drained), agent("b", 0, away)}, "", run.ReasonDraining, "drained: a"},

@@ -27,9 +27,9 @@ func (s *Server) openEnroller() *domain.Enroller {
 const waitingLimit = 5 * time.Second
 
 // dialWaiting connects to an agent that waits to be enrolled, by the first of the plan's rows that answers.
-func (s *Server) dialWaiting(ctx context.Context, address string) (net.Conn, error) {
+func (s *Server) dialWaiting(ctx context.Context, kind ports.RoleKind, address string) (net.Conn, error) {
 	var last error
-	for _, f := range s.env.Plan.Dials("enrol", ports.Server, ports.Agent) {
+	for _, f := range s.env.Plan.Dials("enrol", ports.Server, kind) {
 		if f.Last > f.Port { // numbers that are leased first
 			continue
 		}
@@ -42,10 +42,20 @@ func (s *Server) dialWaiting(ctx context.Context, address string) (net.Conn, err
 		last = err
 	}
 	if last == nil {
-		return nil, fault.New(fault.Conflict, "the port plan "+s.env.Plan.Plan+" has no row on which a server enrols an agent",
-			"let the agent dial: `reeve token create agent NAME`")
+		return nil, s.cannotEnrol(kind)
 	}
 	return nil, last
+}
+
+// cannotEnrol says that the plan has no row on which a server dials such an agent to enrol it.
+func (s *Server) cannotEnrol(kind ports.RoleKind) error {
+	what, fix := "an agent", "let the agent dial: `reeve token create agent NAME`"
+	if kind == ports.Desk {
+		what, fix = "a desk agent", "enrol it as an agent, without --desk, or give the plan a flow from a server to a role that is: desk, with carries: [enrol, link]"
+	} else if len(s.env.Plan.Dials("enrol", ports.Server, ports.Desk)) > 0 {
+		fix += "; one that was started with --desk is enrolled with --desk"
+	}
+	return fault.New(fault.Conflict, "the port plan "+s.env.Plan.Plan+" has no row on which a server enrols "+what, fix)
 }
 
 // renewing dials one node. Where a dial finds that the node's certificate has run out, the next one brings it a new one

@@ -56,9 +56,11 @@ func (s *Server) look(ctx context.Context, st link.State) {
 
 // linkFlow is the flow by which this server dials links at a row.
 func (s *Server) linkFlow(row string) (ports.ResolvedFlow, bool) {
-	for _, f := range s.env.Plan.Dials("link", ports.Server, ports.Agent) {
-		if f.Service == row {
-			return f, true
+	for _, kind := range []ports.RoleKind{ports.Agent, ports.Desk} {
+		for _, f := range s.env.Plan.Dials("link", ports.Server, kind) {
+			if f.Service == row {
+				return f, true
+			}
 		}
 	}
 	return ports.ResolvedFlow{}, false

@@ -270,7 +270,11 @@ func (s *Server) pathsIn(site ports.Site, conversation string, n store.Node) []p
 		zone = dialledZone
 		site.Inventory.Dials = append(slices.Clip(site.Inventory.Dials), ports.Dial{From: own.Zone, To: zone})
 	}
-	return site.Paths(conversation, own.Zone, zone, ports.Agent)
+	paths := site.Paths(conversation, own.Zone, zone, n.Plays())
+	if n.Plays() == ports.Desk { // it dials nobody
+		paths = slices.DeleteFunc(paths, func(p ports.Path) bool { return !p.ServerDials })
+	}
+	return paths
 }
 
 // host is this server in the inventory.

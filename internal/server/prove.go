@@ -115,7 +115,7 @@ func (s *Server) proofSite(ctx context.Context) (proof.Site, error) {
 
 // unlisted is an agent that the inventory does not have, as others may reach it.
 func (s *Server) unlisted(n store.Node) ports.Host {
-	h := ports.Host{Name: n.Name, Roles: []string{string(ports.Agent)}, Advertise: n.Addresses}
+	h := ports.Host{Name: n.Name, Roles: []string{string(n.Plays())}, Advertise: n.Addresses}
 	if len(h.Advertise) == 0 && n.Found != "" {
 		h.Advertise = []string{n.Found}
 	}

@@ -111,7 +111,7 @@ func (r *reconnects) refresh(ctx context.Context) error {
 	gone := maps.Clone(r.open)
 	for _, n := range nodes {
 		delete(gone, n.ID)
-		if n.Role != string(ports.Agent) || r.open[n.ID] != nil {
+		if n.Plays() != ports.Agent || r.open[n.ID] != nil {
 			continue
 		}
 		if err := r.begin(ctx, n); err != nil { // the agent has its other rows

@@ -9,12 +9,14 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/run"
+	"github.com/reeve-scheduler/reeve/ports"
 )
 
 // Sentinels. Errors of the store wrap one of these or are faults of kind Internal.
@@ -40,10 +42,15 @@ type Store interface {
 	Nets
 	Nodes
 	People
-	Outputs
-	Files
+	Products
 	Proofs
 	Domain
+}
+
+// Products keeps what attempts made.
+type Products interface {
+	Outputs
+	Files
 }
 
 // Committer changes the store.
@@ -183,6 +190,7 @@ type Node struct {
 	ID        string
 	Name      string
 	Role      string // server or agent
+	Kind      string // desk: an agent on a person's machine; empty: what its role says
 	Labels    map[string]string
 	Facts     map[string]string
 	KeyHash   string // SHA-256 of the bound public key (SPKI), hex
@@ -198,6 +206,9 @@ type Node struct {
 	Removed   time.Time // zero: it is part of the domain
 	Rev       int64
 }
+
+// Plays returns the kind of the port plan's roles whose rows the node uses: server, agent or desk.
+func (n Node) Plays() ports.RoleKind { return ports.RoleKind(cmp.Or(n.Kind, n.Role)) }
 
 // NodeWrite stores a node; Rev is the revision that it was decided on, 0 for a new one.
 type NodeWrite struct{ Node Node }

@@ -10,12 +10,16 @@ const (
 	PathRecoverGrant = "/recover/v1/grant" // POST Certificate → 204, once the agent has stored it
 )
 
+// Desk is the kind of an agent on a person's machine.
+const Desk = "desk"
+
 // EnrolOffer asks an agent that waits to become a node of the domain.
 type EnrolOffer struct {
 	Secret    string `json:"secret"` // of the code
 	Domain    string `json:"domain"`
-	Name      string `json:"name"`      // under which the agent is enrolled
-	Authority string `json:"authority"` // PEM: the domain's authorities
+	Name      string `json:"name"`           // under which the agent is enrolled
+	Authority string `json:"authority"`      // PEM: the domain's authorities
+	Kind      string `json:"kind,omitempty"` // Desk; empty: any other agent
 }
 
 // EnrolGrant makes the agent a node. It may come again, should its answer have been lost.

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	nodeColumns  = `id, name, role, labels, facts, key_hash, version, slots, joined, seen, renewals, recovered, drained, removed, addresses, found, rev`
+	nodeColumns  = `id, name, role, labels, facts, key_hash, version, slots, joined, seen, renewals, recovered, drained, removed, addresses, found, kind, rev`
 	tokenColumns = `id, kind, name, hash, labels, scope, folder, owner, who, created, expires, used, used_by, revoked, rev`
 )
 
@@ -29,22 +29,22 @@ func applyNode(ctx context.Context, c *conn, w store.NodeWrite) error {
 	// OR IGNORE covers the guard on the id and the rule that only one node bears a name.
 	if n.Rev == 0 {
 		return guarded(ctx, c, store.Conflict{Noun: "node", ID: n.ID},
-			`INSERT INTO nodes (`+nodeColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT DO NOTHING`,
+			`INSERT INTO nodes (`+nodeColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT DO NOTHING`,
 			n.ID, n.Name, n.Role, labels, facts, n.KeyHash, n.Version, n.Slots, n.Joined, n.Seen, n.Renewals, n.Recovered, n.Drained, n.Removed,
-			addresses, n.Found)
+			addresses, n.Found, n.Kind)
 	}
 	return guarded(ctx, c, store.Conflict{Noun: "node", ID: n.ID},
 		`UPDATE OR IGNORE nodes SET name = ?, role = ?, labels = ?, facts = ?, key_hash = ?, version = ?, slots = ?, joined = ?, seen = ?,
-			renewals = ?, recovered = ?, drained = ?, removed = ?, addresses = ?, found = ?, rev = rev + 1 WHERE id = ? AND rev = ?`,
+			renewals = ?, recovered = ?, drained = ?, removed = ?, addresses = ?, found = ?, kind = ?, rev = rev + 1 WHERE id = ? AND rev = ?`,
 		n.Name, n.Role, labels, facts, n.KeyHash, n.Version, n.Slots, n.Joined, n.Seen,
-		n.Renewals, n.Recovered, n.Drained, n.Removed, addresses, n.Found, n.ID, n.Rev)
+		n.Renewals, n.Recovered, n.Drained, n.Removed, addresses, n.Found, n.Kind, n.ID, n.Rev)
 }
 
 func scanNode(r row) (store.Node, error) {
 	n := store.Node{
 		ID: r.str(0), Name: r.str(1), Role: r.str(2), KeyHash: r.str(5), Version: r.str(6), Slots: int(r.int(7)),
 		Joined: r.time(8), Seen: r.time(9), Renewals: int(r.int(10)), Recovered: int(r.int(11)), Drained: r.str(12),
-		Removed: r.time(13), Found: r.str(15), Rev: r.int(16),
+		Removed: r.time(13), Found: r.str(15), Kind: r.str(16), Rev: r.int(17),
 	}
 	if err := fromJSON(r.str(3), &n.Labels); err != nil {
 		return n, err

@@ -53,7 +53,7 @@ func testNodes(t *testing.T, s store.Store) {
 	wantNotFound(t, "node", err)
 	north := store.Node{
 		Addresses: []string{"north.example.com", "10.2.0.1:9327"}, Found: "10.2.0.1",
-		ID: "id1", Name: "north", Role: "agent", Labels: map[string]string{"site": "n"}, Facts: map[string]string{"host.os": "linux"},
+		ID: "id1", Name: "north", Role: "agent", Kind: "desk", Labels: map[string]string{"site": "n"}, Facts: map[string]string{"host.os": "linux"},
 		KeyHash: "k", Version: "1", Slots: 8, Joined: day(), Seen: day().Add(time.Minute), Renewals: 2, Recovered: 1, Drained: "ann",
 	}
 	if err := put(north); err != nil {
@@ -70,8 +70,9 @@ func testNodes(t *testing.T, s store.Store) {
 	wantConflict(t, put(store.Node{ID: "id2", Name: "north", Rev: 1}), "node", "id2")
 	wantConflict(t, put(store.Node{ID: "id2", Name: "east", Rev: 2}), "node", "id2")
 
+	same(t, "what a desk agent and an agent play", []string{string(north.Plays()), string(store.Node{Role: "agent"}.Plays())}, []string{"desk", "agent"})
 	gone := north
-	gone.Removed, gone.Labels = day(), nil
+	gone.Removed, gone.Labels, gone.Kind = day(), nil, ""
 	if err := put(gone); err != nil {
 		t.Fatal(err)
 	}
