@@ -4,12 +4,14 @@ package firewall_test
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/identity"
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
@@ -34,7 +36,7 @@ pools:
 `
 
 // Behind the openings of Arcserve Backup, a client asks for names and ports by every way that its own tools have, and the
-// server finds agents, also one that has not joined: nothing else is used, and no datagram is answered with a longer one.
+// server finds agents. Nothing else is used.
 func TestDirectoryBehindArcserve(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []string{"rpcinfo", "dig"} {
@@ -46,13 +48,15 @@ func TestDirectoryBehindArcserve(t *testing.T) {
 	l := build(t, topology{plan: "arcserve", inventory: inventory, extends: directoryOpen})
 	l.serve("hq")
 	l.join("north")
-	code := filepath.Join(l.hosts["south"].home, "code")
-	l.agent("south", "--enrol", "--code-file", code)
-	exists(t, code)
+	l.join("south")
 
 	l.wantRPC()
 	l.wantNames()
-	l.wantFound()
+	for address, name := range map[string]string{"10.2.0.1": "north", "10.4.0.1": "south"} {
+		if f := l.found(address); f.Name != name || !f.Joined || f.Dial == nil || *f.Dial != address+":6050" {
+			t.Errorf("at %s there is %+v, want %s, which has joined and is dialled on 6050", address, f, name)
+		}
+	}
 	l.wantBound()
 	l.judgeAnswers("portmapper.1/tcp", "portmapper.1/udp", "names.1/udp", "names.1/tcp", "discovery.1/tcp", "caauthd.1/tcp", "rpc.2/tcp", "univagent.1/tcp")
 }
@@ -100,22 +104,59 @@ func (l *laboratory) wantNames() {
 	}
 }
 
-// wantFound looks for nodes, of which one has joined.
-func (l *laboratory) wantFound() {
+// found is the one node that is found at an address.
+func (l *laboratory) found(address string) api.Discovered {
 	l.t.Helper()
 	var found []api.Discovered
-	text := l.server.must("node", "discover", "--subnet", "10.2.0.1/32", "--subnet", "10.4.0.1/32", "-o", "json")
+	text := l.server.must("node", "discover", "--subnet", address+"/32", "-o", "json")
 	if err := json.Unmarshal([]byte(text), &found); err != nil {
 		l.t.Fatal(err)
 	}
-	i := slices.IndexFunc(found, func(f api.Discovered) bool { return f.Address == "10.2.0.1" })
-	j := slices.IndexFunc(found, func(f api.Discovered) bool { return f.Address == "10.4.0.1" })
-	if len(found) != 2 || i < 0 || j < 0 || found[i].Name != "north" || !found[i].Joined || found[i].Dial == nil || *found[i].Dial != "10.2.0.1:6050" || found[j].Joined || found[j].Dial == nil || *found[j].Dial != "10.4.0.1:6050" {
-		l.t.Errorf("found %s, want north at 10.2.0.1:6050, which has joined, and a node at 10.4.0.1:6050, which has not", text)
+	if len(found) != 1 || found[0].Address != address {
+		l.t.Fatalf("found %s, want one node at %s", text, address)
 	}
-	if _, err := l.server.api.Node(l.t.Context(), "south"); err == nil {
-		l.t.Error("what was found is a node now: joining needs a token or a code")
+	return found[0]
+}
+
+// Behind the openings of SOS JobScheduler and one more, the server finds an agent that waits to be enrolled. It is no node
+// for that; it becomes one by its code, and is found as one of the domain then.
+func TestDiscoverThenEnrol(t *testing.T) {
+	t.Parallel()
+	l := build(t, topology{plan: "jobscheduler", inventory: jobschedulerSite, extends: `services:
+  - id: discovery
+    name: reeve-discover
+    port: 4450
+    protocol: [tcp]
+    door: [discovery]
+    flows: [{from: server, to: agent, purpose: finding nodes, carries: [discovery]}]
+`})
+	l.serve("hq")
+	code := filepath.Join(l.hosts["north"].home, "code")
+	l.agent("north", "--enrol", "--code-file", code)
+	exists(t, code)
+	f := l.found("10.2.0.1")
+	if f.Joined || f.Domain != nil || f.Fingerprint == nil || f.Dial == nil || *f.Dial != "10.2.0.1:4455" {
+		t.Fatalf("found %+v, want an agent of no domain, with its key's fingerprint, that waits at 10.2.0.1:4455", f)
 	}
+	if nodes, err := l.server.api.ListNodes(t.Context()); err != nil || len(nodes) != 1 {
+		t.Errorf("%v, %v; want no node but the server: what is found joins by a code only", nodes, err)
+	}
+	text, err := os.ReadFile(code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if known, err := identity.ParseCode(strings.TrimSpace(string(text))); err != nil || known.Key != *f.Fingerprint {
+		t.Errorf("it says the key %s, and its code %s: %v", *f.Fingerprint, known.Key, err)
+	}
+	l.server.must("node", "enrol", "north", *f.Dial, "--code-file", code)
+	l.linked("north", true)
+	within(t, 10*time.Second, func() string {
+		if f := l.found("10.2.0.1"); f.Name != "north" || !f.Joined {
+			return "it is still found as one that has not joined"
+		}
+		return ""
+	})
+	l.judge("discovery.1/tcp", "jobscheduler.1/tcp")
 }
 
 // judgeAnswers is judge where there are datagrams that are answered: an answer goes back the way that its question came.
