@@ -189,3 +189,59 @@ func TestCallbackKilledServer(t *testing.T) {
 		return ""
 	})
 }
+
+// A pool of one port with a rendezvous: attempts share the port, none waits for it, and nothing else listens.
+func TestCallbackRendezvous(t *testing.T) {
+	t.Parallel()
+	port := sockettest.Lease(t)
+	e := newEstateWith(t, quick, fmt.Sprintf(`pools:
+  - id: callback
+    function: incoming port
+    protocol: [tcp]
+    tls: true
+    runs_on: [server]
+    range: %[1]d-%[1]d
+    pick: lru
+    lease: {owner: task attempt, ttl: 90s, renew: heartbeat, fence: true, nonce: 128}
+    fallback: rendezvous
+    origin: ours
+    flows: [{from: agent, to: server, purpose: the words of an attempt, carries: [callback]}]
+`, port))
+	g := e.agent("north", 12)
+	w := newWitness(t)
+	var b strings.Builder
+	b.WriteString("net: fault/rendezvous\njobs:\n")
+	for i := range 12 {
+		b.WriteString(w.job(fmt.Sprintf("j-%d", i), true, 0, 0, ""))
+	}
+	e.apply(b.String())
+	for range 2 {
+		id := e.begin("fault/rendezvous", "")
+		within(t, 30*time.Second, func() string {
+			connected := 0
+			for _, o := range observed(t, g.cmd.Process.Pid).open {
+				if int(o.Remote.Port()) == port {
+					connected++
+				}
+			}
+			if connected != 12 {
+				return fmt.Sprintf("%d attempts are connected\n%s", connected, e.logs())
+			}
+			return ""
+		})
+		if got := e.listening(); len(got) != 2 || !slices.Contains(got, port) {
+			t.Errorf("the server listens on %v, want its own port and %d", got, port)
+		}
+		for _, j := range e.show(id).Jobs {
+			if c := j.Attempts[0].Callback; c == nil || c.Port != port || c.State != "connected" || !c.Shared {
+				t.Errorf("%s: callback %+v", j.Name, c)
+			}
+		}
+		if r := w.finish(e, id); r.State != "succeeded" {
+			t.Errorf("run: %s\n%s", r.State, e.logs())
+		}
+		e.server.end(t, syscall.SIGTERM) // the port is the same after a restart
+		e.serve()
+		e.linked("north")
+	}
+}
