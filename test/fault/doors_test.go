@@ -33,7 +33,7 @@ func behind(t *testing.T, file, base string) ports.Compiled {
 	c, _ := ports.Compile(p, ports.Inventory{}, 0)
 	var rows []ports.Claim
 	for _, cl := range c.Claims {
-		if cl.Protocol == ports.TCP && !cl.Pool && cl.Port != 0 && (c.MayListen("server", cl.Service) || c.MayListen("agent", cl.Service)) {
+		if cl.Protocol == ports.TCP && !cl.Pool && cl.Port != 0 && (c.MayListen("server", cl.Service) || c.MayListen("agent", cl.Service) || c.MayListen("desk", cl.Service)) {
 			rows = append(rows, cl)
 		}
 	}

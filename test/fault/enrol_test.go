@@ -18,16 +18,22 @@ import (
 // dialled is an estate behind the jobscheduler plan, in which only the server dials, and the row on which agents wait.
 func dialled(t *testing.T) (*estate, ports.Port) {
 	t.Helper()
+	return serverDials(t, "jobscheduler", "jobscheduler")
+}
+
+// serverDials is an estate behind a plan, and the number of a row on which agents wait for the server's dial.
+func serverDials(t *testing.T, plan, row string) (*estate, ports.Port) {
+	t.Helper()
 	e := &estate{t: t, home: t.TempDir(), data: filepath.Join(t.TempDir(), "server"), agents: map[string]*guest{}}
 	e.mark, e.plan, e.config = e.home+"/", filepath.Join(e.home, "plan.yaml"), filepath.Join(e.home, "server.yaml")
-	c := behind(t, e.plan, "jobscheduler")
+	c := behind(t, e.plan, plan)
 	e.write(e.config, quick)
 	e.api = e.client()
 	t.Cleanup(e.close)
 	e.serve()
-	cl, ok := c.Service("jobscheduler")
+	cl, ok := c.Service(row)
 	if !ok {
-		t.Fatal("the plan has no row jobscheduler")
+		t.Fatal("the plan has no row " + row)
 	}
 	return e, cl.Port
 }
