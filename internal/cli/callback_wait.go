@@ -47,17 +47,14 @@ func (f *backFlags) add(c *cobra.Command) *cobra.Command {
 // work. seen is told of each state, where it is not nil.
 func (a *app) await(ctx context.Context, client *api.Client, id string, back *backFlags, seen func(api.Run)) (api.Run, error) {
 	pools, compiled, err := back.pools()
-	if err != nil {
-		return api.Run{ID: id}, err
-	}
 	if len(pools) > 0 {
-		r, err := back.awaitCall(ctx, client, id, compiled, pools, seen)
-		if err == nil {
+		var r api.Run
+		if r, err = back.awaitCall(ctx, client, id, compiled, pools, seen); err == nil {
 			return r, nil
 		}
-		if ctx.Err() == nil {
-			fmt.Fprintf(a.errs, "the callback does not work; the run is followed by asking: %v\n", err)
-		}
+	}
+	if err != nil && ctx.Err() == nil { // the run goes on in any case
+		fmt.Fprintf(a.errs, "the callback does not work; the run is followed by asking: %v\n", err)
 	}
 	return await(ctx, client, id, seen)
 }
