@@ -22,11 +22,16 @@ func load(t *testing.T, file string) ports.Plan {
 
 func inventory(t *testing.T) ports.Inventory {
 	t.Helper()
-	text, err := os.ReadFile("inventory.yaml")
+	return inventoryOf(t, "inventory.yaml")
+}
+
+func inventoryOf(t *testing.T, file string) ports.Inventory {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	inv, err := planfile.ParseInventory("inventory.yaml", text)
+	inv, err := planfile.ParseInventory(file, text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,5 +106,20 @@ func TestNames(t *testing.T) {
 		if udp != 1 {
 			t.Errorf("%s: %d rows of UDP that are in use and open %s alone, want 1", service, udp, doors)
 		}
+	}
+}
+
+// The branch's agents reach the relay and nothing else of Reeve's.
+func TestBranch(t *testing.T) {
+	t.Parallel()
+	inv := inventoryOf(t, "branch-inventory.yaml")
+	s := ports.Site{Compiled: compile(t, load(t, "branch.yaml"), inv, 0), Inventory: inv}
+	for _, c := range s.Crossings() {
+		if c.From == "till1" && len(c.Flow.Carries) > 0 && c.Flow.Service != "relay" && c.Flow.Service != "proxy" || c.To == "till1" {
+			t.Errorf("%s dials %s by %s", c.From, c.To, c.Flow.ID)
+		}
+	}
+	if got := s.RelayPaths("link", "branch"); len(got) != 1 || got[0].Relay != "gate1" {
+		t.Errorf("the branch is linked by %+v, want the relay gate1", got)
 	}
 }
