@@ -37,9 +37,9 @@ func TestSystemwalkerPlan(t *testing.T) {
 		"jobsch.2/tcp":     oneServer,
 		"jobsch.3/tcp":     oneServer,
 		"jmact3.1/tcp":     noDesk,
-		"mpnjsocl.1/tcp":   noDesk,
-		"mpnjsc.1/tcp":     noDesk,
-		"mpnjsc-udp.1/udp": noDesk,
+		"mpnjsocl.1/tcp":   noDeskCommands,
+		"mpnjsc.1/tcp":     noDeskCommands,
+		"mpnjsc-udp.1/udp": noDeskCommands,
 	})
 	l.wantBound()
 	l.wantOthersClosed("desk", numbers...)
@@ -55,8 +55,11 @@ func TestSystemwalkerPlan(t *testing.T) {
 	l.judge()
 }
 
-// noDesk is why nothing is dialled on the client's side.
-const noDesk = "there is no desk agent yet"
+// noDesk and noDeskCommands are why nothing is dialled on the client's side.
+const (
+	noDesk         = "no desk agent runs here, but in TestDeskAgent"
+	noDeskCommands = "task link commands and power are not built yet"
+)
 
 // wantOnlyMissing takes the rule for each of these rows away in turn: that row is closed to the host then, and the next
 // one answers as before.
