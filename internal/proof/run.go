@@ -13,6 +13,7 @@ import (
 
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/wire"
+	"github.com/reeve-scheduler/reeve/ports"
 	"github.com/reeve-scheduler/reeve/ports/probe"
 )
 
@@ -293,8 +294,14 @@ func (r *round) decide(t *try) {
 			t.near.Answer = probe.Intercepted // it came to the node that is meant, and another certificate came back
 		}
 		t.proof = probe.Classify(s, *t.near, t.far)
-		t.honest()
+		t.honest(r.site.Ours(t.To))
 	}
+}
+
+// unproven says that several reasons explain what was seen.
+func (t *try) unproven(possible ...probe.Reason) {
+	p := &t.proof
+	p.Verdict, p.Reason, p.Possible, p.Assumptions, p.Remedy = probe.Unproven, probe.Unknowable, possible, []string{}, ""
 }
 
 // nobody is the proof of what nobody could try.
@@ -305,12 +312,19 @@ func nobody(s probe.Subject, t Trial, why string) probe.Proof {
 	}
 }
 
-// honest takes back what was only seen from one end, and says why the other was not asked.
-func (t *try) honest() {
+// honest takes back what was only seen from one end, and says why the other was not asked. node says whether a node of
+// Reeve is there at all.
+func (t *try) honest(node bool) {
 	p := &t.proof
-	if t.far == nil && p.Good() && t.Expect == probe.Open {
-		p.Verdict, p.Reason, p.Possible = probe.Unproven, probe.Unknowable, []probe.Reason{probe.OK, probe.ForeignListener}
-		p.Assumptions = []string{}
+	switch {
+	case t.Expect != probe.Open:
+	case t.far == nil && p.Good():
+		t.unproven(probe.OK, probe.ForeignListener)
+	case t.far == nil && !node && p.Verdict == probe.Broken && (p.Reason == probe.Unknowable || p.Reason == probe.NoListener || p.Reason == probe.HostAbsent):
+		t.unproven(append(p.Possible, probe.OK)...) // another program listens there, and not always
+	case t.Protocol == ports.UDP && t.held.Who == wire.PlainListens && t.near.Outcome == probe.Silence && t.far != nil && t.far.Arrived != probe.SawNothing:
+		p.Text = "it arrives, as far as that was seen, and the service does not answer what it does not know"
+		t.unproven(probe.OK, probe.DroppedAfterHop)
 	}
 	switch {
 	case t.far == nil && t.deaf != "":

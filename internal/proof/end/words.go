@@ -52,9 +52,9 @@ func (e *End) Prove(ctx context.Context, c *tls.Conn) {
 	bye := context.AfterFunc(s.ctx, func() { _ = c.Close() })
 	defer bye()
 	seen, reached := endOf(c.RemoteAddr()), endOf(c.LocalAddr())
-	s.mu.Lock()
-	s.came[nonce] = came{seen}
-	s.mu.Unlock()
+	if !s.arrived(nonce, seen) {
+		return
+	}
 	if _, err := fmt.Fprintln(c, nonce, seen, reached); err != nil {
 		return
 	}
@@ -67,6 +67,19 @@ func (e *End) Prove(ctx context.Context, c *tls.Conn) {
 			return
 		}
 	}
+}
+
+// maxCame bounds how many connections of one session are remembered: a node could make any number.
+const maxCame = 1 << 16
+
+func (s *session) arrived(nonce string, peer netip.AddrPort) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.came) >= maxCame {
+		return false
+	}
+	s.came[nonce] = came{peer}
+	return true
 }
 
 // answer takes the connections of a row that was opened for silences.
