@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,8 @@ type Verifier struct {
 	Log    *slog.Logger
 	// PerHour is how many paths are proved again in an hour without anybody's order; 0: none.
 	PerHour int
+	// Every is how often it is looked for what is due; 0: every minute.
+	Every time.Duration
 	// Changed is told when a verification began, went on or ended; it must not block.
 	Changed func(id string)
 
@@ -59,7 +62,7 @@ func NewVerifier(v *Verifier) *Verifier {
 
 // Run does what is ordered, and proves again what is due, until ctx ends.
 func (v *Verifier) Run(ctx context.Context) error {
-	tick := time.NewTicker(reproveEvery)
+	tick := time.NewTicker(cmp.Or(v.Every, reproveEvery))
 	defer tick.Stop()
 	for {
 		select {

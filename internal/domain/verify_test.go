@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,6 +48,7 @@ func testVerifier(s *site) *domain.Verifier {
 
 // playedPath is both ends of a path.
 type playedPath struct {
+	mu      sync.Mutex
 	outcome probe.Dialled
 	wait    chan struct{} // nil: nothing is waited for
 }
@@ -67,6 +69,8 @@ func (p *playedPath) Open(ctx context.Context, in wire.ProveOpen) (wire.ProveOpe
 
 func (p *playedPath) Dial(_ context.Context, in wire.ProveDial) (wire.ProveDialled, error) {
 	local := netip.MustParseAddrPort("10.1.0.6:40000")
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	var out wire.ProveDialled
 	for _, t := range in.Tries {
 		v := probe.SourceView{System: "linux", Protocol: "tcp", Address: t.Address, Remote: netip.MustParseAddrPort(t.Address), Local: local, Outcome: p.outcome, Queue: true}
@@ -94,6 +98,13 @@ func (p *playedPath) Idle(_ context.Context, in wire.ProveIdle) (wire.ProveIdled
 		out.Ends = append(out.Ends, wire.ProveQuiet{Opened: true, Alive: d < 3*time.Second})
 	}
 	return out, nil
+}
+
+// set changes what becomes of dials.
+func (p *playedPath) set(outcome probe.Dialled) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.outcome = outcome
 }
 
 func (p *playedPath) Close(context.Context, wire.ProveClose) error { return nil }
@@ -158,7 +169,7 @@ func TestVerification(t *testing.T) {
 		t.Errorf("beyond the last: %v, %v", rest, err)
 	}
 	s.advance(time.Hour)
-	s.path.outcome = probe.HostUnreachable
+	s.path.set(probe.HostUnreachable)
 	if _, err := s.service.Verify(admin, api.VerifyOrder{Flow: "reeve.2/tcp"}); err != nil {
 		t.Fatal(err)
 	}
@@ -225,6 +236,38 @@ func TestMeasuredSilence(t *testing.T) {
 	all, err := s.service.ListSilences(s.admin())
 	if err != nil || len(all) != 1 || all[0].KeepAlive <= 0 || all[0].Text == "" {
 		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// What is due is proved again without anybody's order, and a path that has broken is found.
+func TestProvedAgain(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.verifier.Every = 5 * time.Millisecond
+	s.proves(t)
+	last := func() string {
+		all, err := s.service.ListProofs(s.admin(), api.ProofQuery{Flow: "reeve.2/tcp"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(all) == 0 {
+			return ""
+		}
+		return all[0].Verdict
+	}
+	deadline := time.After(20 * time.Second)
+	for _, want := range []string{"proven", "blocked"} {
+		for last() != want {
+			select {
+			case <-deadline:
+				t.Fatalf("it is %q, want %s", last(), want)
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+		s.path.set(probe.HostUnreachable)
+	}
+	if _, err := s.service.Verification(s.admin(), "last"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("nobody has ordered one: %v", err)
 	}
 }
 

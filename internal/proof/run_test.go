@@ -209,6 +209,44 @@ func TestOneEnd(t *testing.T) {
 	}
 }
 
+// Where no node is, somebody else listens, or does not just now: a refusal says nothing bad of the path, a box that
+// rejects does. F78: a datagram that arrives at a service which does not answer it is neither good nor bad.
+func TestOthersServices(t *testing.T) {
+	t.Parallel()
+	refused := probe.SourceView{System: "linux", Protocol: ports.TCP, Local: local, Remote: netip.MustParseAddrPort("10.1.0.5:25"), Outcome: probe.Refused, Errno: "ECONNREFUSED", Queue: true}
+	rejected := refused
+	rejected.Outcome, rejected.ICMP = probe.HostUnreachable, &probe.ICMP{Type: 3, Code: 13, Address: netip.MustParseAddr("10.1.0.254")}
+	silent := refused
+	silent.Outcome, silent.Errno, silent.Protocol, silent.Egress = probe.Silence, "", ports.UDP, probe.EgressLeft
+	arrived := &probe.DestinationView{Listener: probe.Listening, Ours: true, Arrived: probe.Saw, Accepted: probe.NotWatched}
+	lost := &probe.DestinationView{Listener: probe.Listening, Ours: true, Arrived: probe.SawNothing, Accepted: probe.NotWatched}
+	for name, c := range map[string]struct {
+		near    probe.SourceView
+		far     *probe.DestinationView
+		node    bool
+		verdict probe.Verdict
+	}{
+		"refused by no node":          {refused, nil, false, probe.Unproven},
+		"refused at a node":           {refused, nil, true, probe.Broken},
+		"rejected on the way":         {rejected, nil, false, probe.Blocked},
+		"a service that is silent":    {silent, arrived, true, probe.Unproven},
+		"a datagram that is lost":     {silent, lost, true, probe.Blocked},
+		"a path that must be closed":  {rejected, nil, false, probe.Proven},
+		"a port that nobody looks at": {refused, nil, false, probe.Unproven},
+	} {
+		expect := probe.Open
+		if strings.HasPrefix(name, "a p") {
+			expect = probe.Closed
+		}
+		one := try{Trial: Trial{Protocol: c.near.Protocol, Expect: expect}, near: &c.near, far: c.far, held: wire.ProveHeld{Who: wire.PlainListens}}
+		one.proof = probe.Classify(probe.Subject{Expect: expect}, c.near, c.far)
+		one.honest(c.node)
+		if one.proof.Verdict != c.verdict {
+			t.Errorf("%s: %s %s: %s", name, one.proof.Verdict, one.proof.Reason, one.proof.Text)
+		}
+	}
+}
+
 // A node that refuses, because its own plan has no such row, is no proof of anything.
 func TestRefused(t *testing.T) {
 	t.Parallel()
