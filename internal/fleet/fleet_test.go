@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -463,6 +464,39 @@ func TestHello(t *testing.T) {
 	}
 	if status := a.post(wire.PathHello, wire.Hello{Epoch: 4}, nil); status != http.StatusConflict {
 		t.Errorf("an agent of a later epoch: status %d, want 409", status)
+	}
+}
+
+// TestLongWords: of what an agent says no more is kept than a person can read.
+func TestLongWords(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	own, known := h.node("north")
+	h.Update([]fleet.Agent{known})
+	a := h.dial(own)
+	long := strings.Repeat("x", 1<<20)
+	many := slices.Repeat([]string{"word"}, 1000)
+	hello := wire.Hello{Version: long, PlanHash: long, View: long, Differs: append([]string{long}, many...), Now: h.now()}
+	if status := a.post(wire.PathHello, hello, nil); status != http.StatusOK {
+		t.Errorf("hello: status %d", status)
+	}
+	beat := wire.Heartbeat{Disk: long, Refused: append([]string{long}, many...), View: long, Now: h.now(), Dials: slices.Repeat([]wire.DialState{{Row: long, Address: long, Why: long}}, 4)}
+	if status := a.post(wire.PathHeartbeat, beat, nil); status != http.StatusOK {
+		t.Errorf("heartbeat: status %d", status)
+	}
+	st := h.Status(a.id)
+	size := len(st.Version) + len(st.PlanHash) + len(st.View) + len(st.Disk)
+	for _, text := range slices.Concat(st.Differs, st.Refused) {
+		size += len(text)
+	}
+	for _, d := range st.Dials {
+		size += len(d.Row) + len(d.Address) + len(d.Why)
+	}
+	if most := 64 << 10; size > most || cap(st.Refused) > 100 || cap(st.Differs) > 100 {
+		t.Errorf("%d bytes of an agent's words are kept, in lists of %d and %d", size, cap(st.Refused), cap(st.Differs))
+	}
+	if len(st.Refused) == 0 || len(st.Differs) == 0 || len(st.Dials) != 4 {
+		t.Errorf("what it says first is not kept: %d, %d, %d", len(st.Refused), len(st.Differs), len(st.Dials))
 	}
 }
 

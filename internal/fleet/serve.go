@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/fault"
@@ -108,8 +110,8 @@ func (f *Fleet) hello(ctx context.Context, id string, h wire.Hello) (wire.Welcom
 	now := f.cfg.Now()
 	f.mu.Lock()
 	if a, ok := f.agents[id]; ok {
-		a.status.View = h.View
-		a.status.Version, a.status.PlanHash, a.status.Differs = h.Version, h.PlanHash, h.Differs[:min(len(h.Differs), maxDiffers)]
+		a.status.View = bounded(h.View)
+		a.status.Version, a.status.PlanHash, a.status.Differs = bounded(h.Version), bounded(h.PlanHash), sentences(h.Differs)
 		a.status.Slots = min(max(h.Slots, 0), maxSlots)
 		if a.status.PlanHash == "" { // it was started without a plan of its own, and takes what it is given
 			a.status.PlanHash = f.cfg.Welcome.PlanHash
@@ -122,7 +124,7 @@ func (f *Fleet) hello(ctx context.Context, id string, h wire.Hello) (wire.Welcom
 	f.cfg.Desk().Kick() // it may have slots that nobody knew of
 	w := f.cfg.Welcome
 	w.Epoch, w.Now, w.View = epoch, now, f.welcomeView(id, h.View)
-	for _, why := range h.Differs {
+	for _, why := range sentences(h.Differs) {
 		f.cfg.Log.Warn("an agent was started with another port plan", slog.String("agent", id), slog.String("row", why))
 	}
 	return w, nil
@@ -141,8 +143,32 @@ func dialledFrom(ctx context.Context) string {
 	return host
 }
 
-// maxDiffers bounds what is kept of how two plans differ.
-const maxDiffers = 32
+// What an agent says is kept, logged and shown within these bounds.
+const (
+	maxSentences = 32
+	maxSentence  = 512 // bytes
+)
+
+// bounded is a copy of what an agent said: what is cut off is not kept.
+func bounded(text string) string {
+	return strings.Clone(strings.ToValidUTF8(text[:min(len(text), maxSentence)], ""))
+}
+
+func sentences(said []string) []string {
+	var all []string
+	for _, text := range said[:min(len(said), maxSentences)] {
+		all = append(all, bounded(text))
+	}
+	return all
+}
+
+func dialStates(said []wire.DialState) []wire.DialState {
+	all := slices.Clone(said[:min(len(said), maxSentences)])
+	for i, d := range all {
+		all[i].Row, all[i].Address, all[i].Why = bounded(d.Row), bounded(d.Address), bounded(d.Why)
+	}
+	return all
+}
 
 // maxSlots bounds what an agent may claim.
 const maxSlots = 100_000
@@ -166,10 +192,11 @@ func (f *Fleet) heartbeat(ctx context.Context, id string, h wire.Heartbeat) (wir
 		a.heard(now)
 		a.epoch, a.mark = epoch, mark
 		slots := min(max(h.Slots, 0), maxSlots)
-		changed = a.status.Disk != h.Disk || a.status.Slots != slots
-		a.status.Disk, a.status.Slots = h.Disk, slots
-		a.status.Refused, a.status.Dials = h.Refused[:min(len(h.Refused), maxDiffers)], h.Dials[:min(len(h.Dials), maxDiffers)]
-		a.status.Skew, a.status.View = h.Now.Sub(now), h.View
+		disk := bounded(h.Disk)
+		changed = a.status.Disk != disk || a.status.Slots != slots
+		a.status.Disk, a.status.Slots = disk, slots
+		a.status.Refused, a.status.Dials = sentences(h.Refused), dialStates(h.Dials)
+		a.status.Skew, a.status.View = h.Now.Sub(now), bounded(h.View)
 		if now.Sub(a.seen) >= seenEvery {
 			store, a.seen = true, now
 		}

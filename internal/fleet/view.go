@@ -70,12 +70,13 @@ func (f *Fleet) giveView(ctx context.Context, id string, l *link.Link) {
 		f.cfg.Log.Warn("an agent does not take over its view of the port plan", slog.String("agent", l.Peer().Name), slog.Any("error", err))
 		return
 	}
+	refused := sentences(reply.Refused)
 	f.mu.Lock()
 	if a, ok := f.agents[id]; ok {
-		a.status.Refused, a.status.View = reply.Refused, reply.ID
+		a.status.Refused, a.status.View = refused, bounded(reply.ID)
 	}
 	f.mu.Unlock()
-	for _, why := range reply.Refused {
+	for _, why := range refused {
 		f.cfg.Log.Warn("an agent cannot listen as its view of the port plan says", slog.String("agent", l.Peer().Name), slog.String("reason", why))
 	}
 	f.cfg.Changed(id)
