@@ -440,11 +440,15 @@ func TestEnrolConfig(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	for what, change := range map[string]func(*Config){
-		"with a token":      func(c *Config) { c.Join = s.token("north").Text() },
-		"with a file":       func(c *Config) { c.JoinFile = "/no/such/file" },
-		"no row":            func(c *Config) { c.Rows.Await, c.Rows.Dial = nil, []string{sockettest.Service} },
-		"nobody to show":    func(c *Config) { c.Code = nil },
-		"nothing to listen": func(c *Config) { c.Listen = nil },
+		"with a token":   func(c *Config) { c.Join = s.token("north").Text() },
+		"with a file":    func(c *Config) { c.JoinFile = "/no/such/file" },
+		"no row":         func(c *Config) { c.Rows.Await, c.Rows.Dial = nil, []string{sockettest.Service} },
+		"nobody to show": func(c *Config) { c.Code = nil },
+		"a desk agent without a row": func(c *Config) {
+			c.Desk, c.Enrol, c.Rows.Await, c.Rows.Dial = true, false, nil, []string{sockettest.Service}
+		},
+		"a desk agent with a token": func(c *Config) { c.Desk, c.Enrol, c.Join = true, false, s.token("north").Text() },
+		"nothing to listen":         func(c *Config) { c.Listen = nil },
 	} {
 		w := newWaiter(t, s)
 		cfg := w.cfg()

@@ -40,6 +40,7 @@ type fakeServer struct {
 	own       *identity.Credentials
 	addr      string
 	life      time.Duration // of certificates
+	kind      string        // as which it enrols agents that wait
 
 	mu        sync.Mutex
 	news      chan struct{} // closed at each change

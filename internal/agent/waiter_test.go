@@ -137,7 +137,7 @@ func (d dialler) client() (*http.Client, error) {
 
 // offer is what the server says first.
 func (s *fakeServer) offer(code identity.Code) wire.EnrolOffer {
-	return wire.EnrolOffer{Secret: code.Secret, Domain: testDomain, Name: "north", Authority: string(s.authority.Bundle())}
+	return wire.EnrolOffer{Secret: code.Secret, Domain: testDomain, Name: "north", Authority: string(s.authority.Bundle()), Kind: s.kind}
 }
 
 // sign answers a certificate request.

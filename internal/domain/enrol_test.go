@@ -202,6 +202,55 @@ func TestEnrollingHostileAgents(t *testing.T) {
 	}
 }
 
+// A desk agent is dialled on the rows of desk agents, told what it is enrolled as, and stored as that; it dials no server.
+func TestEnrollingADeskAgent(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	e := d.enroller()
+	e.Addresses = func(string) []string { return []string{"hq1:7373"} }
+	dial := e.Dial
+	var dialled []ports.RoleKind
+	e.Dial = func(ctx context.Context, kind ports.RoleKind, address string) (net.Conn, error) {
+		dialled = append(dialled, kind)
+		return dial(ctx, kind, address)
+	}
+	for _, desk := range []bool{true, false} {
+		s := newStranger(t)
+		grants := make(chan wire.EnrolGrant, 1)
+		s.says[wire.PathEnrolGrant] = func(_ http.ResponseWriter, r *http.Request) {
+			var in wire.EnrolGrant
+			if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+				t.Error(err)
+			}
+			grants <- in
+		}
+		want := domain.Enrolment{Name: "pc7", Address: s.address, Code: s.code, Desk: desk}
+		kind, plays, addresses := wire.Desk, ports.Desk, 0
+		if !desk {
+			want.Name, kind, plays, addresses = "north", "", ports.Agent, 1
+		}
+		n, err := e.Enrol(t.Context(), want)
+		if err != nil || n.Plays() != plays || n.Role != "agent" {
+			t.Errorf("enrolled: %+v, %v; want it to play %s", n, err, plays)
+		}
+		if in := <-grants; in.Kind != kind || len(in.Addresses) != addresses {
+			t.Errorf("it was told %q and %v, want %q and %d addresses of servers", in.Kind, in.Addresses, kind, addresses)
+		}
+		if last := dialled[len(dialled)-1]; last != plays {
+			t.Errorf("it was dialled as %s, want %s", last, plays)
+		}
+		agents, err := d.people.Refresh(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range agents {
+			if a.Name == want.Name && a.Desk != desk {
+				t.Errorf("the fleet is told that it is a desk agent: %v, want %v", a.Desk, desk)
+			}
+		}
+	}
+}
+
 // Two orders at once for one agent, or for one name, make one node.
 func TestEnrolmentsAtOnce(t *testing.T) {
 	t.Parallel()
