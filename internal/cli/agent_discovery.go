@@ -56,7 +56,7 @@ func (f *findable) use(ctx context.Context, c ports.Compiled, dialled []string) 
 		Sockets: socket.New(c, socket.As(string(kind))), Roles: []string{string(kind)}, About: f.about(port), Rand: rand.Reader, Now: time.Now, Log: f.log,
 	}
 	if f.bind != "" {
-		cfg.Bind = []string{f.bind}
+		cfg.Bind = func(ports.Claim) []string { return []string{f.bind} }
 	}
 	post, err := discovery.Open(ctx, cfg)
 	switch {

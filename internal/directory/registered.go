@@ -14,13 +14,14 @@ const roleMapper = "portmapper"
 const MapperOwner = "reeve"
 
 // Registered returns what the port mapper of a row has: itself, and the services that the plan registers with it and that
-// have a number. They listen on some addresses of this host; none: on all of both families.
-func Registered(c ports.Compiled, mapper string, bind []netip.Addr) []Program {
-	if len(bind) == 0 {
-		bind = []netip.Addr{netip.IPv6Unspecified(), netip.IPv4Unspecified()}
-	}
+// have a number. binds returns the addresses of this host on which a row listens; none: on all of both families.
+func Registered(c ports.Compiled, mapper string, binds func(ports.Claim) []netip.Addr) []Program {
 	var all []Program
 	add := func(cl ports.Claim, owner string, versions ...uint32) {
+		bind := binds(cl)
+		if len(bind) == 0 {
+			bind = []netip.Addr{netip.IPv6Unspecified(), netip.IPv4Unspecified()}
+		}
 		for _, v := range versions {
 			for _, a := range bind {
 				netid := string(cl.Protocol)

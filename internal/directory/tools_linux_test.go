@@ -120,7 +120,7 @@ func run(t *testing.T, all ...*responder.Responder) {
 
 // programs are what a mapper of the plan has registered.
 func programs() []directory.Program {
-	return directory.Registered(plan(), "portmapper", nil)
+	return directory.Registered(plan(), "portmapper", func(ports.Claim) []netip.Addr { return nil })
 }
 
 // serveTLS does handshakes until the test ends.

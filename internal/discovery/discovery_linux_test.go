@@ -79,7 +79,7 @@ func elsewhere(t *testing.T, name, address string, do func()) {
 func post(t *testing.T, role string, bind []string, about func() discovery.About) *discovery.Post {
 	t.Helper()
 	p, err := discovery.Open(t.Context(), discovery.Config{
-		Sockets: socket.New(compiled(t), socket.As(string(compiled(t).Kinds[role]))), Roles: []string{role}, Bind: bind, About: about,
+		Sockets: socket.New(compiled(t), socket.As(string(compiled(t).Kinds[role]))), Roles: []string{role}, Bind: func(ports.Claim) []string { return bind }, About: about,
 		Rand: rand.Reader, Now: time.Now, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if err != nil || p == nil {

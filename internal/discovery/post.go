@@ -21,12 +21,13 @@ import (
 // Config is what a Post is given of the world.
 type Config struct {
 	Sockets *socket.Net
-	Roles   []string     // that this node plays: of the plan, or a kind
-	Bind    []string     // addresses to listen on; none: all
-	About   func() About // what this node tells; nil: it tells nothing
-	Rand    io.Reader    // cryptographic
-	Now     func() time.Time
-	Log     *slog.Logger
+	Roles   []string // that this node plays: of the plan, or a kind
+	// Bind returns the addresses on which a row is bound, none: all. nil: all.
+	Bind  func(ports.Claim) []string
+	About func() About // what this node tells; nil: it tells nothing
+	Rand  io.Reader    // cryptographic
+	Now   func() time.Time
+	Log   *slog.Logger
 }
 
 // Post is a node's end of discovery: it answers who asks, where the plan lets it, and hears the answers to what it asks.
@@ -84,7 +85,7 @@ func (p *Post) open(ctx context.Context, cl ports.Claim) error {
 }
 
 func (p *Post) listen(ctx context.Context, cl ports.Claim) error {
-	for _, bind := range p.binds(cl.Protocol) {
+	for _, bind := range p.binds(cl) {
 		if cl.Protocol == ports.UDP {
 			all, err := p.cfg.Sockets.ListenPackets(ctx, cl.Service, bind)
 			if err != nil {
@@ -112,14 +113,17 @@ func (p *Post) has(protocol ports.Protocol) bool {
 
 // binds are the addresses on which a row is bound. A UDP socket of one address hears no broadcast: that goes to an address
 // of its own.
-func (p *Post) binds(protocol ports.Protocol) []string {
-	if len(p.cfg.Bind) == 0 {
+func (p *Post) binds(cl ports.Claim) []string {
+	var all []string
+	if p.cfg.Bind != nil {
+		all = slices.Clone(p.cfg.Bind(cl))
+	}
+	if len(all) == 0 {
 		return []string{""}
 	}
-	all := slices.Clone(p.cfg.Bind)
-	if protocol == ports.UDP {
+	if cl.Protocol == ports.UDP {
 		for _, n := range networks() {
-			if slices.Contains(p.cfg.Bind, n.own.String()) {
+			if slices.Contains(all, n.own.String()) {
 				all = append(all, n.all.String())
 			}
 		}

@@ -41,7 +41,7 @@ type change struct {
 // changing is what the server keeps for changes of its ports.
 type changing struct {
 	mu       sync.Mutex // held while a change begins or ends
-	ctx      context.Context
+	ctx      context.Context //nolint:containedctx // of Run: what a change begins lives no longer
 	replaned chan struct{} // closed when a change was committed
 	last     api.PlanChange
 }
@@ -73,6 +73,7 @@ func (s *Server) BeginChange(ctx context.Context, by string, within time.Duratio
 	if err != nil {
 		return err
 	}
+	plan = numbered(plan, s.names.leased)
 	site := ports.Site{Compiled: plan, Inventory: written.Inventory}
 	if plan.Hash == s.env.Plan.Hash && sameInventory(written, s.env.Ports) {
 		return fault.New(fault.Conflict, "the port plan that this server is configured with is the one by which it works", "edit it first: "+s.cfg.Plan)

@@ -39,13 +39,14 @@ const bookAge = 2 * time.Second
 
 // openNames opens the plan's rows on which DNS and ONC RPC are spoken.
 func (s *Server) openNames(ctx context.Context) error {
-	for i, cl := range s.env.Plan.Claims {
-		first := !slices.ContainsFunc(s.env.Plan.Claims[:i], func(before ports.Claim) bool { return before.Service == cl.Service && before.Status == ports.Works })
+	plan := s.ownPlan()
+	for i, cl := range plan.Claims {
+		first := !slices.ContainsFunc(plan.Claims[:i], func(before ports.Claim) bool { return before.Service == cl.Service && before.Status == ports.Works })
 		if !first || cl.Status != ports.Works || !cl.Binds || cl.Port == 0 || !s.listens(cl.Service) {
 			continue
 		}
 		var err error
-		switch directory.Speaks(s.env.Plan, cl) {
+		switch directory.Speaks(plan, cl) {
 		case directory.DNS:
 			tell := &directory.Names{Book: func() *directory.Book { return s.currentBook(context.WithoutCancel(ctx)) }}
 			err = s.answer(ctx, cl, &responder.Responder{Answer: tell.Answer, Framing: responder.Lengths{}})
@@ -63,7 +64,7 @@ func (s *Server) openNames(ctx context.Context) error {
 // openDiscovery answers who looks for nodes, and lets people look, where the plan has it.
 func (s *Server) openDiscovery(ctx context.Context) error {
 	post, err := discovery.Open(ctx, discovery.Config{
-		Sockets: s.sockets, Roles: s.roles(), Bind: s.cfg.Bind, Rand: s.env.Rand, Now: s.env.Now, Log: s.env.Log,
+		Sockets: s.sockets, Roles: s.roles(), Bind: s.boundTo, Rand: s.env.Rand, Now: s.env.Now, Log: s.env.Log,
 		About: func() discovery.About {
 			return discovery.About{
 				Name: s.own.id.Name, Role: string(ports.Server), Version: s.env.Version, Domain: s.authority.Domain(), Fingerprint: s.authority.Fingerprint(), Joined: true,
@@ -114,7 +115,7 @@ func (s *Server) answer(ctx context.Context, row ports.Claim, r *responder.Respo
 		return errors.Join(errs...)
 	}
 	for _, bind := range s.binds(row) {
-		for _, cl := range s.env.Plan.Claims {
+		for _, cl := range s.ownPlan().Claims {
 			if cl.Service != row.Service || cl.Status != ports.Works {
 				continue
 			}
@@ -151,15 +152,15 @@ func closed(err error) error {
 	return err
 }
 
-// binds are the addresses on which a row is bound: all are "".
+// binds are the addresses on which a row is bound, as entrances are; "" stands for all.
 func (s *Server) binds(cl ports.Claim) []string {
-	switch {
-	case cl.Scope == ports.SameHost:
-		return []string{"127.0.0.1"}
-	case len(s.cfg.Bind) == 0:
-		return []string{""}
-	}
-	return s.cfg.Bind
+	h, _ := s.host()
+	return s.bindsIn(s.now(), h.Name, cl)
+}
+
+// boundTo are the addresses on which a row is bound; none: all.
+func (s *Server) boundTo(cl ports.Claim) []string {
+	return slices.DeleteFunc(slices.Clone(s.binds(cl)), func(b string) bool { return b == "" })
 }
 
 // currentBook is the book, at most bookAge old; where the store cannot be read, it is the last one.
@@ -229,14 +230,10 @@ func (s *Server) hostsOf(n store.Node) []string {
 
 // ownPlaces is where others reach this server on a row.
 func (s *Server) ownPlaces(row string) []string {
-	if row != s.main || len(s.cfg.Advertise) == 0 {
-		return s.ownHosts()
-	}
-	return s.addresses // NAT may have given it another number
+	return append(s.advertised(s.now(), row), s.unnamed()...)
 }
 
-// ownHosts are this server's names and addresses: those that it advertises, and where it listens on all of its addresses
-// and advertises none, also these.
+// ownHosts are this server's names and addresses.
 func (s *Server) ownHosts() []string {
 	var all []string
 	for _, a := range s.addresses {
@@ -244,13 +241,19 @@ func (s *Server) ownHosts() []string {
 			all = append(all, host)
 		}
 	}
-	if len(s.cfg.Advertise) > 0 || len(s.cfg.Bind) > 0 {
-		return all
+	return append(all, s.unnamed()...)
+}
+
+// unnamed are the addresses of this host, where nobody has said which of them are this server's.
+func (s *Server) unnamed() []string {
+	if _, known := s.host(); known || len(s.cfg.Advertise) > 0 || len(s.cfg.Bind) > 0 {
+		return nil
 	}
 	found, err := net.InterfaceAddrs()
 	if err != nil {
-		return all
+		return nil
 	}
+	var all []string
 	for _, a := range found {
 		p, err := netip.ParsePrefix(a.String())
 		if err == nil && p.Addr().IsGlobalUnicast() {

@@ -16,13 +16,15 @@ import (
 
 // programs is what the port mapper of a row has registered.
 func (s *Server) programs(mapper string) []directory.Program {
-	var bound []netip.Addr
-	for _, b := range s.cfg.Bind {
-		if a, err := netip.ParseAddr(b); err == nil {
-			bound = append(bound, a)
+	return directory.Registered(s.ownPlan(), mapper, func(cl ports.Claim) []netip.Addr {
+		var bound []netip.Addr
+		for _, b := range s.boundTo(cl) {
+			if a, err := netip.ParseAddr(b); err == nil {
+				bound = append(bound, a)
+			}
 		}
-	}
-	return directory.Registered(s.env.Plan, mapper, bound)
+		return bound
+	})
 }
 
 // openMapper answers as port mapper, or registers with the one that has the port.

@@ -52,8 +52,12 @@ func (s *Server) leaseRow(ctx context.Context, cl ports.Claim, pool string) erro
 		return err
 	}
 	request.Name, request.Owner = cl.Service, ledger.Self("service", cl.Service)
-	if len(s.cfg.Bind) > 0 {
-		if request.Address, err = netip.ParseAddr(s.cfg.Bind[0]); err != nil {
+	bind := s.cfg.Bind
+	if h, ok := s.host(); ok && len(bind) == 0 {
+		bind = s.site().Binds(h.Name, cl.Service)
+	}
+	if len(bind) > 0 {
+		if request.Address, err = netip.ParseAddr(bind[0]); err != nil {
 			return fmt.Errorf("reading the address to bind: %w", err)
 		}
 	}
@@ -81,12 +85,12 @@ func numbered(plan ports.Compiled, rows []*leasedRow) ports.Compiled {
 	plan.Claims, plan.Flows = slices.Clone(plan.Claims), slices.Clone(plan.Flows)
 	for _, row := range rows {
 		for i := range plan.Claims {
-			if plan.Claims[i].Service == row.claim.Service && plan.Claims[i].Status == ports.Works {
+			if plan.Claims[i].Service == row.claim.Service && plan.Claims[i].Status == ports.Works && plan.Claims[i].Port == 0 {
 				plan.Claims[i].Port = row.claim.Port
 			}
 		}
 		for i := range plan.Flows {
-			if plan.Flows[i].Service == row.claim.Service && plan.Flows[i].Status == ports.Works {
+			if plan.Flows[i].Service == row.claim.Service && plan.Flows[i].Status == ports.Works && plan.Flows[i].Port == 0 {
 				plan.Flows[i].Port = row.claim.Port
 			}
 		}
