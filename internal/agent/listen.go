@@ -21,7 +21,7 @@ type entrances struct {
 	mu      sync.Mutex
 	open    []*entrance
 	refused []string        // rows that could not be opened
-	ctx     context.Context // of the agent's run; nil before it
+	ctx     context.Context //nolint:containedctx // of the agent's run: what is opened later lives as long; nil before it
 	all     sync.WaitGroup
 }
 

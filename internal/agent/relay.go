@@ -18,7 +18,7 @@ import (
 type relays struct {
 	mu   sync.Mutex
 	open map[string]context.CancelFunc // by row and number
-	ctx  context.Context               // of the agent's run; nil before it
+	ctx  context.Context //nolint:containedctx // of the agent's run: what is opened later lives as long; nil before it
 	all  sync.WaitGroup
 }
 
@@ -49,7 +49,7 @@ func (s *relays) become(a *agent) {
 	}
 	v := a.view.Load()
 	wanted := map[string]bool{}
-	for _, r := range v.View.Relay {
+	for _, r := range v.Relay {
 		key := r.Row + " " + strconv.Itoa(r.Port)
 		wanted[key] = true
 		if s.open[key] == nil {

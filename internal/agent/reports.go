@@ -70,7 +70,7 @@ func newReporter(up *uplink, log *slog.Logger) *reporter {
 
 // leaving ends what goes by one way.
 type leaving struct {
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // of all requests by one way
 	cancel context.CancelFunc
 }
 

@@ -137,7 +137,7 @@ func addressesOf(routes []wire.Route) []string {
 // differs says how the plan that the agent was started with differs from that of its servers.
 func (a *agent) differs() []string {
 	v := a.view.Load()
-	if a.cfg.Differ == nil || len(v.Plan) == 0 || v.View.Hash == a.cfg.Ports.Hash {
+	if a.cfg.Differ == nil || len(v.Plan) == 0 || v.View.Hash == a.cfg.Hash {
 		return nil
 	}
 	return a.cfg.Differ(v.Plan)
@@ -148,7 +148,7 @@ func (a *agent) differs() []string {
 func (a *agent) hash() string {
 	switch v := a.view.Load(); {
 	case a.cfg.Differ != nil || a.cfg.Adopt == nil:
-		return a.cfg.Ports.Hash
+		return a.cfg.Hash
 	case v.ID == "":
 		return ""
 	default:

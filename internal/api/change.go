@@ -6,6 +6,17 @@ import (
 	"time"
 )
 
+// Changes changes the ports of a domain that runs.
+type Changes interface {
+	// PlanChange is the change of the ports under way, else the last one.
+	PlanChange(ctx context.Context) (PlanChange, error)
+	// BeginPlanChange begins to change the ports to the plan with which the server is configured now. Conflict where that is
+	// the one in use, or a change is under way.
+	BeginPlanChange(ctx context.Context, in BeginPlanChange) (PlanChange, error)
+	CommitPlanChange(ctx context.Context, in CommitPlanChange) (PlanChange, error)
+	CancelPlanChange(ctx context.Context) (PlanChange, error)
+}
+
 // PlanChange is a change of the ports: under way, or the last one.
 type PlanChange struct {
 	State    string           `json:"state" enum:"none,under way,committed,rolled back"`
@@ -61,22 +72,22 @@ func (h *Handler) cancelPlanChange(ctx context.Context, _ *nothing) (*body[PlanC
 	return answer(h.svc.CancelPlanChange(ctx))
 }
 
-// PlanChange implements Plan.
+// PlanChange implements Changes.
 func (c *Client) PlanChange(ctx context.Context) (PlanChange, error) {
 	return ask[PlanChange](ctx, c, at(http.MethodGet, "plan", "change"))
 }
 
-// BeginPlanChange implements Plan.
+// BeginPlanChange implements Changes.
 func (c *Client) BeginPlanChange(ctx context.Context, in BeginPlanChange) (PlanChange, error) {
 	return ask[PlanChange](ctx, c, at(http.MethodPost, "plan", "change").sending(in))
 }
 
-// CommitPlanChange implements Plan.
+// CommitPlanChange implements Changes.
 func (c *Client) CommitPlanChange(ctx context.Context, in CommitPlanChange) (PlanChange, error) {
 	return ask[PlanChange](ctx, c, at(http.MethodPost, "plan", "change", "commit").sending(in))
 }
 
-// CancelPlanChange implements Plan.
+// CancelPlanChange implements Changes.
 func (c *Client) CancelPlanChange(ctx context.Context) (PlanChange, error) {
 	return ask[PlanChange](ctx, c, at(http.MethodPost, "plan", "change", "cancel"))
 }

@@ -31,13 +31,6 @@ type Plan interface {
 	// ReleaseLease gives a lease back whoever owns it: for one whose owner will not.
 	ReleaseLease(ctx context.Context, id string) error
 	CheckHost(ctx context.Context) ([]HostFinding, error)
-	// PlanChange is the change of the ports under way, else the last one.
-	PlanChange(ctx context.Context) (PlanChange, error)
-	// BeginPlanChange begins to change the ports to the plan with which the server is configured now. Conflict where that is
-	// the one in use, or a change is under way.
-	BeginPlanChange(ctx context.Context, in BeginPlanChange) (PlanChange, error)
-	CommitPlanChange(ctx context.Context, in CommitPlanChange) (PlanChange, error)
-	CancelPlanChange(ctx context.Context) (PlanChange, error)
 }
 
 // PlanInfo is the port plan in use.

@@ -22,6 +22,7 @@ type Service interface {
 	People
 	Domain
 	Plan
+	Changes
 	Proofs
 }
 

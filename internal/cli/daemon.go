@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +21,6 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/jobports"
 	"github.com/reeve-scheduler/reeve/internal/keeper"
 	"github.com/reeve-scheduler/reeve/internal/server"
-	"github.com/reeve-scheduler/reeve/internal/wire"
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
@@ -188,103 +186,6 @@ func notify(state string) {
 	}
 	defer conn.Close() // the message is out, or nobody listens
 	_, _ = conn.Write([]byte(state))
-}
-
-func (a *app) agentCommand() *cobra.Command {
-	cfg := agent.Default()
-	var plan, level, format, bind, ledger, codeFile string
-	var proxy byProxy
-	var instance int
-	kind := ports.Agent
-	c := &cobra.Command{
-		Use: "agent --data DIR [--join TOKEN | --enrol]", Short: "run an agent", Args: cobra.NoArgs,
-		Long: "Run an agent: the node on a host where jobs run. It dials its servers, and listens only where the port plan lets servers dial it.\n" +
-			"It joins its domain with a token (reeve token create agent), or waits with --enrol until a server dials it: then it prints a\n" +
-			"one-time code as its last line, for `reeve node enrol` on the server.\n\n" + exitHelp,
-		RunE: func(c *cobra.Command, _ []string) error {
-			for flag, variable := range map[string]string{
-				"data": "REEVE_DATA", "join": "REEVE_JOIN", "join-file": "REEVE_JOIN_FILE", "slots": "REEVE_SLOTS", "plan": "REEVE_PLAN", "instance": "REEVE_INSTANCE", "bind": "REEVE_BIND",
-				"enrol": "REEVE_ENROL", "desk": "REEVE_DESK", "code-file": "REEVE_CODE_FILE", "proxy": "REEVE_PROXY", "proxy-password-file": "REEVE_PROXY_PASSWORD_FILE",
-			} {
-				if err := env(c, flag, variable); err != nil {
-					return err
-				}
-			}
-			var given *int
-			if c.Flags().Changed("instance") {
-				given = &instance
-			}
-			compiled, _, err := meantToRun(plan, "", given)
-			if err != nil {
-				return err
-			}
-			slacken()
-			if cfg.Data == "" {
-				return fault.New(fault.Invalid, "the agent has no data folder", "give --data or REEVE_DATA")
-			}
-			if cfg.Data, err = filepath.Abs(cfg.Data); err != nil {
-				return fmt.Errorf("finding the data folder: %w", err)
-			}
-			exe, err := os.Executable()
-			if err != nil {
-				return fmt.Errorf("finding this program: %w", err)
-			}
-			cfg.Version = version()
-			if cfg.Desk {
-				kind = ports.Desk
-			}
-			if cfg.Ports, err = proxy.ports(compiled, kind, bind); err != nil {
-				return err
-			}
-			cfg.Rows = agentRows(ports.Site{Compiled: compiled}, kind)
-			cfg.Rows.Await, cfg.Code = awaitRows(compiled, kind), a.codeShown(codeFile)
-			found := findable{data: cfg.Data, bind: bind, desk: cfg.Desk, log: logger(a.errs, level, format)}
-			defer found.close()
-			dialled := cfg.Rows.Listen
-			if cfg.Enrol {
-				dialled = cfg.Rows.Await
-			}
-			found.use(c.Context(), compiled, dialled)
-			proving := &proofs{kind: kind, bind: bind}
-			proving.use(compiled, wire.View{})
-			cfg.Prover = proving.prover
-			cfg.Adopt = func(v wire.View) (agent.Ports, error) {
-				adopted, err := adoptPlan(v, kind, bind, proxy)
-				if err == nil {
-					found.useView(c.Context(), v)
-					proving.useView(v)
-				}
-				return adopted, err
-			}
-			if c.Flags().Changed("plan") || c.Flags().Changed("instance") {
-				cfg.Differ = func(servers json.RawMessage) []string { return differs(compiled, servers) }
-			}
-			book, err := ledgerDir(ledger)
-			if err != nil {
-				return err
-			}
-			cfg.Keeper = agent.Keeper{Exe: exe, Args: []string{"keeper", "--data", cfg.Data, "--ledger", book}}
-			cfg.Log = logger(a.errs, level, format)
-			cfg.Facts = runAsWarning(cfg)
-			return agent.Run(c.Context(), cfg)
-		},
-	}
-	fl := c.Flags()
-	fl.StringVar(&cfg.Data, "data", "", "data folder (REEVE_DATA)")
-	fl.StringVar(&cfg.Join, "join", "", "join token, at the first start (REEVE_JOIN)")
-	fl.StringVar(&cfg.JoinFile, "join-file", "", "file that holds the join token (REEVE_JOIN_FILE)")
-	fl.IntVar(&cfg.Slots, "slots", cfg.Slots, "attempts at once (REEVE_SLOTS)")
-	fl.StringVar(&plan, "plan", "default", "port plan: a built-in name or a file (REEVE_PLAN)")
-	fl.IntVar(&instance, "instance", 0, "instance of the plan (REEVE_INSTANCE)")
-	fl.StringVar(&ledger, "ledger", "", "folder of this host's leases (REEVE_LEDGER; else /var/lib/reeve/ports, or the user's own)")
-	fl.StringVar(&bind, "bind", "", "address to listen on, where the plan lets the server dial (REEVE_BIND)")
-	proxy.flags(fl)
-	fl.BoolVar(&cfg.Enrol, "enrol", false, "at the first start, wait for a server that dials, and print a one-time code for it (REEVE_ENROL)")
-	fl.BoolVar(&cfg.Desk, "desk", false, "a desk agent, on a person's machine: only servers dial it, on the plan's rows for such agents, and it takes only jobs that name it (REEVE_DESK)")
-	fl.StringVar(&codeFile, "code-file", "", "with --enrol: file (mode 0600) that holds the code, instead of the output (REEVE_CODE_FILE)")
-	fl.StringVar(&level, "log-level", "info", "debug, info, warn or error")
-	fl.StringVar(&format, "log-format", "text", "text or json")
-	return c
 }
 
 // runAsWarning warns of an agent that runs all jobs as root, in its log and, as a fact, at the server.

@@ -48,7 +48,7 @@ func estate(now time.Time) *twin {
 	}
 	t.ports = api.PlanChange{
 		State: "under way", From: "a91c", To: "b02d", By: "mara", Begun: ptr(now.Add(-40 * time.Second)), Deadline: ptr(now.Add(9 * time.Minute)),
-		Rows: []api.PlanChangeRow{{Row: "reeve/tcp", What: "changed", From: "7373", To: "17373"}},
+		Rows:  []api.PlanChangeRow{{Row: "reeve/tcp", What: "changed", From: "7373", To: "17373"}},
 		Nodes: []api.PlanChangeNode{{Name: "dmz1", Why: ptr("it is not linked")}, {Name: "north1", Confirmed: true}},
 	}
 	t.plan = api.PlanInfo{Plan: "default", Hash: "a91ca91c", Rows: []ports.Row{

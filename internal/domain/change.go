@@ -17,7 +17,7 @@ type Changer interface {
 	ShowChange(ctx context.Context) api.PlanChange
 }
 
-// PlanChange implements api.Plan.
+// PlanChange implements api.Changes.
 func (s *Service) PlanChange(ctx context.Context) (api.PlanChange, error) {
 	if _, err := s.may(ctx, access.View, ""); err != nil {
 		return api.PlanChange{}, err
@@ -25,19 +25,19 @@ func (s *Service) PlanChange(ctx context.Context) (api.PlanChange, error) {
 	return s.cfg.Changer.ShowChange(ctx), nil
 }
 
-// BeginPlanChange implements api.Plan.
+// BeginPlanChange implements api.Changes.
 func (s *Service) BeginPlanChange(ctx context.Context, in api.BeginPlanChange) (api.PlanChange, error) {
 	return s.changePorts(ctx, func(by string) error {
 		return s.cfg.Changer.BeginChange(ctx, by, time.Duration(in.Within*float64(time.Second)))
 	})
 }
 
-// CommitPlanChange implements api.Plan.
+// CommitPlanChange implements api.Changes.
 func (s *Service) CommitPlanChange(ctx context.Context, in api.CommitPlanChange) (api.PlanChange, error) {
 	return s.changePorts(ctx, func(by string) error { return s.cfg.Changer.CommitChange(ctx, by, in.WithoutMissing) })
 }
 
-// CancelPlanChange implements api.Plan.
+// CancelPlanChange implements api.Changes.
 func (s *Service) CancelPlanChange(ctx context.Context) (api.PlanChange, error) {
 	return s.changePorts(ctx, func(by string) error { return s.cfg.Changer.CancelChange(ctx, by) })
 }

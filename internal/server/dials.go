@@ -24,7 +24,7 @@ type diallers struct {
 	server *Server
 
 	mu      sync.Mutex
-	ctx     context.Context // of Run; nil before it
+	ctx     context.Context //nolint:containedctx // of Run: dials that begin later live as long; nil before it
 	running map[string]*dialling
 	all     sync.WaitGroup
 }

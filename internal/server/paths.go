@@ -48,7 +48,7 @@ func (s *Server) look(ctx context.Context, st link.State) {
 		text, err := probe.Blame(ctx, s.sockets, flow, t.Address, s.env.Now())
 		cancel()
 		if err != nil {
-			s.env.Log.Debug("looking at a path", slog.String("to", t.Target.String()), slog.Any("error", err))
+			s.env.Log.Debug("looking at a path", slog.String("to", t.String()), slog.Any("error", err))
 		}
 		s.blames.say(t.Target, text)
 	}

@@ -30,7 +30,7 @@ type reconnects struct {
 	book    *ledger.Ledger
 
 	mu   sync.Mutex
-	ctx  context.Context // of Run; nil before it
+	ctx  context.Context //nolint:containedctx // of Run: ports that are opened later live as long; nil before it
 	open map[string]*reconnect
 	all  sync.WaitGroup
 }
