@@ -291,7 +291,7 @@ func TestServerCertificateSuitsBrowsers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, host := range []string{"hq1.example.com", "10.1.0.5", "[::1]"} {
-		if _, err := c.Leaf.Verify(x509.VerifyOptions{Roots: c.pool(), DNSName: host, CurrentTime: noon}); err != nil {
+		if _, err := c.Leaf.Verify(x509.VerifyOptions{Roots: c.pool, DNSName: host, CurrentTime: noon}); err != nil {
 			t.Errorf("a browser at %s: %v", host, err)
 		}
 	}

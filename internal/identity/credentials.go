@@ -22,7 +22,8 @@ type Credentials struct {
 	Leaf     *x509.Certificate
 	Roots    []*x509.Certificate
 
-	key *ecdsa.PrivateKey
+	key  *ecdsa.PrivateKey
+	pool *x509.CertPool // of Roots: one for all connections
 }
 
 // ParseCredentials reads the answer of an authority (PEM: the node's certificate, then the authorities to trust) and
@@ -38,7 +39,10 @@ func ParseCredentials(chain []byte, key *ecdsa.PrivateKey) (*Credentials, error)
 	if len(certs) < 2 || len(certs) > 1+maxRoots {
 		return nil, fault.Newf(fault.Invalid, "reading certificate: %d certificates, expected the node's and 1 to %d authorities", len(certs), maxRoots)
 	}
-	c := &Credentials{Leaf: certs[0], Roots: certs[1:], key: key}
+	c := &Credentials{Leaf: certs[0], Roots: certs[1:], key: key, pool: x509.NewCertPool()}
+	for _, root := range c.Roots {
+		c.pool.AddCert(root)
+	}
 	if c.Identity, err = FromCertificate(c.Leaf); err != nil {
 		return nil, fmt.Errorf("reading certificate: %w", err)
 	}
@@ -101,14 +105,6 @@ func (c *Credentials) tlsCertificate() *tls.Certificate {
 		chain = append(chain, root.Raw)
 	}
 	return &tls.Certificate{Certificate: chain, PrivateKey: c.key, Leaf: c.Leaf}
-}
-
-func (c *Credentials) pool() *x509.CertPool {
-	pool := x509.NewCertPool()
-	for _, root := range c.Roots {
-		pool.AddCert(root)
-	}
-	return pool
 }
 
 func decodeCertificates(text []byte) ([]*x509.Certificate, error) {

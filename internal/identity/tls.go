@@ -50,7 +50,14 @@ func (e Endpoint) ServerConfig() *tls.Config {
 func (e Endpoint) ClientConfig() *tls.Config {
 	config := e.base()
 	config.NextProtos = []string{ALPN}
-	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return e.ownCertificate() }
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		own, err := e.Own()
+		if err != nil {
+			return nil, err
+		}
+		// Without the authority, which the other end has: it would be kept there for each of a thousand links.
+		return &tls.Certificate{Certificate: [][]byte{own.Leaf.Raw}, PrivateKey: own.key, Leaf: own.Leaf}, nil
+	}
 	// The chain is verified in VerifyConnection, which always runs: the standard check needs a host name.
 	config.InsecureSkipVerify = true
 	config.VerifyConnection = func(state tls.ConnectionState) error {
@@ -71,7 +78,7 @@ func (e Endpoint) linkConfig() (*tls.Config, error) {
 	config.NextProtos = []string{ALPN}
 	config.GetCertificate = e.serverCertificate
 	config.ClientAuth = tls.RequireAndVerifyClientCert
-	config.ClientCAs = own.pool()
+	config.ClientCAs = own.pool
 	config.VerifyConnection = func(state tls.ConnectionState) error {
 		if len(state.VerifiedChains) == 0 {
 			return refused("it was not verified")
@@ -119,7 +126,7 @@ func (e Endpoint) verify(state tls.ConnectionState, usage x509.ExtKeyUsage) erro
 		return err
 	}
 	leaf := state.PeerCertificates[0]
-	_, err = leaf.Verify(x509.VerifyOptions{Roots: own.pool(), CurrentTime: e.now(), KeyUsages: []x509.ExtKeyUsage{usage}})
+	_, err = leaf.Verify(x509.VerifyOptions{Roots: own.pool, CurrentTime: e.now(), KeyUsages: []x509.ExtKeyUsage{usage}})
 	if err != nil {
 		return explain(err)
 	}

@@ -76,6 +76,8 @@ func (t *Tool) ListenConfig(authority string, now func() time.Time) (*tls.Config
 // ToolConfig returns the configuration of a server's dial of a tool, which must show the certificate with a fingerprint.
 func (e Endpoint) ToolConfig(fingerprint string) *tls.Config {
 	config := e.ClientConfig()
+	// With the authority: the tool knows it by its fingerprint alone.
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return e.ownCertificate() }
 	config.NextProtos = []string{callbackProtocol}
 	config.VerifyConnection = func(state tls.ConnectionState) error {
 		if state.DidResume || len(state.PeerCertificates) == 0 {
