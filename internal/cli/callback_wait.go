@@ -46,10 +46,10 @@ func (f *backFlags) add(c *cobra.Command) *cobra.Command {
 // await follows a run to its end: by a callback where the plan has one, and by asking where it has none, or it does not
 // work. seen is told of each state, where it is not nil.
 func (a *app) await(ctx context.Context, client *api.Client, id string, back *backFlags, seen func(api.Run)) (api.Run, error) {
-	pools, compiled, err := back.pools()
-	if len(pools) > 0 {
+	way, err := back.way()
+	if len(way.pools) > 0 {
 		var r api.Run
-		if r, err = back.awaitCall(ctx, client, id, compiled, pools, seen); err == nil {
+		if r, err = way.await(ctx, client, id, seen); err == nil {
 			return r, nil
 		}
 	}
@@ -59,29 +59,36 @@ func (a *app) await(ctx context.Context, client *api.Client, id string, back *ba
 	return await(ctx, client, id, seen)
 }
 
-// pools are those of the plan on which servers call clients back, in the plan's order.
-func (f *backFlags) pools() ([]string, ports.Compiled, error) {
-	if f.plan == "" {
-		return nil, ports.Compiled{}, nil
-	}
-	compiled, _, err := meantToRun(f.plan, "", nil)
-	if err != nil {
-		return nil, compiled, err
-	}
-	var all []string
-	for _, flow := range domain.CallbackFlows(compiled) {
-		if f.pool == "" || f.pool == flow.Service {
-			all = append(all, flow.Service)
-		}
-	}
-	if f.pool != "" && len(all) == 0 {
-		return nil, compiled, fault.New(fault.Invalid, "the port plan "+compiled.Plan+" has no callbacks for commands on a pool "+strconv.Quote(f.pool), "see `reeve ports list --plan "+f.plan+"`")
-	}
-	return all, compiled, nil
+// wayBack is a plan with the pools on which servers call commands back, in its order.
+type wayBack struct {
+	*backFlags
+	compiled ports.Compiled
+	pools    []string
 }
 
-// awaitCall leases a port, has the server call there, and hears of the run until it has ended.
-func (f *backFlags) awaitCall(ctx context.Context, client *api.Client, id string, c ports.Compiled, pools []string, seen func(api.Run)) (api.Run, error) {
+// way reads the plan; without one there are no pools.
+func (f *backFlags) way() (wayBack, error) {
+	w := wayBack{backFlags: f}
+	if f.plan == "" {
+		return w, nil
+	}
+	var err error
+	if w.compiled, _, err = meantToRun(f.plan, "", nil); err != nil {
+		return w, err
+	}
+	for _, flow := range domain.CallbackFlows(w.compiled) {
+		if f.pool == "" || f.pool == flow.Service {
+			w.pools = append(w.pools, flow.Service)
+		}
+	}
+	if f.pool != "" && len(w.pools) == 0 {
+		return w, fault.New(fault.Invalid, "the port plan "+w.compiled.Plan+" has no callbacks for commands on a pool "+strconv.Quote(f.pool), "see `reeve ports list --plan "+f.plan+"`")
+	}
+	return w, nil
+}
+
+// await leases a port, has the server call there, and hears of the run until it has ended.
+func (f wayBack) await(ctx context.Context, client *api.Client, id string, seen func(api.Run)) (api.Run, error) {
 	var last api.Run
 	there, err := client.Domain(ctx)
 	if err != nil {
@@ -95,7 +102,7 @@ func (f *backFlags) awaitCall(ctx context.Context, client *api.Client, id string
 	if err != nil {
 		return last, err
 	}
-	book, grant, err := f.lease(ctx, id, c, pools)
+	book, grant, err := f.lease(ctx, id)
 	if err != nil {
 		return last, err
 	}
@@ -137,7 +144,7 @@ func (f *backFlags) awaitCall(ctx context.Context, client *api.Client, id string
 }
 
 // lease leases a port of the first pool that has one.
-func (f *backFlags) lease(ctx context.Context, id string, c ports.Compiled, pools []string) (*ledger.Ledger, ledger.Grant, error) {
+func (f wayBack) lease(ctx context.Context, id string) (*ledger.Ledger, ledger.Grant, error) {
 	dir, err := ledgerDir(f.ledger)
 	if err != nil {
 		return nil, ledger.Grant{}, err
@@ -147,8 +154,8 @@ func (f *backFlags) lease(ctx context.Context, id string, c ports.Compiled, pool
 		return nil, ledger.Grant{}, err
 	}
 	var errs []error
-	for _, pool := range pools {
-		r, err := ledger.For(c, pool)
+	for _, pool := range f.pools {
+		r, err := ledger.For(f.compiled, pool)
 		if err == nil && f.bind != "" {
 			r.Address, err = netip.ParseAddr(f.bind)
 		}

@@ -68,7 +68,7 @@ func (s *Service) answer(ctx, who context.Context, id string, say func(run any) 
 			return nil
 		})
 	}()
-	defer func() { <-watched }()
+	defer func() { _ = <-watched }() // why it ended is known
 	defer stop(nil)
 	for {
 		if err := tell(); errors.Is(err, errSaid) {

@@ -84,7 +84,7 @@ func (x *crossing) pass(c net.Conn, port int, cut bool) {
 func TestCallbackCuts(t *testing.T) {
 	t.Parallel()
 	x := &crossing{t: t, chance: rand.IntN}
-	e, _, first := newCallbackEstateAt(t, 12, 16, 20*time.Millisecond, quick+"advertise: [127.0.0.2]\n", x)
+	e, _, first := newCallbackEstateAt(t, 12, 16, callbackSetting{hold: 20 * time.Millisecond, config: quick + "advertise: [127.0.0.2]\n", between: x})
 	for p := range 12 {
 		x.stand(first+p, true)
 	}

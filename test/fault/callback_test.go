@@ -19,15 +19,22 @@ import (
 // while after its use. It returns the lowest of the ports.
 func newCallbackEstate(t testing.TB, n, slots int, hold time.Duration) (e *estate, g *guest, first int) {
 	t.Helper()
-	return newCallbackEstateAt(t, n, slots, hold, quick, nil)
+	return newCallbackEstateAt(t, n, slots, callbackSetting{hold: hold, config: quick})
 }
 
-// newCallbackEstateAt does so with a configuration of the server's own, and something between agents and server that hands
-// on what comes to the server's own port.
-func newCallbackEstateAt(t testing.TB, n, slots int, hold time.Duration, config string, between *crossing) (e *estate, g *guest, first int) {
+// callbackSetting is how a pool's ports are held, a configuration of the server's own, and something between agents and
+// server that hands on what comes to the server's own port; nil: nothing.
+type callbackSetting struct {
+	hold    time.Duration
+	config  string
+	between *crossing
+}
+
+// newCallbackEstateAt does so with settings.
+func newCallbackEstateAt(t testing.TB, n, slots int, s callbackSetting) (e *estate, g *guest, first int) {
 	t.Helper()
 	first = sockettest.Block(t, n)
-	e = newEstateWith(t, config, fmt.Sprintf(`pools:
+	e = newEstateWith(t, s.config, fmt.Sprintf(`pools:
   - id: callback
     function: incoming ports
     protocol: [tcp]
@@ -39,9 +46,9 @@ func newCallbackEstateAt(t testing.TB, n, slots int, hold time.Duration, config 
     lease: {owner: task attempt, ttl: 90s, renew: heartbeat, fence: true, nonce: 128}
     origin: ours
     flows: [{from: agent, to: server, purpose: the words of an attempt, carries: [callback]}]
-`, first+n-1, n, hold))
-	if between != nil {
-		between.stand(e.port, false)
+`, first+n-1, n, s.hold))
+	if s.between != nil {
+		s.between.stand(e.port, false)
 	}
 	g = e.newcomer("north", slots, filepath.Join(e.home, "north"))
 	g.start("--join", lastLine(e.must("token", "create", "agent", "north")))
