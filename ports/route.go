@@ -85,13 +85,12 @@ func (s Site) For(host string) Compiled {
 	return c
 }
 
-// Binds returns the addresses on which a host listens for a service; none where it is on all of them.
+// Binds returns the addresses on which a host listens for a service, its loopback addresses too; none where it is on all
+// of them.
 func (s Site) Binds(host, service string) []string {
 	h, _ := s.Host(host)
-	hs, _ := h.service(service)
-	var all []string
-	for _, b := range h.bound(hs) {
-		all = append(all, b.host)
+	if hs, _ := h.service(service); len(hs.Bind) > 0 {
+		return slices.Clone(hs.Bind)
 	}
-	return all
+	return slices.Clone(h.Bind)
 }

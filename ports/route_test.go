@@ -119,3 +119,20 @@ hosts:
 		t.Errorf("a service that the plan does not have is reached at %v", got)
 	}
 }
+
+// TestBinds: what a host is told to listen on is all that it listens on, also its loopback address alone.
+func TestBinds(t *testing.T) {
+	t.Parallel()
+	s := ports.Site{Inventory: ports.Inventory{Hosts: []ports.Host{
+		{Name: "home", Bind: []string{"127.0.0.1", "::1"}},
+		{Name: "both", Bind: []string{"127.0.0.1", "10.1.0.5"}},
+		{Name: "row", Bind: []string{"10.1.0.5"}, Services: []ports.HostService{{Service: "main", Bind: []string{"127.0.0.1"}}}},
+		{Name: "all"},
+		{Name: "any", Bind: []string{"0.0.0.0"}},
+	}}}
+	for host, want := range map[string][]string{"home": {"127.0.0.1", "::1"}, "both": {"127.0.0.1", "10.1.0.5"}, "row": {"127.0.0.1"}, "all": nil, "any": {"0.0.0.0"}, "stranger": nil} {
+		if got := s.Binds(host, "main"); !slices.Equal(got, want) {
+			t.Errorf("%s listens on %q, want %q", host, got, want)
+		}
+	}
+}
