@@ -11,8 +11,8 @@ const (
 	slimEvery = 10 * time.Second
 	slimLinks = 50      // so many must have come or gone
 	slimTimes = 3       // a stack that was deep once shrinks by half each time
-	quietRate = 8 << 20 // bytes a second that are allocated where little is done
-	quietGC   = 25      // per cent: collecting so often costs little then
+	quietRate = 4 << 20 // bytes a second that are allocated where little is done
+	quietGC   = 10      // per cent: collecting so often costs little then
 	busyGC    = 100     // per cent: as a program that sets nothing
 )
 
