@@ -58,8 +58,9 @@ func (s *Service) answer(ctx, who context.Context, id string, say func(run any) 
 	defer stop(nil)
 	defer context.AfterFunc(ctx, func() { stop(context.Cause(ctx)) })()
 	changed := make(chan struct{}, 1)
-	watched := make(chan error, 1)
+	watched, over := make(chan error, 1), make(chan struct{})
 	go func() {
+		defer close(over)
 		watched <- s.Watch(watching, id, func(api.Change) error {
 			select {
 			case changed <- struct{}{}:
@@ -68,7 +69,7 @@ func (s *Service) answer(ctx, who context.Context, id string, say func(run any) 
 			return nil
 		})
 	}()
-	defer func() { _ = <-watched }() // why it ended is known
+	defer func() { <-over }()
 	defer stop(nil)
 	for {
 		if err := tell(); errors.Is(err, errSaid) {
@@ -80,7 +81,6 @@ func (s *Service) answer(ctx, who context.Context, id string, say func(run any) 
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case err := <-watched:
-			watched <- err
 			return fmt.Errorf("watching the run ended: %w", err)
 		case <-changed:
 		}
