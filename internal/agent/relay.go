@@ -18,7 +18,7 @@ import (
 type relays struct {
 	mu   sync.Mutex
 	open map[string]context.CancelFunc // by row and number
-	ctx  context.Context //nolint:containedctx // of the agent's run: what is opened later lives as long; nil before it
+	ctx  context.Context               //nolint:containedctx // of the agent's run: what is opened later lives as long; nil before it
 	all  sync.WaitGroup
 }
 
