@@ -57,7 +57,7 @@ func (e *End) Open(ctx context.Context, in wire.ProveOpen) (wire.ProveOpened, er
 			continue
 		}
 		rows := wanted{plan: p, claims: claims, bind: bind(p, closed)}
-		ends := []taken{}
+		var ends []taken
 		if in.Quiet {
 			ends = s.takeQuiet(ctx, rows)
 		} else if ends, err = s.take(ctx, rows, code); err != nil {
