@@ -37,6 +37,13 @@ type Config struct {
 	Log        Log       `yaml:"log"`
 }
 
+// Proxy is an HTTP proxy by which a server dials nodes.
+type Proxy struct {
+	URL          string   `yaml:"url"`           // http://[USER@]HOST[:PORT]; empty: none
+	PasswordFile string   `yaml:"password_file"` // its user's password; empty: there is none
+	Hosts        []string `yaml:"hosts"`         // names, addresses and networks of the nodes that are dialled by it; none: all
+}
+
 // Proofs says how the plan's openings are proved without anybody's order.
 type Proofs struct {
 	// PerHour is how many paths are proved again in an hour, those first where most is at stake and the last proof is

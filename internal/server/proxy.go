@@ -13,13 +13,6 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/socket"
 )
 
-// Proxy is an HTTP proxy by which a server dials nodes.
-type Proxy struct {
-	URL          string   `yaml:"url"`           // http://[USER@]HOST[:PORT]; empty: none
-	PasswordFile string   `yaml:"password_file"` // its user's password; empty: there is none
-	Hosts        []string `yaml:"hosts"`         // names, addresses and networks of the nodes that are dialled by it; none: all
-}
-
 const maxPassword = 4 << 10
 
 // validate returns what is wrong with the configuration itself.
