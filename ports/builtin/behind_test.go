@@ -146,7 +146,7 @@ func TestDoors(t *testing.T) {
 	t.Parallel()
 	want := map[string]map[string]string{
 		"systemwalker": {
-			"auth": "9367 4013", "link": "9352 9327 6961", "peers": "9352 9297", "api": "9352 9900", "nets": "9297", "calendars": "9368",
+			"auth": "9367 4013", "link": "9352 9327 6961", "peers": "9352 9297", "api": "9352 9900 2684", "nets": "9297", "calendars": "9368",
 			"events": "9371", "actions": "9369 9370", "power": "9373", "console": "9900", "metrics": "9901 9902",
 		},
 		"arcserve": {"link": "6050", "console": "7099", "api": "7099", "peers": "7099"},

@@ -26,7 +26,7 @@ func TestSystemwalkerPlan(t *testing.T) {
 		l.wantDoor("desk", service)
 		numbers = append(numbers, l.port(service))
 	}
-	for _, service := range []string{"mpojeed1httpo", "mpojeed1httpso"} {
+	for _, service := range []string{"mpnjsosv", "mpojeed1httpo", "mpojeed1httpso"} {
 		l.wantDoorAt("hq", service, fmt.Sprintf("127.0.0.1:%d", l.port(service)))
 	}
 	l.wantProgram("desk", "jmnet")
