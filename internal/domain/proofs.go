@@ -116,6 +116,9 @@ func (s *Service) ProofMap(ctx context.Context) (api.ProofMap, error) {
 	}
 	for _, t := range trials {
 		way := api.PlannedWay{Flow: t.Flow, Service: t.Service, Protocol: string(t.Protocol), From: t.From, To: t.To, Address: t.Address, Purpose: t.Purpose, Text: t.Untried}
+		if t.Untried != "" {
+			way.Verdict, way.Reason = string(probe.Unproven), string(probe.Unknowable) // as it would be found
+		}
 		if p, ok := found[t.Path()]; ok {
 			var whole probe.Proof
 			_ = json.Unmarshal([]byte(p.Data), &whole) // its remedy is left out where it cannot be read
