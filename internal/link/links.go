@@ -39,6 +39,17 @@ func (s *Links) All() []*Link {
 	return all
 }
 
+// Count returns how many links are live.
+func (s *Links) Count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	count := 0
+	for _, links := range s.byNode {
+		count += len(links)
+	}
+	return count
+}
+
 // Drop ends all links of a node and says how many there were. It does not wait; nothing of the node is answered from
 // now on, provided that Allowed refuses it.
 func (s *Links) Drop(nodeID, reason string) int {
