@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	// The tests mostly wait, for time-outs and for each other's packets.
 	if p := flag.Lookup("test.parallel"); p.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		_ = p.Value.Set(strconv.Itoa(max(4, runtime.GOMAXPROCS(0))))
+		_ = p.Value.Set(strconv.Itoa(max(6, runtime.GOMAXPROCS(0))))
 	}
 	os.Exit(testMain(m))
 }
