@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/api"
@@ -40,10 +41,21 @@ type change struct {
 
 // changing is what the server keeps for changes of its ports.
 type changing struct {
-	mu       sync.Mutex // held while a change begins or ends
+	mu       sync.Mutex      // held while a change begins or ends
 	ctx      context.Context //nolint:containedctx // of Run: what a change begins lives no longer
-	replaned chan struct{} // closed when a change was committed
+	replaned chan struct{}   // closed when a change was committed
 	last     api.PlanChange
+	settled  bool           // one was committed: nothing more is decided until the server opens again
+	closing  atomic.Bool    // what was rolled back still listens
+	all      sync.WaitGroup // what goes on beside: nodes are told, listeners close
+}
+
+// goesOn refuses what would begin or end a change while the server stops. The caller holds the lock.
+func (c *changing) goesOn() error {
+	if c.ctx.Err() != nil {
+		return fault.New(fault.Conflict, "the server is stopping", "ask again once it runs")
+	}
+	return nil
 }
 
 // changeFile keeps what became of the last change.
@@ -66,8 +78,13 @@ func (s *Server) BeginChange(ctx context.Context, by string, within time.Duratio
 	}
 	s.changing.mu.Lock()
 	defer s.changing.mu.Unlock()
-	if s.change.Load() != nil {
+	switch err := s.changing.goesOn(); {
+	case err != nil:
+		return err
+	case s.change.Load() != nil:
 		return fault.New(fault.Conflict, "the ports are being changed already", "reeve plan show; reeve plan cancel")
+	case s.changing.closing.Load():
+		return fault.New(fault.Conflict, "the ports of the change that was rolled back are being closed", "try again in some seconds")
 	}
 	plan, written, err := s.env.Reread()
 	if err != nil {
@@ -81,6 +98,9 @@ func (s *Server) BeginChange(ctx context.Context, by string, within time.Duratio
 	c := &change{written: written, begun: s.env.Now(), deadline: s.env.Now().Add(within), by: by}
 	h, _ := s.hostIn(site)
 	c.next = planned{site: site, sockets: socket.New(site.For(h.Name), socket.As(string(ports.Server)))}
+	if err = s.useProxy(c.next.sockets); err != nil {
+		return err
+	}
 	if c.next.main, err = mainService(plan); err != nil {
 		return err
 	}
@@ -107,13 +127,16 @@ func (s *Server) begin(c *change) {
 		}
 	}
 	s.change.Store(c)
-	go s.tellChange(s.changing.ctx)
+	s.changing.all.Go(func() { s.tellChange(s.changing.ctx) })
 }
 
-// tellChange gives all nodes their views, and wakes who dials them.
+// tellChange gives all nodes their views, and has them dialled as the plans say now: nodes may be among them that this
+// server has not dialled before.
 func (s *Server) tellChange(ctx context.Context) {
 	s.fleet.Views(ctx)
-	s.dials.wake()
+	if err := s.dials.refresh(ctx); err != nil && ctx.Err() == nil {
+		s.env.Log.Error("dialling nodes as the port plan says", slog.Any("error", err))
+	}
 }
 
 // changes looks after a change until it is committed or rolled back. It returns ErrReplanned where one was committed.
@@ -123,10 +146,6 @@ func (s *Server) changes(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			if c := s.change.Load(); c != nil {
-				c.stop()
-				c.serving.Wait()
-			}
 			return nil
 		case <-s.changing.replaned:
 			return ErrReplanned
@@ -134,6 +153,19 @@ func (s *Server) changes(ctx context.Context) error {
 			s.lookAtChange(ctx)
 		}
 	}
+}
+
+// endChanges waits for what a change has begun, once Run's context has ended: who opens the server again finds its ports
+// free.
+func (s *Server) endChanges() {
+	s.changing.mu.Lock()
+	c := s.change.Load()
+	s.changing.mu.Unlock()
+	if c != nil {
+		c.stop()
+		c.serving.Wait()
+	}
+	s.changing.all.Wait()
 }
 
 func (s *Server) lookAtChange(ctx context.Context) {
@@ -163,9 +195,9 @@ func (s *Server) lookAtChange(ctx context.Context) {
 func (s *Server) CommitChange(ctx context.Context, by string, force bool) error {
 	s.changing.mu.Lock()
 	defer s.changing.mu.Unlock()
-	c := s.change.Load()
-	if c == nil {
-		return errNoChange
+	c, err := s.underWay()
+	if err != nil {
+		return err
 	}
 	nodes := s.changeNodes(ctx, c)
 	for _, n := range nodes {
@@ -177,6 +209,7 @@ func (s *Server) CommitChange(ctx context.Context, by string, force bool) error 
 		return fmt.Errorf("keeping the port plan: %w", err)
 	}
 	s.ended(ctx, c, "committed", by, "")
+	s.changing.settled = true
 	s.env.Log.Info("the ports have been changed; the server opens again by the new plan", slog.String("by", by))
 	close(s.changing.replaned)
 	return nil
@@ -189,23 +222,37 @@ func (s *Server) CancelChange(ctx context.Context, by string) error {
 
 var errNoChange = fault.New(fault.Conflict, "the ports are not being changed", "edit the port plan, then: reeve plan change")
 
+// underWay is the change that may still be ended. The caller holds the lock.
+func (s *Server) underWay() (*change, error) {
+	if err := s.changing.goesOn(); err != nil {
+		return nil, err
+	}
+	c := s.change.Load()
+	if c == nil || s.changing.settled {
+		return nil, errNoChange
+	}
+	return c, nil
+}
+
 func (s *Server) rollBack(ctx context.Context, by, why string) error {
 	s.changing.mu.Lock()
 	defer s.changing.mu.Unlock()
-	c := s.change.Load()
-	if c == nil {
-		return errNoChange
+	c, err := s.underWay()
+	if err != nil {
+		return err
 	}
 	if err := s.env.Settle(false); err != nil {
 		return fmt.Errorf("keeping the port plan: %w", err)
 	}
 	s.ended(ctx, c, "rolled back", by, why)
 	s.change.Store(nil)
-	go func() {
+	s.changing.closing.Store(true)
+	s.changing.all.Go(func() {
 		s.tellChange(s.changing.ctx) // before its listeners close, so that nobody is left with an address of the next plan alone
 		c.stop()
 		c.serving.Wait()
-	}()
+		s.changing.closing.Store(false)
+	})
 	s.env.Log.Warn("the change of ports is rolled back", slog.String("why", why))
 	return nil
 }
@@ -234,11 +281,11 @@ func (s *Server) auditChange(ctx context.Context, by, action, detail string) {
 
 // ShowChange is the change under way, else the last one.
 func (s *Server) ShowChange(ctx context.Context) api.PlanChange {
-	if c := s.change.Load(); c != nil {
-		return s.showChange(ctx, c)
-	}
 	s.changing.mu.Lock()
 	defer s.changing.mu.Unlock()
+	if c := s.change.Load(); c != nil && !s.changing.settled {
+		return s.showChange(ctx, c)
+	}
 	return s.changing.last
 }
 

@@ -144,15 +144,6 @@ func (d *diallers) changed(id string) {
 	}
 }
 
-// wake has all diallers look again at where they dial.
-func (d *diallers) wake() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, one := range d.running {
-		one.dialer.Wake()
-	}
-}
-
 // urge dials the next row of a node, though a link is up.
 func (d *diallers) urge(id string) {
 	d.mu.Lock()

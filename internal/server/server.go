@@ -340,6 +340,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.env.Log.Warn("the domain is held: nothing is started until `reeve domain release`", slog.Any("why", why))
 	}
 	err := g.Wait()
+	s.endChanges()
 	stopDeciding()
 	// One sentence: what broke the engine broke the rest too, or was broken by it.
 	if last := <-decided; err == nil {

@@ -166,6 +166,45 @@ func TestKilledWhilePortsChange(t *testing.T) {
 	}
 }
 
+// Who dials links is turned round by an edited inventory: the server dials an agent that it never dialled before, and the
+// agent's own link ends only then.
+func TestChangeOfWhoDials(t *testing.T) {
+	t.Parallel()
+	site := filepath.Join(t.TempDir(), "site.yaml")
+	dials := func(from, to string) {
+		text := fmt.Sprintf("inventory: site\nzones: {core: {}, dmz: {}}\ndials: [{from: %s, to: %s}]\nhosts:\n"+
+			"  hq1: {roles: [server], zone: core, advertise: [127.0.0.1]}\n  north: {roles: [agent], zone: dmz, advertise: [127.0.0.2]}\n", from, to)
+		if err := os.WriteFile(site, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dials("dmz", "core")
+	e := newEstate(t, quick+"inventory: "+site+"\n")
+	g := e.newcomer("north", 2, filepath.Join(e.home, "north"))
+	g.start("--bind", "127.0.0.2", "--join", lastLine(e.must("token", "create", "agent", "north")))
+	e.linked("north")
+	by := func() string {
+		n, err := e.api.Node(t.Context(), "north")
+		if err != nil || n.DialledBy == nil {
+			return ""
+		}
+		return *n.DialledBy
+	}
+	if got := by(); got != "agent" {
+		t.Errorf("the link is dialled by %q, want by the agent", got)
+	}
+	dials("core", "dmz")
+	c, code := e.changed("40s")
+	if code != 0 || c.State != "committed" {
+		t.Fatalf("the change is %+v, exit code %d, want it committed\n%s\n%s", c, code, e.logs(), tail(g.log))
+	}
+	e.ready()
+	e.linked("north")
+	if got := by(); got != "server" {
+		t.Errorf("the link is dialled by %q, want by the server", got)
+	}
+}
+
 func sorted(all ...int) []int {
 	slices.Sort(all)
 	return all
