@@ -153,6 +153,9 @@ func (a *app) serveOnce(ctx context.Context, cfg server.Config, ledger string) e
 			fmt.Fprintf(f, "\n  first administrator: %s\n  password:            %s\n  (shown once; change it with `reeve user password %s`)\n\n", user, password, user)
 		}
 	}
+	if known.refused() {
+		e.Log.Warn("the port plan with which this server is configured was rolled back: the server works by the one before; to try again: reeve plan change", slog.String("plan", cfg.Plan), slog.String("inventory", cfg.Inventory))
+	}
 	s, err := server.Open(ctx, cfg, e)
 	if err != nil {
 		return err

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,7 +25,7 @@ type usedPlan struct {
 	Plan      string `json:"plan"`      // a plan document that extends nothing
 	Inventory string `json:"inventory"` // an inventory document with the values of all variables
 	Instance  int    `json:"instance"`
-	Refused   string `json:"refused,omitempty"` // hash of a plan that was rolled back: it is not tried again by itself
+	Refused   string `json:"refused,omitempty"` // fingerprint of a plan and site that were rolled back: they are not tried again by themselves
 }
 
 // plans is the port plan by which a server works, and that with which it is configured.
@@ -38,6 +40,9 @@ type plans struct {
 
 	next usedPlan // that was read last
 }
+
+// refused reports whether the configured plan is another one that was rolled back.
+func (p *plans) refused() bool { return p.used.Refused != "" && !p.begin }
 
 // openPlans reads both. At the first start the configured one is the one in use; where both have the same numbers, too.
 func openPlans(cfg server.Config) (*plans, error) {
@@ -55,18 +60,19 @@ func openPlans(cfg server.Config) (*plans, error) {
 	if err == nil {
 		err = json.Unmarshal(text, &kept)
 	}
-	if err != nil {
-		return nil, fault.Wrap(fault.Invalid, "reading the port plan in use, "+p.file(), err)
+	var old ports.Compiled
+	var oldWritten domain.PortPlan
+	if err == nil {
+		old, oldWritten, err = kept.compile()
 	}
-	old, oldWritten, err := kept.compile()
-	if err != nil { // written by another version: the numbers of the configured one are all that there is
+	if err != nil { // damaged, or written by another version: the numbers of the configured one are all that there is
 		return nil, &fault.Error{Kind: fault.Invalid, Msg: "reading the port plan in use, " + p.file(), Err: err, Fix: "if all nodes know the configured plan already, remove that file"}
 	}
 	if sameNumbers(old, plan) && kept.Inventory == p.next.Inventory {
 		return p, nil
 	}
 	p.used, p.plan, p.written = kept, old, oldWritten
-	p.begin = kept.Refused != plan.Hash
+	p.begin = kept.Refused != p.next.fingerprint(plan)
 	return p, nil
 }
 
@@ -100,7 +106,7 @@ func (p *plans) settle(taken bool) error {
 	if err != nil {
 		return err
 	}
-	p.used.Refused = refused.Hash
+	p.used.Refused = p.next.fingerprint(refused)
 	return p.keep()
 }
 
@@ -130,9 +136,17 @@ func writeFileSynced(path string, data []byte) error {
 	return os.Rename(f.Name(), path)
 }
 
+// fingerprint is of the plan and of the site: the plan's hash does not cover hosts, zones and who dials.
+func (u usedPlan) fingerprint(plan ports.Compiled) string {
+	sum := sha256.Sum256([]byte(plan.Hash + u.Inventory))
+	return hex.EncodeToString(sum[:])
+}
+
 // compile reads the texts again.
 func (u usedPlan) compile() (ports.Compiled, domain.PortPlan, error) {
-	plan, err := planfile.Parse(usedFile, []byte(u.Plan), nil)
+	plan, err := planfile.Parse(usedFile, []byte(u.Plan), func(name string) (ports.Plan, error) {
+		return ports.Plan{}, fault.New(fault.Invalid, "a port plan in use extends nothing, and this one extends "+name, "")
+	})
 	if err != nil {
 		return ports.Compiled{}, domain.PortPlan{}, err
 	}
