@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/identity"
 	"github.com/reeve-scheduler/reeve/internal/link"
 	"github.com/reeve-scheduler/reeve/internal/wire"
@@ -25,8 +26,10 @@ type entrances struct {
 	all     sync.WaitGroup
 }
 
-// reopen is how often rows that could not be opened are tried again.
-const reopen = 30 * time.Second
+const (
+	reopen      = 30 * time.Second // rows that could not be opened are tried again
+	reopenFirst = 2 * time.Second  // at the start, before that
+)
 
 // entrance is a row of the plan with its listeners.
 type entrance struct {
@@ -55,7 +58,7 @@ func (s *entrances) listen(ctx context.Context, a *agent) error {
 	v := a.view.Load()
 	var errs []error
 	for _, r := range v.View.Listen {
-		if err := s.add(ctx, v, r); err != nil {
+		if err := s.patiently(ctx, v, r); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -64,6 +67,23 @@ func (s *entrances) listen(ctx context.Context, a *agent) error {
 	}
 	s.refused = a.complain(errs)
 	return nil
+}
+
+// patiently opens one row. Where its number is taken it waits a moment: this agent may have listened there itself until
+// now, to be enrolled, and a child that is just being started holds a copy of that listener until it is executed.
+func (s *entrances) patiently(ctx context.Context, v *view, r wire.Route) error {
+	pause := backoff{first: 20 * time.Millisecond, most: 500 * time.Millisecond}
+	for begun := time.Now(); ; {
+		err := s.add(ctx, v, r)
+		if !fault.Is(err, fault.Conflict) || time.Since(begun) > reopenFirst {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause.wait()):
+		}
+	}
 }
 
 // complain says which rows could not be opened.
