@@ -21,6 +21,7 @@ import (
 type entrances struct {
 	mu      sync.Mutex
 	open    []*entrance
+	view    *view           // by which they were opened at the start
 	refused []string        // rows that could not be opened
 	ctx     context.Context //nolint:containedctx // of the agent's run: what is opened later lives as long; nil before it
 	all     sync.WaitGroup
@@ -56,6 +57,7 @@ func (e *entrance) is(r wire.Route) bool {
 // stays open. Else what could not be opened is tried again.
 func (s *entrances) listen(ctx context.Context, a *agent) error {
 	v := a.view.Load()
+	s.view = v
 	var errs []error
 	for _, r := range v.View.Listen {
 		if err := s.patiently(ctx, v, r); err != nil {
@@ -152,6 +154,9 @@ func (s *entrances) run(ctx context.Context, a *agent) error {
 	s.ctx = ctx
 	s.serve(a)
 	s.mu.Unlock()
+	if a.view.Load() != s.view { // one came since: it could not be followed yet
+		s.become(ctx, a)
+	}
 	tick := time.NewTicker(reopen)
 	defer tick.Stop()
 	for {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/link"
 	"github.com/reeve-scheduler/reeve/internal/wire"
 )
@@ -68,12 +69,15 @@ func (a *agent) openView() error {
 	if err == nil {
 		err = json.Unmarshal(text, &kept)
 	}
-	if err != nil {
-		return fmt.Errorf("reading the port plan that the servers gave: %w", err)
+	var ports Ports
+	if err == nil {
+		ports, err = a.cfg.Adopt(kept)
 	}
-	ports, err := a.cfg.Adopt(kept)
 	if err != nil {
-		return fmt.Errorf("reading the port plan that the servers gave: %w", err)
+		return &fault.Error{
+			Kind: fault.Invalid, Msg: "reading the port plan that the servers gave, " + a.folder.file(viewFile), Err: err,
+			Fix: "remove that file, and start the agent with the servers' --plan: they give it again",
+		}
 	}
 	a.view.Store(&view{ports, kept})
 	return nil
