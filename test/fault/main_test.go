@@ -25,6 +25,7 @@ var (
 	given  = flag.String("reeve", "", "the program to test; empty: built from this tree")
 
 	reeve string // path of the program
+	book  string // folder of leases, where a test names none of its own: never the host's
 )
 
 func TestMain(m *testing.M) {
@@ -43,6 +44,7 @@ func testMain(m *testing.M) int {
 		err = os.Chmod(dir, 0o755)
 	}
 	if err == nil {
+		book = filepath.Join(dir, "ledger")
 		reeve, err = program(dir)
 	}
 	if err != nil {

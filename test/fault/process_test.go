@@ -63,7 +63,7 @@ func start(t testing.TB, log string, env []string, args ...string) *process {
 
 // environment is what a program of ours is given: nothing of the settings of who runs the tests.
 func environment() []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir(), "TMPDIR=" + os.TempDir(), "LANG=C"}
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir(), "TMPDIR=" + os.TempDir(), "LANG=C", "REEVE_LEDGER=" + book}
 }
 
 // end sends a signal and waits for the end.
