@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"testing"
@@ -15,7 +14,7 @@ import (
 
 // listening is an agent whose rows are opened by listen.
 func listening(listen func(row string) (net.Listener, error), dials bool, rows ...string) *agent {
-	a := &agent{cfg: Config{Log: slog.New(slog.NewTextHandler(io.Discard, nil))}}
+	a := &agent{cfg: Config{Log: slog.New(slog.DiscardHandler)}}
 	v := &view{Ports: Ports{Listen: func(_ context.Context, row string) ([]net.Listener, error) {
 		l, err := listen(row)
 		if err != nil {

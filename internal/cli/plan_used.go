@@ -56,6 +56,9 @@ func openPlans(cfg server.Config) (*plans, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return p, nil
 	}
+	if errors.Is(err, os.ErrPermission) {
+		return nil, &fault.Error{Kind: fault.Forbidden, Msg: "reading the port plan in use, " + p.file(), Err: err, Fix: "give the data folder to the user that runs the server, or choose another with --data"}
+	}
 	var kept usedPlan
 	if err == nil {
 		err = json.Unmarshal(text, &kept)

@@ -239,11 +239,14 @@ func TestCallbackRendezvous(t *testing.T) {
 		if got := e.listening(); len(got) != 2 || !slices.Contains(got, port) {
 			t.Errorf("the server listens on %v, want its own port and %d", got, port)
 		}
-		for _, j := range e.show(id).Jobs {
-			if c := j.Attempts[0].Callback; c == nil || c.Port != port || c.State != "connected" || !c.Shared {
-				t.Errorf("%s: callback %+v", j.Name, c)
+		within(t, 20*time.Second, func() string { // a connection is there before it has proved itself
+			for _, j := range e.show(id).Jobs {
+				if c := j.Attempts[0].Callback; c == nil || c.Port != port || c.State != "connected" || !c.Shared {
+					return fmt.Sprintf("%s: callback %+v", j.Name, c)
+				}
 			}
-		}
+			return ""
+		})
 		if r := w.finish(e, id); r.State != "succeeded" {
 			t.Errorf("run: %s\n%s", r.State, e.logs())
 		}
