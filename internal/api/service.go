@@ -21,6 +21,11 @@ type Service interface {
 	Nodes
 	People
 	Domain
+	Ports
+}
+
+// Ports is all about the port plan: what it says, how it is changed, and what was proved of it.
+type Ports interface {
 	Plan
 	Changes
 	Proofs
