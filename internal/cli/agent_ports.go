@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"slices"
 
 	"github.com/reeve-scheduler/reeve/internal/agent"
 	"github.com/reeve-scheduler/reeve/internal/fault"
@@ -14,8 +15,9 @@ import (
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
-// agentPorts are the sockets of an agent of a kind by a compiled plan. It listens on one address, or on all where bind is empty.
-func agentPorts(c ports.Compiled, kind ports.RoleKind, bind string, proxy byProxy) (agent.Ports, error) {
+// agentPorts are the sockets of an agent of a kind by a compiled plan. binds are the addresses on which it listens for a row;
+// none: all.
+func agentPorts(c ports.Compiled, kind ports.RoleKind, binds func(row string) []string, proxy byProxy) (agent.Ports, error) {
 	sockets := socket.New(c, socket.As(string(kind)))
 	if err := proxy.on(sockets); err != nil {
 		return agent.Ports{}, err
@@ -26,11 +28,7 @@ func agentPorts(c ports.Compiled, kind ports.RoleKind, bind string, proxy byProx
 			return sockets.Dial(ctx, row, address)
 		},
 		Listen: func(ctx context.Context, row string) ([]net.Listener, error) {
-			l, err := sockets.Listen(ctx, row, bind)
-			if err != nil {
-				return nil, err
-			}
-			return []net.Listener{l}, nil
+			return listenOn(ctx, sockets, row, binds(row))
 		},
 		Pool:  func(pool string) (json.RawMessage, error) { return jobports.Request(c, pool) },
 		Call:  agentCalls(c, kind, sockets),
@@ -47,7 +45,31 @@ func adoptPlan(v wire.View, kind ports.RoleKind, bind string, proxy byProxy) (ag
 	if c.Hash != v.Hash {
 		return agent.Ports{}, fault.Newf(fault.Invalid, "reading the compiled plan: its hash is %s, and %s was said", c.Hash, v.Hash)
 	}
-	return agentPorts(c, kind, bind, proxy)
+	return agentPorts(c, kind, func(row string) []string {
+		if i := slices.IndexFunc(v.Listen, func(r wire.Route) bool { return r.Row == row }); i >= 0 && bind == "" {
+			return v.Listen[i].Bind
+		}
+		return []string{bind}
+	}, proxy)
+}
+
+// listenOn listens for a row on some addresses; on all where there are none. On an error nothing stays open.
+func listenOn(ctx context.Context, sockets *socket.Net, row string, binds []string) ([]net.Listener, error) {
+	if len(binds) == 0 {
+		binds = []string{""}
+	}
+	var all []net.Listener
+	for _, bind := range binds {
+		l, err := sockets.Listen(ctx, row, bind)
+		if err != nil {
+			for _, open := range all {
+				_ = open.Close() // nobody has been let in
+			}
+			return nil, err
+		}
+		all = append(all, l)
+	}
+	return all, nil
 }
 
 // differs says, a sentence for each row, how the plan that an agent was started with differs from its servers'.

@@ -30,7 +30,7 @@ func (p *byProxy) ports(c ports.Compiled, kind ports.RoleKind, bind string) (age
 	if err := p.load(); err != nil {
 		return agent.Ports{}, err
 	}
-	return agentPorts(c, kind, bind, *p)
+	return agentPorts(c, kind, func(string) []string { return []string{bind} }, *p)
 }
 
 // load reads the password.

@@ -242,6 +242,7 @@ func (s *Server) routes(n store.Node) (dial, listen []wire.Route) {
 	for _, w := range s.ways(n) {
 		r := wire.Route{Row: w.path.Flow.Service, Port: int(w.port), Turn: w.turn}
 		if w.path.ServerDials {
+			r.Bind = s.plans()[0].site.Binds(n.Name, r.Row)
 			listen = append(listen, r)
 		} else {
 			r.Addresses = w.addresses

@@ -78,7 +78,7 @@ func (s *Server) relayRoutes(v *wire.View, n store.Node, plan ports.Compiled) {
 		case !p.RelayDials:
 			v.Dial = append(v.Dial, wire.Route{Row: p.Flow.Service, Turn: turn, Addresses: s.site().At(p.Relay, p.Flow.Service)})
 		case !slices.ContainsFunc(v.Listen, func(r wire.Route) bool { return r.Row == p.Flow.Service }):
-			v.Listen = append(v.Listen, wire.Route{Row: p.Flow.Service, Port: int(cl.Port), Turn: turn})
+			v.Listen = append(v.Listen, wire.Route{Row: p.Flow.Service, Port: int(cl.Port), Turn: turn, Bind: s.site().Binds(n.Name, p.Flow.Service)})
 		}
 	}
 	for _, f := range s.site().Relays(n.Name) {

@@ -22,6 +22,7 @@ type View struct {
 type Route struct {
 	Row       string   `json:"row"`                 // a service's id
 	Port      int      `json:"port"`                // the number to listen on
+	Bind      []string `json:"bind,omitempty"`      // addresses of the agent's host to listen on; none: all
 	Turn      int      `json:"turn,omitempty"`      // its place in the order of dialling, over both directions, from 1
 	Addresses []string `json:"addresses,omitempty"` // HOST:PORT of servers, in the order to try
 }
