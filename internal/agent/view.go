@@ -58,7 +58,7 @@ func (c Config) given() *view {
 // openView takes the view that servers gave last, or the plan that the agent was started with.
 func (a *agent) openView() error {
 	a.view.Store(a.cfg.given())
-	if a.cfg.Adopt == nil {
+	if a.cfg.Adopt == nil || len(a.cfg.Addresses) > 0 { // who says where the servers are knows better than what they said once
 		return nil
 	}
 	text, err := os.ReadFile(a.folder.file(viewFile))

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 
@@ -40,6 +41,7 @@ func (a *app) agentCommand() *cobra.Command {
 	fl.StringVar(&f.cfg.Data, "data", "", "data folder (REEVE_DATA)")
 	fl.StringVar(&f.cfg.Join, "join", "", "join token, at the first start (REEVE_JOIN)")
 	fl.StringVar(&f.cfg.JoinFile, "join-file", "", "file that holds the join token (REEVE_JOIN_FILE)")
+	fl.StringSliceVar(&f.cfg.Addresses, "server", nil, "HOST:PORT of a server, several times: for an agent that no longer finds its servers; else as they said last")
 	fl.IntVar(&f.cfg.Slots, "slots", f.cfg.Slots, "attempts at once (REEVE_SLOTS)")
 	fl.StringVar(&f.plan, "plan", "default", "port plan: a built-in name or a file (REEVE_PLAN)")
 	fl.IntVar(&f.instance, "instance", 0, "instance of the plan (REEVE_INSTANCE)")
@@ -78,6 +80,11 @@ func (f *agentFlags) run(c *cobra.Command, a *app) error {
 	}
 	slacken()
 	cfg := f.cfg
+	for _, address := range cfg.Addresses {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			return fault.New(fault.Invalid, fmt.Sprintf("--server %q is not HOST:PORT", address), "name the port at which agents find the server: reeve domain show, on the server")
+		}
+	}
 	if cfg.Data == "" {
 		return fault.New(fault.Invalid, "the agent has no data folder", "give --data or REEVE_DATA")
 	}
