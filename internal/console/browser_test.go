@@ -217,7 +217,7 @@ func TestBrowserEveryPageFits(t *testing.T) {
 	b.login(s, "/")
 	paths := map[string]string{
 		"today": "/", "nets": "/nets", "net": "/nets/estate/harvest", "runs": "/runs", "run": runPath(bigRun), "run-small": "/runs/01k2v7q4m9-000414",
-		"nodes": "/nodes", "directory": "/directory", "node": "/nodes/east1", "ports": "/ports?check=host", "port": "/ports/why/callback", "proofs": "/ports/proofs", "audit": "/audit", "users": "/users", "trouble": "/runs/none",
+		"nodes": "/nodes", "directory": "/directory", "node": "/nodes/east1", "node-away": "/nodes/dmz1", "ports": "/ports?check=host", "port": "/ports/why/callback", "proofs": "/ports/proofs", "audit": "/audit", "users": "/users", "trouble": "/runs/none",
 	}
 	for name, path := range paths {
 		b.do(chromedp.Navigate(s.URL + path))
