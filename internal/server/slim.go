@@ -9,6 +9,7 @@ import (
 
 const (
 	slimEvery  = time.Second
+	slimStart  = 2        // looks, after which a start is over
 	slimWindow = 10       // looks over which little must have been done, or nothing have changed
 	slimLinks  = 50       // so many must have come or gone
 	slimTimes  = 3        // a stack that was deep once shrinks by half each time
@@ -28,11 +29,14 @@ func (s *Server) slim(ctx context.Context) error {
 	defer debug.SetGCPercent(busyGC)
 	var c collecting
 	slimmed, last, steady, gc := 0, 0, 0, busyGC
-	for {
+	for looks := 1; ; looks++ {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		}
+		if looks == slimStart {
+			debug.FreeOSMemory() // the port plan was read and compiled, and much else is done once
 		}
 		now := s.links.Count()
 		if want := c.want(allocations(), now); want != gc {
