@@ -43,17 +43,11 @@ func (s Site) At(host, service string) []string {
 		return nil
 	}
 	hs, own := h.service(service)
-	number, only := h.own(cl).Port, false
-	v := newView(s)
-	for i := range v.hosts {
-		if v.hosts[i].Name == host {
-			only = v.alone(&v.hosts[i])
-		}
-	}
+	number := h.own(cl).Port
 	var all []string
 	for _, a := range h.reached(hs) {
 		port := number
-		if a.port != 0 && (only || own && len(hs.Advertise) > 0) {
+		if a.port != 0 && (own && len(hs.Advertise) > 0 || s.alone(host)) {
 			port = a.port
 		}
 		if port != 0 {
@@ -61,6 +55,13 @@ func (s Site) At(host, service string) []string {
 		}
 	}
 	return all
+}
+
+// alone reports whether a host has one service that others reach.
+func (s Site) alone(host string) bool {
+	v := newView(s)
+	i := slices.IndexFunc(v.hosts, func(h viewHost) bool { return h.Name == host })
+	return i >= 0 && v.alone(&v.hosts[i])
 }
 
 func hostPort(host string, port Port) string {

@@ -97,7 +97,7 @@ func (s *Server) BeginChange(ctx context.Context, by string, within time.Duratio
 	}
 	c := &change{written: written, begun: s.env.Now(), deadline: s.env.Now().Add(within), by: by}
 	h, _ := s.hostIn(site)
-	c.next = planned{site: site, sockets: socket.New(site.For(h.Name), socket.As(string(ports.Server)))}
+	c.next = planned{site: site, host: h, sockets: socket.New(site.For(h.Name), socket.As(string(ports.Server)))}
 	if err = s.useProxy(c.next.sockets); err != nil {
 		return err
 	}

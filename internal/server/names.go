@@ -154,8 +154,7 @@ func closed(err error) error {
 
 // binds are the addresses on which a row is bound, as entrances are; "" stands for all.
 func (s *Server) binds(cl ports.Claim) []string {
-	h, _ := s.host()
-	return s.bindsIn(s.now(), h.Name, cl)
+	return s.bindsIn(s.now(), cl)
 }
 
 // boundTo are the addresses on which a row is bound; none: all.

@@ -17,12 +17,16 @@ import (
 // changed the next one stands beside it.
 type planned struct {
 	site    ports.Site
+	host    ports.Host // this server in the inventory; zero: it is not in it
 	sockets *socket.Net
 	main    string // the row at which a server is found
 }
 
 // now is the plan by which this server works.
-func (s *Server) now() planned { return planned{s.site(), s.sockets, s.main} }
+func (s *Server) now() planned {
+	h, _ := s.host()
+	return planned{s.site(), h, s.sockets, s.main}
+}
 
 // plans are the next plan, where the ports are being changed, and that by which this server works.
 func (s *Server) plans() []planned {
@@ -35,12 +39,11 @@ func (s *Server) plans() []planned {
 // listen opens the rows that a plan gives to this server. What is for its own host only is bound to loopback.
 func (s *Server) listen(ctx context.Context, p planned) ([]entrance, error) {
 	var all []entrance
-	h, _ := s.hostIn(p.site)
-	for _, cl := range entrances(p.site.For(h.Name), p.main) {
+	for _, cl := range entrances(p.site.For(p.host.Name), p.main) {
 		if slices.ContainsFunc(s.entrances, func(e entrance) bool { return e.claim.Service == cl.Service && e.claim.Port == cl.Port }) {
 			continue // it stands already
 		}
-		binds := s.bindsIn(p, h.Name, cl)
+		binds := s.bindsIn(p, cl)
 		if err := s.mayBePlain(cl, binds); err != nil {
 			return all, err
 		}
@@ -59,8 +62,8 @@ func (s *Server) listen(ctx context.Context, p planned) ([]entrance, error) {
 
 // bindsIn are the addresses on which this server listens for a row of a plan. What the inventory opens to no other host is
 // for this host only, unless somebody has said where to listen.
-func (s *Server) bindsIn(p planned, host string, cl ports.Claim) []string {
-	binds := s.cfg.Bind
+func (s *Server) bindsIn(p planned, cl ports.Claim) []string {
+	host, binds := p.host.Name, s.cfg.Bind
 	if len(binds) == 0 {
 		binds = p.site.Binds(host, cl.Service)
 	}
@@ -85,10 +88,8 @@ func opened(site ports.Site, host string, cl ports.Claim) bool {
 func (s *Server) advertised(p planned, row string) []string {
 	hosts := s.cfg.Advertise
 	if len(hosts) == 0 {
-		if h, ok := s.hostIn(p.site); ok {
-			if all := p.site.At(h.Name, row); len(all) > 0 {
-				return all
-			}
+		if all := p.site.At(p.host.Name, row); len(all) > 0 {
+			return all
 		}
 		hosts = s.cfg.Bind
 	}
@@ -124,12 +125,11 @@ func (s *Server) ways(n store.Node) []way {
 	plans := s.plans()
 	for i, p := range plans {
 		next := len(plans) > 1 && i == 0
-		for _, path := range s.pathsIn(p.site, "link", n) {
+		for _, path := range s.pathsIn(p, "link", n) {
 			w := way{path: path, turn: len(plans)*(path.Turn-1) + i + 1, next: next}
 			host := n.Name
 			if !path.ServerDials {
-				h, _ := s.hostIn(p.site)
-				host = h.Name
+				host = p.host.Name
 			}
 			cl, _ := p.site.For(host).Service(path.Flow.Service)
 			switch w.port = cl.Port; {
@@ -214,7 +214,7 @@ func (s *Server) whereIn(p planned, n store.Node, row string) []string {
 
 // enrolRow is the row by which this server enrols a node; empty: the node joins by its own dial.
 func (s *Server) enrolRow(p planned, n store.Node) string {
-	for _, path := range s.pathsIn(p.site, "enrol", n) {
+	for _, path := range s.pathsIn(p, "enrol", n) {
 		if path.ServerDials {
 			return path.Flow.Service
 		}
@@ -263,8 +263,8 @@ const dialledZone = "(enrolled by a server's dial)"
 
 // pathsIn are the rows by which this server and a node have a conversation. Where nobody knows a node's zone, but a
 // server's dial has enrolled it, that is how it is reached, and it dials only where the plan has no row for that.
-func (s *Server) pathsIn(site ports.Site, conversation string, n store.Node) []ports.Path {
-	own, _ := s.hostIn(site)
+func (s *Server) pathsIn(p planned, conversation string, n store.Node) []ports.Path {
+	site, own := p.site, p.host
 	h, _ := site.Host(n.Name)
 	zone := h.Zone
 	if zone == "" && len(n.Addresses) > 0 {
@@ -278,9 +278,6 @@ func (s *Server) pathsIn(site ports.Site, conversation string, n store.Node) []p
 	return paths
 }
 
-// host is this server in the inventory.
-func (s *Server) host() (ports.Host, bool) { return s.hostIn(s.site()) }
-
 // hostIn is this server in the inventory of a site.
 func (s *Server) hostIn(site ports.Site) (ports.Host, bool) {
 	if h, ok := site.Host(s.name()); ok {
@@ -288,7 +285,9 @@ func (s *Server) hostIn(site ports.Site) (ports.Host, bool) {
 	}
 	var found []ports.Host
 	for _, h := range site.Inventory.Hosts {
-		if slices.ContainsFunc(site.Roles(h.Name), func(role string) bool { return site.Compiled.Kinds[role] == ports.Server }) {
+		if slices.ContainsFunc(h.Roles, func(role string) bool {
+			return role == string(ports.Server) || site.Compiled.Kinds[role] == ports.Server
+		}) {
 			found = append(found, h)
 		}
 	}

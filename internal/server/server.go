@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -77,6 +78,8 @@ type Server struct {
 	service   *domain.Service
 	gate      *access.Gate
 	dials     diallers
+	host      func() (ports.Host, bool) // this server in the inventory
+	views     views
 	blames    blames
 	// reconnects are the ports on which agents come back after a failure.
 	reconnects reconnects
@@ -107,6 +110,7 @@ func Open(ctx context.Context, cfg Config, env Env) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, env: env, started: env.Now(), hub: domain.NewHub(), links: link.NewLinks()}
 	s.dials.server = s
+	s.host = sync.OnceValues(func() (ports.Host, bool) { return s.hostIn(s.site()) })
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
