@@ -31,7 +31,7 @@ type Registry struct {
 	Now       func() time.Time
 	Rand      io.Reader
 	Log       *slog.Logger
-	// Changed is called after a node joined.
+	// Changed is called after a node joined, or came from elsewhere.
 	Changed func(ctx context.Context) error
 
 	mu      sync.RWMutex
@@ -127,12 +127,17 @@ func (r *Registry) Linked(ctx context.Context, id, from string, h wire.Hello) er
 			facts[k] = v
 		}
 	}
-	return r.change(ctx, id, func(n *store.Node) {
+	moved := false
+	err := r.change(ctx, id, func(n *store.Node) {
 		n.Facts, n.Version, n.Slots, n.Seen = facts, clip(h.Version), min(max(h.Slots, 0), 100_000), r.Now()
-		if from != "" {
+		if moved = from != "" && from != n.Found; moved {
 			n.Found = from
 		}
 	})
+	if err != nil || !moved {
+		return err
+	}
+	return r.Changed(ctx) // it is dialled there from now on
 }
 
 func clip(s string) string { return s[:min(len(s), maxFactLength)] }

@@ -138,3 +138,21 @@ func BenchmarkWays(b *testing.B) {
 		}
 	}
 }
+
+// Where a node comes from by its own dial is where it is dialled from then on, without a restart of the server.
+func TestNodeThatMoves(t *testing.T) {
+	t.Parallel()
+	s := withHosts(t, 5)
+	for _, from := range []string{"10.9.0.1", "10.9.0.2", ""} { // empty: this server dialled
+		if err := s.registry.Linked(t.Context(), "id1", from, wire.Hello{}); err != nil {
+			t.Fatal(err)
+		}
+		want := from
+		if from == "" {
+			want = "10.9.0.2"
+		}
+		if n, _ := s.registry.Node("id1"); n.Found != want {
+			t.Errorf("it came from %q, and is known at %q, want %q", from, n.Found, want)
+		}
+	}
+}
