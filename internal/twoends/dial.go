@@ -176,7 +176,7 @@ func (o DialOptions) talk(ctx context.Context, a *attempt, q question, c net.Con
 	binding := ""
 	if a.path.Flow.TLS && !o.Plain[a.path.Flow.ID] {
 		// Who it is, the code says; a certificate would say it of a host that has one already.
-		t := tls.Client(c, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}) //nolint:gosec // see above
+		t := tls.Client(c, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13}) //nolint:gosec // see above
 		if err := t.HandshakeContext(ctx); err != nil {
 			near.Answer, near.Text = notTLS(err), err.Error()
 			if near.Answer == probe.SpeaksOther {
