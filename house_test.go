@@ -26,10 +26,11 @@ const module = "github.com/reeve-scheduler/reeve/"
 // rule engines from outside that do not act either are named in pureGuests.
 var pure = []string{
 	"ports", "ports/planfile", "ports/builtin", "ports/dialect", "ports/render",
-	"internal/fault", "internal/jobnet", "internal/run",
+	"internal/fault", "internal/calendar", "internal/occurrence", "internal/forecast", "internal/timetable", "internal/jobnet", "internal/run",
 }
 
 var pureGuests = []string{
+	"github.com/teambition/rrule-go", // in civil time only
 	"github.com/goccy/go-yaml", "github.com/goccy/go-yaml/ast", "github.com/goccy/go-yaml/lexer", "github.com/goccy/go-yaml/parser", "github.com/goccy/go-yaml/token",
 }
 
@@ -49,9 +50,14 @@ var mayImport = map[string][]string{
 	"ports/ledger":               {"ports", "internal/socket"},                  // it grants sockets that are bound, and one package binds
 	"ports/probe":                {"ports", "ports/dialect", "internal/socket"}, // a services file is read by one reader
 	"internal/fault":             {},
-	"internal/jobnet":            {"internal/fault"},
+	"internal/calendar":          {"internal/fault"},
+	"internal/calendar/table":    {"internal/calendar", "internal/fault"}, // tables of days as CSV and iCalendar, and the seeds
+	"internal/occurrence":        {"internal/calendar", "internal/fault"},
+	"internal/forecast":          {"internal/calendar", "internal/occurrence", "internal/jobnet", "internal/run", "internal/fault"}, // the deciders on a virtual clock
+	"internal/timetable":         {"internal/calendar", "internal/jobnet", "internal/jobfile", "internal/fault"},                    // crontabs and systemd timers into nets
+	"internal/jobnet":            {"internal/calendar", "internal/fault"},                                                           // a net has its schedules
 	"internal/run":               {"internal/jobnet", "internal/fault"},
-	"internal/jobfile":           {"internal/jobnet", "internal/fault"},
+	"internal/jobfile":           {"internal/calendar", "internal/jobnet", "internal/fault"},
 	"internal/wire":              {"internal/fault"},
 	"internal/socket":            {"ports", "internal/fault"}, // the only package that opens TCP and UDP sockets
 	"internal/socket/sockettest": {"internal/socket", "ports", "ports/builtin", "ports/planfile"},
@@ -62,33 +68,33 @@ var mayImport = map[string][]string{
 	"internal/access":            {"internal/fault"},
 	"internal/link":              {"internal/identity", "internal/fault"}, // never wire: a link carries calls, it does not read them
 	"internal/relay":             {"internal/identity", "internal/link", "internal/fault"},
-	"internal/store":             {"internal/jobnet", "internal/run", "internal/fault", "ports"},
+	"internal/store":             {"internal/calendar", "internal/occurrence", "internal/jobnet", "internal/run", "internal/fault", "ports"},
 	"internal/store/storetest":   {"internal/store", "internal/run", "internal/jobnet", "internal/jobfile"},
-	"internal/store/sqlite":      {"internal/store", "internal/run", "internal/fault"},
+	"internal/store/sqlite":      {"internal/store", "internal/calendar", "internal/occurrence", "internal/run", "internal/fault"},
 	"internal/executor":          {"internal/fault"},
 	"internal/keeper":            {"internal/executor", "internal/wire", "internal/fault"},
 	"internal/twoends":           {"ports", "ports/probe", "internal/socket", "internal/identity", "internal/fault"}, // two hosts and nothing else: no server, no agent, no store
 	"internal/proof":             {"internal/wire", "internal/fault", "ports", "ports/probe"},                        // it says what it needs of an end
 	"internal/proof/end":         {"internal/identity", "internal/socket", "internal/twoends", "internal/wire", "internal/fault", "ports", "ports/probe"},
-	"internal/engine":            {"internal/jobnet", "internal/run", "internal/store", "internal/fault"},
+	"internal/engine":            {"internal/calendar", "internal/occurrence", "internal/jobnet", "internal/run", "internal/store", "internal/fault"},
 	"internal/callback":          {"internal/identity", "internal/wire", "internal/fault", "ports", "ports/ledger"}, // never fleet: it says what it needs of one
 	"internal/fleet":             {"internal/link", "internal/run", "internal/wire", "internal/fault"},              // never engine: the two meet in server
-	"internal/agent":             {"internal/identity", "internal/keeper", "internal/link", "internal/relay", "internal/wire", "internal/fault"},
+	"internal/agent":             {"internal/calendar", "internal/identity", "internal/keeper", "internal/link", "internal/relay", "internal/wire", "internal/fault"},
 	"internal/api":               {"internal/access", "internal/fault", "ports"}, // never store: it asks through interfaces it owns
 	"internal/console":           {"internal/api", "internal/access", "internal/console/graph", "internal/fault", "ports"},
 	"internal/console/graph":     {},
 	"internal/domain": { // what people and programs ask: api.Service over store, engine and fleet
-		"internal/access", "internal/api", "internal/directory", "internal/discovery", "internal/engine", "internal/fleet", "internal/identity", "internal/jobfile", "internal/jobnet",
+		"internal/calendar", "internal/calendar/table", "internal/occurrence", "internal/forecast", "internal/access", "internal/api", "internal/directory", "internal/discovery", "internal/engine", "internal/fleet", "internal/identity", "internal/jobfile", "internal/jobnet",
 		"internal/proof", "internal/run", "internal/store", "internal/wire", "internal/fault", "ports", "ports/ledger", "ports/probe", "ports/render",
 	},
 	"internal/server": {
-		"internal/access", "internal/api", "internal/callback", "internal/console", "internal/domain", "internal/engine", "internal/fleet", "internal/identity",
+		"internal/calendar", "internal/occurrence", "internal/access", "internal/api", "internal/callback", "internal/console", "internal/domain", "internal/engine", "internal/fleet", "internal/identity",
 		"internal/jobfile", "internal/jobnet", "internal/directory", "internal/discovery", "internal/responder", "internal/link", "internal/proof", "internal/proof/end", "internal/relay", "internal/socket", "internal/store", "internal/store/sqlite", "internal/twoends", "internal/wire",
 		"internal/fault", "ports", "ports/ledger", "ports/probe",
 	},
 	"internal/jobports": {"internal/fault", "internal/keeper", "internal/wire", "ports", "ports/ledger"}, // attempts' ports: the keeper declares what it needs
 	"internal/cli": {
-		"internal/discovery", "internal/domain", "internal/executor", "internal/jobports", "internal/agent", "internal/api", "internal/callback", "internal/identity", "internal/jobfile", "internal/keeper", "internal/proof/end", "internal/server", "internal/socket", "internal/twoends",
+		"internal/calendar", "internal/calendar/table", "internal/occurrence", "internal/forecast", "internal/timetable", "internal/jobnet", "internal/discovery", "internal/domain", "internal/executor", "internal/jobports", "internal/agent", "internal/api", "internal/callback", "internal/identity", "internal/jobfile", "internal/keeper", "internal/proof/end", "internal/server", "internal/socket", "internal/twoends",
 		"internal/wire", "internal/fault", "ports", "ports/builtin", "ports/dialect", "ports/ledger", "ports/planfile", "ports/probe", "ports/render",
 	},
 	"internal/docs": {}, // tests only

@@ -7,6 +7,8 @@ package jobnet
 import (
 	"strings"
 	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/calendar"
 )
 
 // When says which ends of the predecessors release a job.
@@ -68,12 +70,13 @@ const (
 
 // Net is a definition: jobs and their order. It is a value; once applied it never changes.
 type Net struct {
-	Name        string            `json:"net"`
-	Description string            `json:"description,omitempty"`
-	Params      map[string]string `json:"params,omitempty"` // names [a-z][a-z0-9_]*, with their defaults
-	Env         map[string]string `json:"env,omitempty"`
-	Labels      map[string]string `json:"labels,omitempty"`
-	Jobs        []Job             `json:"jobs"` // in the order of the file
+	Name        string              `json:"net"`
+	Description string              `json:"description,omitempty"`
+	Params      map[string]string   `json:"params,omitempty"` // names [a-z][a-z0-9_]*, with their defaults
+	Env         map[string]string   `json:"env,omitempty"`
+	Labels      map[string]string   `json:"labels,omitempty"`
+	Schedules   []calendar.Schedule `json:"schedules,omitempty"` // in the order of the file; their names differ
+	Jobs        []Job               `json:"jobs"`                // in the order of the file
 }
 
 // Job is one unit of work. Durations of zero in Timeout mean none. All defaults are filled in.
@@ -87,6 +90,7 @@ type Job struct {
 	OK         []int             `json:"ok"`
 	Warn       []int             `json:"warn,omitempty"`
 	Timeout    time.Duration     `json:"timeout,omitempty"`
+	Estimate   time.Duration     `json:"estimate,omitempty"` // how long it takes, until history says more; 0: nobody has said
 	Grace      time.Duration     `json:"grace"`
 	Retry      Retry             `json:"retry,omitzero"`
 	Stdout     string            `json:"stdout,omitempty"`

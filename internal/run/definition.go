@@ -55,11 +55,12 @@ func (d *Definition) Predecessors(i int) []int { return d.before[i] }
 
 // Request is the order for a new run.
 type Request struct {
-	ID      string
-	Params  map[string]string // override the net's defaults
-	Nominal time.Time
-	By      string
-	RerunOf string
+	ID       string
+	Params   map[string]string // override the net's defaults
+	Schedule string
+	Nominal  time.Time
+	By       string
+	RerunOf  string
 }
 
 // New returns a run of d that has not begun. Parameters that the net does not declare are refused.
@@ -74,7 +75,7 @@ func New(d *Definition, r Request, now time.Time) (State, error) {
 	}
 	s := State{
 		ID: r.ID, Net: d.Net.Name, Version: d.Version, Status: Waiting, Params: params,
-		Nominal: r.Nominal, Created: now, By: r.By, RerunOf: r.RerunOf,
+		Schedule: r.Schedule, Nominal: r.Nominal, Created: now, By: r.By, RerunOf: r.RerunOf,
 		Jobs: make([]Job, len(d.Net.Jobs)),
 	}
 	for i := range d.Net.Jobs {

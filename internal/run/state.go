@@ -57,22 +57,23 @@ func (s Status) Ended() bool {
 
 // State is all that is known about one run. It is a value: Step copies what it changes.
 type State struct {
-	ID      string            `json:"id"`
-	Net     string            `json:"net"`
-	Version int               `json:"version"` // of the net
-	Rev     int64             `json:"-"`       // guard: the revision in the store that this state was read at; 0 is not stored yet
-	Status  Status            `json:"state"`
-	Reason  Reason            `json:"reason,omitempty"`
-	Params  map[string]string `json:"params,omitempty"` // all, defaults included
-	Nominal time.Time         `json:"nominal,omitzero"`
-	Created time.Time         `json:"created"`
-	Started time.Time         `json:"started,omitzero"` // first dispatch
-	Ended   time.Time         `json:"ended,omitzero"`
-	By      string            `json:"by,omitempty"`       // who ordered it
-	RerunOf string            `json:"rerun_of,omitempty"` // the run that this one repeats
-	Cancel  string            `json:"cancel,omitempty"`   // who asked to cancel it; empty: nobody
-	HeldBy  string            `json:"held_by,omitempty"`  // who holds it; empty: nobody
-	Jobs    []Job             `json:"jobs"`               // in the order of the definition
+	ID       string            `json:"id"`
+	Net      string            `json:"net"`
+	Version  int               `json:"version"` // of the net
+	Rev      int64             `json:"-"`       // guard: the revision in the store that this state was read at; 0 is not stored yet
+	Status   Status            `json:"state"`
+	Reason   Reason            `json:"reason,omitempty"`
+	Params   map[string]string `json:"params,omitempty"`   // all, defaults included
+	Schedule string            `json:"schedule,omitempty"` // whose occurrence it is; "manual": added by hand; empty: a person or a program started it
+	Nominal  time.Time         `json:"nominal,omitzero"`
+	Created  time.Time         `json:"created"`
+	Started  time.Time         `json:"started,omitzero"` // first dispatch
+	Ended    time.Time         `json:"ended,omitzero"`
+	By       string            `json:"by,omitempty"`       // who ordered it
+	RerunOf  string            `json:"rerun_of,omitempty"` // the run that this one repeats
+	Cancel   string            `json:"cancel,omitempty"`   // who asked to cancel it; empty: nobody
+	HeldBy   string            `json:"held_by,omitempty"`  // who holds it; empty: nobody
+	Jobs     []Job             `json:"jobs"`               // in the order of the definition
 }
 
 // Job is the state of one job of a run.

@@ -28,7 +28,7 @@ var (
 
 // Conflict says which guard of a batch did not hold. Nothing was applied; read again and decide again.
 type Conflict struct {
-	Noun string // run, net, node, token, user, setting
+	Noun string // run, net, node, token, user, setting, calendar, span, occurrence, range, pause, override
 	ID   string
 }
 
@@ -44,7 +44,14 @@ type Store interface {
 	People
 	Products
 	Proofs
+	Timing
 	Domain
+}
+
+// Timing reads schedules, occurrences and calendars.
+type Timing interface {
+	Times
+	Calendars
 }
 
 // Products keeps what attempts made.
@@ -76,6 +83,14 @@ type Batch struct {
 	Silences []Silence
 	Uses     []Use
 	Audit    []AuditRecord
+
+	Calendars   []CalendarVersion // new versions; Conflict where (name, version) is taken
+	Spans       []SpanWrite
+	Occurrences []OccurrenceWrite
+	Ranges      []RangeWrite
+	Pauses      []PauseWrite
+	Overrides   []OverrideWrite
+	Through     time.Time // everything due at or before it is decided or stored; it never goes back. Zero: as it was
 }
 
 // RunWrite stores a run after steps. Rev of State is the revision that the steps were decided on (0: a new run);
