@@ -22,6 +22,7 @@ type Service interface {
 	People
 	Domain
 	Ports
+	Time
 }
 
 // Ports is all about the port plan: what it says, how it is changed, and what was proved of it.
