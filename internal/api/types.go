@@ -7,20 +7,21 @@ import "time"
 
 // Run is a run with its jobs.
 type Run struct {
-	ID      string            `json:"id" doc:"sorts by creation"`
-	Net     string            `json:"net"`
-	Version int               `json:"version" doc:"of the net"`
-	State   string            `json:"state" enum:"waiting,held,running,succeeded,warning,failed,cancelled,unknown"`
-	Reason  *string           `json:"reason"`
-	By      string            `json:"by" doc:"who ordered it"`
-	HeldBy  *string           `json:"held_by"`
-	RerunOf *string           `json:"rerun_of"`
-	Created time.Time         `json:"created"`
-	Nominal *time.Time        `json:"nominal"`
-	Started *time.Time        `json:"started" doc:"the first dispatch"`
-	Ended   *time.Time        `json:"ended"`
-	Params  map[string]string `json:"params"`
-	Jobs    []Job             `json:"jobs"`
+	ID       string            `json:"id" doc:"sorts by creation"`
+	Net      string            `json:"net"`
+	Version  int               `json:"version" doc:"of the net"`
+	State    string            `json:"state" enum:"waiting,held,running,succeeded,warning,failed,cancelled,unknown"`
+	Reason   *string           `json:"reason"`
+	By       string            `json:"by" doc:"who ordered it"`
+	HeldBy   *string           `json:"held_by"`
+	RerunOf  *string           `json:"rerun_of"`
+	Created  time.Time         `json:"created"`
+	Schedule *string           `json:"schedule" doc:"whose occurrence it is; manual: added by hand; null: a person or a program ordered it"`
+	Nominal  *time.Time        `json:"nominal"`
+	Started  *time.Time        `json:"started" doc:"the first dispatch"`
+	Ended    *time.Time        `json:"ended"`
+	Params   map[string]string `json:"params"`
+	Jobs     []Job             `json:"jobs"`
 }
 
 // Job is a job of a run.

@@ -15,7 +15,7 @@ func (s *Service) showRun(st run.State, def *run.Definition) api.Run {
 	out := api.Run{
 		ID: st.ID, Net: st.Net, Version: st.Version, State: string(st.Status), Reason: reason(st.Reason),
 		By: st.By, HeldBy: opt(st.HeldBy), RerunOf: opt(st.RerunOf),
-		Created: st.Created.UTC(), Nominal: optTime(st.Nominal), Started: optTime(st.Started), Ended: optTime(st.Ended),
+		Created: st.Created.UTC(), Schedule: opt(st.Schedule), Nominal: optTime(st.Nominal), Started: optTime(st.Started), Ended: optTime(st.Ended),
 		Params: orEmpty(st.Params), Jobs: make([]api.Job, len(st.Jobs)),
 	}
 	for i := range st.Jobs {
