@@ -24,6 +24,14 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/fault"
 )
 
+// roundTrip is a call of the client, what the service is then asked, and, where it is not nil, what the client must answer.
+type roundTrip struct {
+	method string
+	args   []any
+	want   any
+	call   func() (any, error)
+}
+
 // TestClientAsksWhatTheServiceIsAsked calls every method of Service through the client and the real handler, and
 // compares what the service was asked with what the client was, and the answers.
 func TestClientAsksWhatTheServiceIsAsked(t *testing.T) {
@@ -40,12 +48,7 @@ func TestClientAsksWhatTheServiceIsAsked(t *testing.T) {
 	enrol := api.EnrolNode{Address: "10.2.0.1:4455", Code: "reeve-enrol1.x", Labels: map[string]string{"site": "north"}}
 	need := api.PoolNeed{Pool: "callback", Parallel: 10, Rate: 0.1667, Duration: 90 * time.Second, Hold: 2 * time.Minute, Blocking: 0.001}
 	paper := api.PlanDocument{Target: "csv", Host: "hq1", Role: "server", Lang: "ja", Undo: true, All: true}
-	tests := []struct {
-		method string
-		args   []any
-		want   any
-		call   func() (any, error)
-	}{
+	tests := []roundTrip{
 		{"StartRun", []any{order}, sample(), func() (any, error) { return c.StartRun(ctx, order) }},
 		{"Run", []any{"R1"}, sample(), func() (any, error) { return c.Run(ctx, "R1") }},
 		{"ListRuns", []any{query}, nil, func() (any, error) { return c.ListRuns(ctx, query) }},
@@ -110,7 +113,7 @@ func TestClientAsksWhatTheServiceIsAsked(t *testing.T) {
 		{"ListSilences", nil, nil, func() (any, error) { return c.ListSilences(ctx) }},
 		{"UnusedOpenings", nil, nil, func() (any, error) { return c.UnusedOpenings(ctx) }},
 	}
-	for _, test := range tests {
+	for _, test := range append(tests, timeCalls(ctx, c)...) {
 		got, err := test.call()
 		if err != nil {
 			t.Errorf("%s: %v", test.method, err)

@@ -71,6 +71,29 @@ func requests() map[string][2]string {
 		"verify-openings":     {"/api/v1/plan/verify", `{"from":"north","for":20}`}, "show-verification": {"/api/v1/plan/verify/last", ""},
 		"cancel-verification": {"/api/v1/plan/verify/v1/cancel", ""}, "proof-map": {"/api/v1/plan/proofs/map", ""}, "list-proofs": {"/api/v1/plan/proofs", ""}, "proof-history": {"/api/v1/plan/proofs/history", ""},
 		"list-silences": {"/api/v1/plan/silences", ""}, "unused-openings": {"/api/v1/plan/unused", ""},
+		"list-schedules":     {"/api/v1/schedules", ""},
+		"show-schedule":      {"/api/v1/schedules/census/packages?schedule=nightly", ""},
+		"pause-schedule":     {"/api/v1/schedules/pause?net=census/packages&schedule=nightly", `{"reason":"x"}`},
+		"resume-schedule":    {"/api/v1/schedules/resume?net=census/packages&schedule=nightly", ""},
+		"list-occurrences":   {"/api/v1/occurrences", ""},
+		"show-occurrence":    {"/api/v1/occurrences/one?net=census/packages&schedule=nightly&nominal=2026-05-04T01:00:00Z", ""},
+		"list-missed":        {"/api/v1/occurrences/missed", ""},
+		"dismiss-missed":     {"/api/v1/occurrences/dismiss-all", ""},
+		"balance":            {"/api/v1/occurrences/balance", ""},
+		"list-risks":         {"/api/v1/occurrences/risk", ""},
+		"why-net":            {"/api/v1/why?net=census/packages", ""},
+		"release-occurrence": {"/api/v1/occurrences/release", anOccurrence},
+		"dismiss-occurrence": {"/api/v1/occurrences/dismiss", anOccurrence},
+		"cancel-occurrence":  {"/api/v1/occurrences/cancel", anOccurrence},
+		"show-agenda":        {"/api/v1/agenda", ""},
+		"show-month":         {"/api/v1/agenda/month?net=census/packages&schedule=nightly&month=2026-05", ""},
+		"list-overrides":     {"/api/v1/overrides", ""},
+		"drop-override":      {"/api/v1/overrides/7/drop", ""},
+		"add-override":       {"/api/v1/overrides/add", anOverride},
+		"move-override":      {"/api/v1/overrides/move", anOverride},
+		"skip-override":      {"/api/v1/overrides/skip", anOverride},
+		"hold-override":      {"/api/v1/overrides/hold", anOverride},
+
 		"watch":   {"/api/v1/watch", ""},
 		"backup":  {"/api/v1/backup", ""},
 		"openapi": {"/api/v1/openapi.json", ""},
@@ -79,6 +102,11 @@ func requests() map[string][2]string {
 		"renew":   {"/api/v1/renew", `{}`},
 	}
 }
+
+const (
+	anOccurrence = `{"net":"census/packages","schedule":"nightly","nominal":"2026-05-04T01:00:00Z"}`
+	anOverride   = `{"net":"census/packages","schedule":"nightly","nominal":"2026-05-04T01:00:00Z","reason":"x"}`
+)
 
 // reply is the head of an answer whose body has been read.
 type reply struct {

@@ -30,6 +30,8 @@ type Schedules interface {
 type Occurrences interface {
 	// ListOccurrences returns those that were decided or stored, by due; and with Planned those that rules foresee.
 	ListOccurrences(ctx context.Context, q OccurrenceQuery) (OccurrencePage, error)
+	// Occurrence returns one with its certificate. NotFound where its schedule has none of this nominal instant.
+	Occurrence(ctx context.Context, net, schedule string, nominal time.Time) (Occurrence, error)
 	// Missed returns what was missed and is neither recovered nor dismissed: singles and ranges, oldest first.
 	Missed(ctx context.Context, q OccurrenceQuery) ([]Missed, error)
 	// ActOnOccurrence does release, dismiss or cancel, and returns the occurrence after it.
@@ -191,7 +193,7 @@ type OccurrenceAct struct {
 	Net      string    `json:"net" minLength:"1" maxLength:"255"`
 	Schedule string    `json:"schedule" minLength:"1" maxLength:"63"`
 	Nominal  time.Time `json:"nominal"`
-	Verb     string    `json:"verb" enum:"release,dismiss,cancel"`
+	Verb     string    `json:"-"` // release, dismiss or cancel: a part of the route
 	Reason   string    `json:"reason,omitempty" maxLength:"500"`
 }
 
@@ -304,7 +306,7 @@ type Override struct {
 
 // CreateOverride changes the agenda.
 type CreateOverride struct {
-	Kind     string            `json:"kind" enum:"add,move,skip,hold"`
+	Kind     string            `json:"-"` // add, move, skip or hold: a part of the route
 	Net      string            `json:"net" minLength:"1" maxLength:"255"`
 	Schedule string            `json:"schedule,omitempty" maxLength:"63" doc:"not for add"`
 	Nominal  *time.Time        `json:"nominal,omitempty" doc:"of the occurrence; for add: when it is due"`

@@ -31,6 +31,10 @@ func (s *twin) ListOccurrences(ctx context.Context, q api.OccurrenceQuery) (api.
 	return api.OccurrencePage{}, s.note(ctx, "ListOccurrences", q)
 }
 
+func (s *twin) Occurrence(ctx context.Context, net, schedule string, nominal time.Time) (api.Occurrence, error) {
+	return api.Occurrence{}, s.note(ctx, "Occurrence", net, schedule, nominal)
+}
+
 func (s *twin) Missed(ctx context.Context, q api.OccurrenceQuery) ([]api.Missed, error) {
 	return []api.Missed{}, s.note(ctx, "Missed", q)
 }
@@ -40,7 +44,7 @@ func (s *twin) ActOnOccurrence(ctx context.Context, act api.OccurrenceAct) (api.
 }
 
 func (s *twin) DismissMissed(ctx context.Context, q api.OccurrenceQuery) (int64, error) {
-	return 0, s.note(ctx, "DismissMissed", q)
+	return 3, s.note(ctx, "DismissMissed", q)
 }
 
 func (s *twin) Balance(ctx context.Context, q api.BalanceQuery) ([]api.Balance, error) {
@@ -89,4 +93,50 @@ func (s *twin) CalendarDays(ctx context.Context, ref string, since, until string
 
 func (s *twin) Forecast(ctx context.Context, q api.ForecastQuery) (api.Forecast, error) {
 	return api.Forecast{}, s.note(ctx, "Forecast", q)
+}
+
+// timeCalls are the client's calls about time.
+func timeCalls(ctx context.Context, c *api.Client) []roundTrip {
+	const net, name = "a/b ü?%2f#&", "nightly"
+	at := instantOf(3)
+	pause := api.Pause{Reason: "the <disk> is changed", Until: ptr(at)}
+	schedules := api.ScheduleQuery{Net: net, Folder: "census", Paused: true, Limit: 7, After: "census/packages/nightly"}
+	query := api.OccurrenceQuery{
+		Net: net, Folder: "census", Schedule: name, Since: instantOf(1), Until: instantOf(2), Decisions: []string{"missed", "pending"}, Planned: true, After: "x y", Limit: 9,
+	}
+	missed := api.OccurrenceQuery{Net: net, Folder: "census", Schedule: name, Since: instantOf(1), Until: instantOf(2), Limit: 9}
+	balance := api.BalanceQuery{Day: "2026-05-04", Net: net, Folder: "census", Schedule: name, Broken: true}
+	agenda := api.AgendaQuery{Day: "2026-05-04", Zone: "Europe/Berlin", Net: net, Folder: "census", State: "late", After: "x y", Limit: 9}
+	month := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	calls := []roundTrip{
+		{"ListSchedules", []any{schedules}, nil, func() (any, error) { return c.ListSchedules(ctx, schedules) }},
+		{"ListSchedules", []any{api.ScheduleQuery{}}, nil, func() (any, error) { return c.ListSchedules(ctx, api.ScheduleQuery{}) }},
+		{"Schedule", []any{net, name}, nil, func() (any, error) { return c.Schedule(ctx, net, name) }},
+		{"PauseSchedule", []any{net, name, pause}, nil, func() (any, error) { return c.PauseSchedule(ctx, net, name, pause) }},
+		{"ResumeSchedule", []any{net, name}, nil, func() (any, error) { return c.ResumeSchedule(ctx, net, name) }},
+		{"ListOccurrences", []any{query}, nil, func() (any, error) { return c.ListOccurrences(ctx, query) }},
+		{"ListOccurrences", []any{api.OccurrenceQuery{}}, nil, func() (any, error) { return c.ListOccurrences(ctx, api.OccurrenceQuery{}) }},
+		{"Occurrence", []any{net, name, at}, nil, func() (any, error) { return c.Occurrence(ctx, net, name, at) }},
+		{"Missed", []any{missed}, nil, func() (any, error) { return c.Missed(ctx, missed) }},
+		{"DismissMissed", []any{missed}, int64(3), func() (any, error) { return c.DismissMissed(ctx, missed) }},
+		{"Balance", []any{balance}, nil, func() (any, error) { return c.Balance(ctx, balance) }},
+		{"WhyNet", []any{net, at}, nil, func() (any, error) { return c.WhyNet(ctx, net, at) }},
+		{"WhyNet", []any{net, time.Time{}}, nil, func() (any, error) { return c.WhyNet(ctx, net, time.Time{}) }},
+		{"AtRisk", []any{48}, nil, func() (any, error) { return c.AtRisk(ctx, 48) }},
+		{"ShowAgenda", []any{agenda}, nil, func() (any, error) { return c.ShowAgenda(ctx, agenda) }},
+		{"MonthOf", []any{net, name, month}, nil, func() (any, error) { return c.MonthOf(ctx, net, name, month) }},
+		{"ListOverrides", []any{net, true}, nil, func() (any, error) { return c.ListOverrides(ctx, net, true) }},
+		{"DropOverride", []any{int64(7)}, nil, func() (any, error) { return c.DropOverride(ctx, 7) }},
+	}
+	for _, verb := range []string{"release", "dismiss", "cancel"} {
+		act := api.OccurrenceAct{Net: net, Schedule: name, Nominal: at, Verb: verb, Reason: "ask <ann>"}
+		calls = append(calls, roundTrip{"ActOnOccurrence", []any{act}, nil, func() (any, error) { return c.ActOnOccurrence(ctx, act) }})
+	}
+	for _, kind := range []string{"add", "move", "skip", "hold"} {
+		o := api.CreateOverride{
+			Kind: kind, Net: net, Schedule: name, Nominal: ptr(at), From: ptr(at), To: ptr(at), Params: map[string]string{"top": "$(x)"}, Expires: ptr(at), Reason: "r",
+		}
+		calls = append(calls, roundTrip{"CreateOverride", []any{o}, nil, func() (any, error) { return c.CreateOverride(ctx, o) }})
+	}
+	return calls
 }

@@ -31,6 +31,10 @@ func (s *twin) ListOccurrences(ctx context.Context, q api.OccurrenceQuery) (api.
 	return api.OccurrencePage{}, nil
 }
 
+func (s *twin) Occurrence(ctx context.Context, net, schedule string, nominal time.Time) (api.Occurrence, error) {
+	return api.Occurrence{}, nil
+}
+
 func (s *twin) Missed(ctx context.Context, q api.OccurrenceQuery) ([]api.Missed, error) {
 	return []api.Missed{}, nil
 }

@@ -13,6 +13,11 @@ func (s *Service) ListOccurrences(ctx context.Context, q api.OccurrenceQuery) (a
 	return api.OccurrencePage{}, fault.New(fault.Internal, "this is not built yet", "")
 }
 
+// Occurrence implements api.Occurrences.
+func (s *Service) Occurrence(ctx context.Context, net, schedule string, nominal time.Time) (api.Occurrence, error) {
+	return api.Occurrence{}, fault.New(fault.Internal, "this is not built yet", "")
+}
+
 // Missed implements api.Occurrences.
 func (s *Service) Missed(ctx context.Context, q api.OccurrenceQuery) ([]api.Missed, error) {
 	return nil, fault.New(fault.Internal, "this is not built yet", "")
