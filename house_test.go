@@ -69,7 +69,7 @@ var mayImport = map[string][]string{
 	"internal/link":              {"internal/identity", "internal/fault"}, // never wire: a link carries calls, it does not read them
 	"internal/relay":             {"internal/identity", "internal/link", "internal/fault"},
 	"internal/store":             {"internal/calendar", "internal/occurrence", "internal/jobnet", "internal/run", "internal/fault", "ports"},
-	"internal/store/storetest":   {"internal/store", "internal/run", "internal/jobnet", "internal/jobfile"},
+	"internal/store/storetest":   {"internal/store", "internal/calendar", "internal/occurrence", "internal/run", "internal/jobnet", "internal/jobfile"},
 	"internal/store/sqlite":      {"internal/store", "internal/calendar", "internal/occurrence", "internal/run", "internal/fault"},
 	"internal/executor":          {"internal/fault"},
 	"internal/keeper":            {"internal/executor", "internal/wire", "internal/fault"},
@@ -81,7 +81,7 @@ var mayImport = map[string][]string{
 	"internal/fleet":             {"internal/link", "internal/run", "internal/wire", "internal/fault"},              // never engine: the two meet in server
 	"internal/agent":             {"internal/calendar", "internal/identity", "internal/keeper", "internal/link", "internal/relay", "internal/wire", "internal/fault"},
 	"internal/api":               {"internal/access", "internal/fault", "ports"}, // never store: it asks through interfaces it owns
-	"internal/console":           {"internal/api", "internal/access", "internal/console/graph", "internal/fault", "ports"},
+	"internal/console":           {"internal/calendar", "internal/api", "internal/access", "internal/console/graph", "internal/fault", "ports"}, // wall times of zones: only calendar knows zones
 	"internal/console/graph":     {},
 	"internal/domain": { // what people and programs ask: api.Service over store, engine and fleet
 		"internal/calendar", "internal/calendar/table", "internal/occurrence", "internal/forecast", "internal/access", "internal/api", "internal/directory", "internal/discovery", "internal/engine", "internal/fleet", "internal/identity", "internal/jobfile", "internal/jobnet",
