@@ -15,8 +15,14 @@ const (
 )
 
 // CheckDefinition returns what is wrong with a calendar: names, dates, references that lead nowhere or back, no working day
-// from 1970 to 2100. lookup finds the other calendars; nil: what they say is not looked at.
-func CheckDefinition(d *Definition, lookup Lookup) []Problem {
+// from 1970 to 2100. lookup finds the other calendars, all that there are.
+func CheckDefinition(d *Definition, lookup Lookup) []Problem { return check(d, lookup, false) }
+
+// CheckAmong is CheckDefinition where lookup knows only some of the other calendars, or none (nil): what leads elsewhere is not
+// looked at.
+func CheckAmong(d *Definition, lookup Lookup) []Problem { return check(d, lookup, true) }
+
+func check(d *Definition, lookup Lookup, among bool) []Problem {
 	var found []Problem
 	add := func(field, format string, args ...any) {
 		found = append(found, Problem{Field: field, Message: fmt.Sprintf(format, args...)})
@@ -78,7 +84,7 @@ func CheckDefinition(d *Definition, lookup Lookup) []Problem {
 		}
 	}
 	found = append(found, contradictions(d)...)
-	return append(found, checkReferences(d, lookup)...)
+	return append(found, checkReferences(d, lookup, among)...)
 }
 
 // checkTable finds what is wrong with a table of days, but for dates that are none: those the resolver finds.
@@ -116,7 +122,7 @@ func contradictions(d *Definition) (found []Problem) {
 }
 
 // checkReferences follows every reference of d, whether its working days lean on it or not.
-func checkReferences(d *Definition, lookup Lookup) []Problem {
+func checkReferences(d *Definition, lookup Lookup, among bool) []Problem {
 	if d.Name == "" { // a name is needed to tell its own fields from those of others
 		named := *d
 		named.Name = "?"
@@ -131,7 +137,7 @@ func checkReferences(d *Definition, lookup Lookup) []Problem {
 		}
 		return lookup(name)
 	}
-	r := resolver{self: d.Name, lookup: own, alone: lookup == nil, done: map[partName]int{}}
+	r := resolver{self: d.Name, lookup: own, among: among, done: map[partName]int{}}
 	sets := []string{""}
 	for _, set := range d.Sets {
 		if setName(set.Name) == "" {

@@ -73,7 +73,7 @@ func TestCheckDefinition(t *testing.T) {
 func TestCheckAlone(t *testing.T) {
 	t.Parallel()
 	d := Definition{Name: "c", FreeOn: []string{"other#free", "s", "#no"}, Sets: []Set{{Name: "s", Union: []string{"other"}}}}
-	got := CheckDefinition(&d, nil)
+	got := CheckAmong(&d, nil)
 	if len(got) != 1 || got[0].Field != "free_on[2]" {
 		t.Errorf("got %v, want one problem of free_on[2]", got)
 	}
@@ -87,7 +87,7 @@ func TestManyWays(t *testing.T) {
 		ref := fmt.Sprintf("s%d", i)
 		d.Sets = append(d.Sets, Set{Name: fmt.Sprintf("s%d", i+1), Union: []string{ref, ref}, Intersection: []string{ref, ref}})
 	}
-	if got := CheckDefinition(&d, nil); len(got) > 0 {
+	if got := CheckAmong(&d, nil); len(got) > 0 {
 		t.Fatalf("got %v", got)
 	}
 	days, _ := Resolve("c", lookupOf(&d))
@@ -98,7 +98,7 @@ func TestManyWays(t *testing.T) {
 		t.Error("beyond the days that are made once: got free, want working")
 	}
 	d.Sets[0].Union = []string{"no"}
-	if got := CheckDefinition(&d, nil); len(got) != 0 { // "no" may be another calendar
+	if got := CheckAmong(&d, nil); len(got) != 0 { // "no" may be another calendar
 		t.Errorf("got %v", got)
 	}
 	if got := CheckDefinition(&d, lookupOf()); len(got) != 1 {

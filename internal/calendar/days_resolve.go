@@ -39,7 +39,7 @@ type step struct {
 // resolver follows references and makes their parts, each behind those that it leans on.
 type resolver struct {
 	self     string // the calendar that is checked; empty: a reference from outside is resolved
-	alone    bool   // what other calendars say is not looked at
+	among    bool   // lookup does not know all calendars: what leads elsewhere is not looked at
 	lookup   Lookup
 	done     map[partName]int
 	parts    []part
@@ -111,7 +111,7 @@ func (r *resolver) target(inside, ref string) (partName, *Definition) {
 	}
 	def, ok := r.lookup(name)
 	switch {
-	case !ok && r.alone:
+	case !ok && r.among:
 		return partName{}, nil
 	case !ok && inside != "" && !sharp:
 		r.problem("there is neither a set %q in this calendar nor a calendar of this name", clip(name))
