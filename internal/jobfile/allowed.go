@@ -14,7 +14,7 @@ func (r *reader) allowed(tokens token.Tokens) bool {
 	parse := true
 	var flow []int           // entries of each open bracket
 	columns := map[int]int{} // entries of the block mappings that are open, by the column of their keys
-	nested, line, stop := 0, 0, false
+	nested, line, refused, stop := 0, 0, 0, false
 	tooMuch := func(t *token.Token, message string) {
 		if !stop {
 			r.mistake(r.at(t), "%s", message)
@@ -27,6 +27,10 @@ func (r *reader) allowed(tokens token.Tokens) bool {
 		}
 		switch t.Type { //nolint:exhaustive // all other tokens are harmless
 		case token.AnchorType, token.AliasType:
+			if refused == t.Position.Line { // a line of cron without quotes has many
+				continue
+			}
+			refused = t.Position.Line
 			r.mistake(r.at(t), "anchors (&name) and aliases (*name) are not used in definitions: write the value out, or quote a text that begins with %q", t.Value)
 		case token.TagType:
 			r.mistake(r.at(t), "tags are not used in definitions: remove %q, or quote the text", printable(t.Value))

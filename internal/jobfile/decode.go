@@ -12,13 +12,13 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/jobnet"
 )
 
-// read fills a document from its mapping and collects what does not fit. What could not be read is marked bad,
+// fill fills a document from its mapping and collects what does not fit. What could not be read is marked bad,
 // with the nearest value that makes sense in its place, so that one mistake is told once.
-func (r *reader) read(body ast.Node) document {
-	v := fresh(reflect.TypeFor[document]())
+func fill[T any](r *reader, body ast.Node) T {
+	v := fresh(reflect.TypeFor[T]())
 	r.values[""] = r.start(body)
 	r.value(body, "", v, "")
-	return v.Interface().(document)
+	return v.Interface().(T)
 }
 
 // refuse reports that the value at path is not what is wanted.
@@ -68,6 +68,9 @@ func (r *reader) value(n ast.Node, path string, v reflect.Value, tag reflect.Str
 	default:
 		text, ok := textOf(n)
 		if !ok {
+			text, ok = glued(n)
+		}
+		if !ok {
 			r.refuse(n, path, "%s is text, not %s%s", last(path), describe(n), quoteHint(n))
 			text = scalar(n)
 		}
@@ -84,7 +87,7 @@ func (r *reader) mapping(n ast.Node, path string, v reflect.Value, tag reflect.S
 		if i := slices.IndexFunc(known, func(f field) bool { return f.name == tag.Get("lone") }); i >= 0 && scalar(n) != "" {
 			hint = fmt.Sprintf(": write {%s: %s}", known[i].name, meant(n, known[i].typ))
 		}
-		r.refuse(n, path, "%s is a mapping, not %s%s", thing(path), describe(n), hint)
+		r.refuse(n, path, "%s is a mapping, not %s%s", r.thing(path), describe(n), hint)
 		return
 	}
 	r.bad[path] = r.bad[path] || merges(n) // what the merge would have brought is missing, and that is told already
@@ -111,12 +114,13 @@ func (r *reader) field(name string, at place, path string, known []field, entrie
 	if i := find(name); i >= 0 {
 		return known[i], true
 	}
-	if name == "schedules" && path == "" {
-		r.mistake(at, "schedules are not built into this version yet: leave the field out, and start the net with reeve run start")
-		return field{}, false
+	near := ""
+	for _, meant := range aliases(name) {
+		if near == "" && find(meant) >= 0 {
+			near = meant
+		}
 	}
-	near := alias(name)
-	if find(near) < 0 {
+	if near == "" {
 		near = jobnet.Nearest(name, func(yield func(string) bool) {
 			for _, f := range known {
 				if !yield(f.name) {
@@ -127,41 +131,74 @@ func (r *reader) field(name string, at place, path string, known []field, entrie
 	}
 	i := find(near)
 	if i < 0 {
-		r.mistake(at, "%s has no field %q; it has: %s", thing(path), clip(name), names(known))
+		r.mistake(at, "%s has no field %q; it has: %s", r.thing(path), clip(name), names(known))
 		return field{}, false
 	}
-	r.mistake(at, "%s has no field %q; did you mean %s?", thing(path), clip(name), near)
+	r.mistake(at, "%s has no field %q; did you mean %s?", r.thing(path), clip(name), near)
 	given := slices.ContainsFunc(entries, func(e *ast.MappingValueNode) bool { return keyText(e.Key) == near })
 	return known[i], !given
 }
 
-// alias returns what a field is called here that other systems call name.
-func alias(name string) string {
+// aliases returns what a field that other systems call name may be called here.
+func aliases(name string) []string {
 	switch name {
 	case "depends_on", "depends", "requires", "dependencies", "upstream":
-		return "after"
+		return []string{"after"}
 	case "cmd", "exec", "args", "argv", "run":
-		return "command"
+		return []string{"command"}
 	case "shell", "bash":
-		return "script"
+		return []string{"script"}
 	case "parameters", "arguments", "inputs", "vars":
-		return "params"
+		return []string{"params"}
 	case "environment", "variables":
-		return "env"
+		return []string{"env"}
 	case "retries":
-		return "retry"
+		return []string{"retry"}
 	case "node", "host", "runs_on":
-		return "agent"
+		return []string{"agent"}
 	case "user":
-		return "run_as"
+		return []string{"run_as"}
 	case "tasks", "steps":
-		return "jobs"
+		return []string{"jobs"}
 	case "count", "limit", "attempts":
-		return "max"
+		return []string{"max"}
 	case "interval", "wait":
-		return "delay"
+		return []string{"delay", "every"}
+	case "schedule", "triggers", "timers":
+		return []string{"schedules", "cron"}
 	}
-	return ""
+	return timeAliases(name)
+}
+
+// timeAliases is aliases for the fields of schedules.
+func timeAliases(name string) []string {
+	switch name {
+	case "expression", "crontab", "at":
+		return []string{"cron"}
+	case "timezone", "tz", "time_zone", "location":
+		return []string{"zone"}
+	case "misfire", "missed", "backfill", "catch_up":
+		return []string{"catchup"}
+	case "concurrency", "concurrency_policy", "max_active_runs":
+		return []string{"overlap"}
+	case "startingDeadlineSeconds", "start_deadline", "window", "deadline":
+		return []string{"start_within"}
+	case "holidays", "exclude", "calendars":
+		return []string{"calendar", "free"}
+	case "start", "start_date", "valid_from", "dtstart", "begin":
+		return []string{"from"}
+	case "end", "end_date", "to", "valid_until":
+		return []string{"until"}
+	case "sla", "must_end_within":
+		return []string{"must_end"}
+	case "duration", "expected":
+		return []string{"estimate"}
+	case "why", "reason", "note":
+		return []string{"text"}
+	case "days":
+		return []string{"working_days"}
+	}
+	return nil
 }
 
 // list reads a sequence.
@@ -268,6 +305,9 @@ func (r *reader) size(n ast.Node, path string, into *size) {
 // false is taken as it is written: [sleep, 5] can mean only one thing.
 func (r *reader) argument(n ast.Node, path string, into *argument) {
 	text, ok := textOf(n)
+	if !ok {
+		text, ok = glued(n)
+	}
 	if _, single := n.(ast.ScalarNode); !ok && !single {
 		r.refuse(n, path, "an argument is text, not %s", describe(n))
 		return
@@ -286,9 +326,9 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// last names what stands at path in a message: by its path within the job.
+// last names what stands at path in a message: by its path within the job or the schedule.
 func last(path string) string {
-	if strings.HasPrefix(path, "jobs[") {
+	if strings.HasPrefix(path, "jobs[") || strings.HasPrefix(path, "schedules[") {
 		if _, inside, ok := strings.Cut(path, "]."); ok {
 			path = inside
 		}
@@ -300,16 +340,28 @@ func last(path string) string {
 }
 
 // thing names the mapping at path in a message.
-func thing(path string) string {
-	switch {
-	case path == "":
-		return "a net"
-	case strings.HasSuffix(path, "]") && strings.Contains(path, ".ports["):
-		return "a port"
-	case strings.HasSuffix(path, "]"): // the other list of mappings is that of jobs
-		return "a job"
+func (r *reader) thing(path string) string {
+	if path == "" {
+		return "a " + r.kind
 	}
-	return last(path)
+	list, entry := strings.CutSuffix(path, "]")
+	if !entry {
+		return last(path)
+	}
+	list = list[:strings.LastIndexByte(list, '[')]
+	switch list[strings.LastIndexByte(list, '.')+1:] {
+	case "ports":
+		return "a port"
+	case "schedules":
+		return "a schedule"
+	case "blackouts":
+		return "a blackout"
+	case "sets":
+		return "a set"
+	case "dates", "free", "work":
+		return "a day"
+	}
+	return "a job"
 }
 
 func clip(s string) string {

@@ -22,6 +22,7 @@ type document struct {
 	Params      map[string]string `field:"params" lines:"yes" names:"^[a-z][a-z0-9_]*$" doc:"Parameters with their defaults; a start may override them. Each attempt has them in its environment."`
 	Env         map[string]string `field:"env" lines:"yes" names:"^[A-Za-z_][A-Za-z0-9_]*$" doc:"Environment of all jobs. Values may hold references to params and to the run."`
 	Labels      map[string]string `field:"labels" lines:"yes" names:"^[A-Za-z0-9][A-Za-z0-9._/-]*$" doc:"Labels of the net, for people and programs."`
+	Schedules   []schedule        `field:"schedules" doc:"When the net is due."`
 	Jobs        []job             `field:"jobs" required:"yes" doc:"The jobs. Their order is that of their after, not of this list."`
 }
 
@@ -35,6 +36,7 @@ type job struct {
 	OK         []int             `field:"ok" min:"0" max:"255" default:"[0]" doc:"Exit codes that are a success. What is in neither list, and a signal, is a failure."`
 	Warn       []int             `field:"warn" min:"0" max:"255" doc:"Exit codes that are a warning, which releases successors as a success does."`
 	Timeout    duration          `field:"timeout" doc:"How long one attempt may take from exec; absent: as long as it likes."`
+	Estimate   duration          `field:"estimate" doc:"How long the job takes, for forecasts and checks, until its history says more."`
 	Grace      duration          `field:"grace" default:"10s" doc:"How long an attempt has to end after TERM before its whole process tree is killed."`
 	Retry      retry             `field:"retry" lone:"max" doc:"How a failed job is tried again."`
 	Stdout     string            `field:"stdout" doc:"The artifact to which standard output is written as well."`
@@ -88,6 +90,9 @@ func defaultJob() job { return fromJob(jobnet.Defaults()) }
 
 func fromNet(n jobnet.Net) document {
 	d := document{Net: n.Name, Description: n.Description, Params: n.Params, Env: n.Env, Labels: n.Labels}
+	for _, s := range n.Schedules {
+		d.Schedules = append(d.Schedules, fromSchedule(s))
+	}
 	for _, j := range n.Jobs {
 		d.Jobs = append(d.Jobs, fromJob(j))
 	}
@@ -97,7 +102,7 @@ func fromNet(n jobnet.Net) document {
 func fromJob(j jobnet.Job) job {
 	return job{
 		Name: j.Name, After: j.After, Command: convert[argument](j.Command), Script: j.Script, Agent: fromAgent(j.Agent), When: string(j.When), OK: j.OK,
-		Warn: j.Warn, Timeout: duration(j.Timeout), Grace: duration(j.Grace),
+		Warn: j.Warn, Timeout: duration(j.Timeout), Estimate: duration(j.Estimate), Grace: duration(j.Grace),
 		Retry:  retry{Max: j.Retry.Max, Delay: duration(j.Retry.Delay), Codes: j.Retry.Codes},
 		Stdout: j.Stdout, Artifacts: j.Artifacts, Env: j.Env, RunAs: j.RunAs, Limits: limits{Output: size(j.Limits.Output)},
 		Ports: convertPorts[portWish](j.Ports), Needs: convert[string](j.Needs), Isolation: string(j.Isolation), Rerunnable: j.Rerunnable,
@@ -107,6 +112,9 @@ func fromJob(j jobnet.Job) job {
 
 func (d document) net() jobnet.Net {
 	n := jobnet.Net{Name: d.Net, Description: d.Description, Params: d.Params, Env: d.Env, Labels: d.Labels}
+	for _, s := range d.Schedules {
+		n.Schedules = append(n.Schedules, s.schedule())
+	}
 	for _, j := range d.Jobs {
 		n.Jobs = append(n.Jobs, j.job())
 	}
@@ -116,7 +124,7 @@ func (d document) net() jobnet.Net {
 func (j job) job() jobnet.Job {
 	return jobnet.Job{
 		Name: j.Name, After: j.After, Command: convert[string](j.Command), Script: j.Script, Agent: j.Agent.agent(),
-		When: jobnet.When(j.When), OK: j.OK, Warn: j.Warn, Timeout: time.Duration(j.Timeout), Grace: time.Duration(j.Grace),
+		When: jobnet.When(j.When), OK: j.OK, Warn: j.Warn, Timeout: time.Duration(j.Timeout), Estimate: time.Duration(j.Estimate), Grace: time.Duration(j.Grace),
 		Retry:  jobnet.Retry{Max: j.Retry.Max, Delay: time.Duration(j.Retry.Delay), Codes: j.Retry.Codes},
 		Stdout: j.Stdout, Artifacts: j.Artifacts, Env: j.Env, RunAs: j.RunAs, Limits: jobnet.Limits{Output: int64(j.Limits.Output)},
 		Ports: convertPorts[jobnet.PortWish](j.Ports), Needs: convert[jobnet.Destination](j.Needs), Isolation: jobnet.Isolation(j.Isolation), Rerunnable: j.Rerunnable,

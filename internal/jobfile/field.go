@@ -35,8 +35,11 @@ func names(list []field) string {
 // fresh returns the value that a definition changes field by field: all defaults filled in.
 func fresh(t reflect.Type) reflect.Value {
 	v := reflect.New(t).Elem()
-	if t == reflect.TypeFor[job]() {
+	switch t {
+	case reflect.TypeFor[job]():
 		v.Set(reflect.ValueOf(defaultJob()))
+	case reflect.TypeFor[schedule]():
+		v.Set(reflect.ValueOf(defaultSchedule()))
 	}
 	return v
 }

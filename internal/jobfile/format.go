@@ -39,7 +39,9 @@ type writer struct{ bytes.Buffer }
 func given(v reflect.Value) []field {
 	var out []field
 	usual := fresh(v.Type())
-	if v.Type() != reflect.TypeFor[document]() && v.Type() != reflect.TypeFor[job]() {
+	switch v.Type() {
+	case reflect.TypeFor[document](), reflect.TypeFor[job](), reflect.TypeFor[schedule]():
+	default:
 		usual = defaultOf(v.Type())
 	}
 	for _, f := range fields(v.Type()) {

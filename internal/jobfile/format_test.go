@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/jobnet"
 )
 
@@ -46,6 +47,7 @@ func drawNet(t *rapid.T) jobnet.Net {
 		Name:        rapid.StringMatching(`[a-z0-9]{1,8}(/[a-z0-9][a-z0-9._-]{0,6}){0,2}`).Draw(t, "net"),
 		Description: text.Draw(t, "description"), Params: none(texts.Draw(t, "params")), Env: env("E", "env"), Labels: none(labels.Draw(t, "labels")),
 	}
+	n.Schedules = drawSchedules(t, text)
 	for i := range rapid.IntRange(1, 4).Draw(t, "jobs") {
 		j := jobnet.Defaults()
 		j.Name = fmt.Sprintf("j%d", i)
@@ -82,6 +84,12 @@ func drawNet(t *rapid.T) jobnet.Net {
 		if j.Retry.Max = rapid.IntRange(0, 3).Draw(t, "max"); j.Retry.Max > 0 {
 			j.Retry.Delay = time.Duration(duration.Draw(t, "delay"))
 		}
+		if most := int64(24 * time.Hour); rapid.Bool().Draw(t, "estimated") {
+			if j.Timeout > 0 {
+				most = int64(j.Timeout)
+			}
+			j.Estimate = time.Duration(rapid.Int64Range(0, most).Draw(t, "estimate"))
+		}
 		j.Stdout = rapid.StringMatching(`([a-z]+/)?[é #:a-z]{1,5}x|`).Draw(t, "stdout")
 		if j.Stdout != "" && rapid.Bool().Draw(t, "artifact") {
 			j.Artifacts = []string{j.Stdout, "other"}
@@ -102,6 +110,44 @@ func drawNet(t *rapid.T) jobnet.Net {
 		n.Jobs = append(n.Jobs, j)
 	}
 	return n
+}
+
+// drawSchedules draws schedules that jobnet.Check accepts; whether their rules mean anything, only a compiler knows.
+func drawSchedules(t *rapid.T, text *rapid.Generator[string]) (out []calendar.Schedule) {
+	rule := rapid.OneOf(rapid.StringMatching(`[ -~]{1,20}`), rapid.SampledFrom([]string{"*/15 * * * *", "@daily", "0 0 L * *", "2026-12-24", "é"}))
+	span := rapid.Map(rapid.Int64Range(0, 5000), func(n int64) time.Duration { return time.Duration(n) * 37 * time.Second })
+	for i := range rapid.IntRange(0, 3).Draw(t, "schedules") {
+		s := calendar.DefaultSchedule()
+		s.Name = fmt.Sprintf("s%d", i)
+		switch rapid.IntRange(0, 3).Draw(t, "kind") {
+		case 0:
+			s.Cron = rule.Draw(t, "cron")
+		case 1:
+			s.RRule = rule.Draw(t, "rrule")
+		case 2:
+			s.Every = time.Second + span.Draw(t, "every")
+			s.EveryBy = rapid.SampledFrom([]calendar.EveryBy{calendar.EveryStart, calendar.EveryEnd}).Draw(t, "every_by")
+		default:
+			s.Dates = rapid.SliceOfN(rapid.SampledFrom([]string{"2026-12-24", "2026-12-24T06:00"}), 1, 3).Draw(t, "dates")
+		}
+		s.Zone = rapid.SampledFrom([]string{"UTC", "Europe/Berlin", "Etc/GMT+5"}).Draw(t, "zone")
+		if rapid.Bool().Draw(t, "with a calendar") {
+			s.Calendar, s.Shift = rule.Draw(t, "calendar"), rapid.SampledFrom([]string{"skip", "run", "after 2 within 9"}).Draw(t, "shift")
+			s.WorkingDays = rapid.SampledFrom([][]string{nil, {"1 of month"}, {"-1 of quarter", "2 of year"}}).Draw(t, "working_days")
+			s.OnCollision = rapid.SampledFrom([]calendar.Collision{calendar.CollisionOne, calendar.CollisionBoth}).Draw(t, "on_collision")
+		}
+		s.Gap = rapid.SampledFrom([]calendar.Gap{calendar.GapNextValid, calendar.GapSkip, calendar.GapShift}).Draw(t, "gap")
+		s.Fold = rapid.SampledFrom([]calendar.Fold{calendar.FoldFirst, calendar.FoldLast, calendar.FoldBoth}).Draw(t, "fold")
+		s.Catchup = rapid.SampledFrom([]calendar.Catchup{calendar.CatchupNone, calendar.CatchupLast, calendar.CatchupAll}).Draw(t, "catchup")
+		s.Overlap = rapid.SampledFrom([]calendar.Overlap{calendar.OverlapAllow, calendar.OverlapQueue, calendar.OverlapReplace}).Draw(t, "overlap")
+		s.StartWithin, s.MustEnd, s.Jitter = span.Draw(t, "start_within"), span.Draw(t, "must_end"), span.Draw(t, "jitter")
+		s.From, s.Until = rapid.SampledFrom([]string{"", "2026-01-01", "2026-01-01T06:00+02:00"}).Draw(t, "from"), text.Draw(t, "until")
+		for range rapid.IntRange(0, 2).Draw(t, "blackouts") {
+			s.Blackouts = append(s.Blackouts, calendar.Blackout{From: "22:00", Until: rule.Draw(t, "end"), Text: text.Draw(t, "why")})
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 // What Format writes, Parse reads back as it was, and writing it again changes nothing.

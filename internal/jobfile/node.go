@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
 // plain returns the value below what is refused already: anchors and tags.
@@ -66,6 +68,35 @@ func textOf(n ast.Node) (string, bool) {
 		return x.Value, true
 	case *ast.LiteralNode:
 		return x.Value.Value, true
+	}
+	return "", false
+}
+
+// glued returns a text with a colon inside, as 2026-12-24T06:00, which the library takes for a mapping where it stands in a list
+// between braces. YAML says that a colon without a space behind it is part of the text.
+func glued(n ast.Node) (string, bool) {
+	var e *ast.MappingValueNode
+	switch m := n.(type) {
+	case *ast.MappingNode:
+		if len(m.Values) == 1 && (m.Start == nil || m.Start.Type != token.MappingStartType) {
+			e = m.Values[0]
+		}
+	case *ast.MappingValueNode:
+		e = m
+	}
+	if e == nil || e.Start == nil {
+		return "", false
+	}
+	key, isText := e.Key.(*ast.StringNode)
+	value, single := e.Value.(ast.ScalarNode)
+	if !isText || !single || key.GetToken().Type != token.StringType {
+		return "", false
+	}
+	k, colon, v := key.GetToken(), e.Start.Position, value.GetToken()
+	together := k.Position.Line == colon.Line && colon.Line == v.Position.Line &&
+		k.Position.Column+utf8.RuneCountInString(k.Value) == colon.Column && colon.Column+1 == v.Position.Column
+	if text := scalar(value); together && text != "" {
+		return key.Value + ":" + text, true
 	}
 	return "", false
 }

@@ -35,41 +35,10 @@ const maxMistakes = 1000
 // Parse reads the nets of a file: YAML 1.2, and so JSON too, with one or several documents. name is what
 // mistakes call the file. The error is fault.Mistakes, with every mistake of the file in the order of its lines;
 // then no net is returned. checks are what a reader knows beside jobnet.Check: of its port plan, for one.
+// Documents of other kinds are mistakes: ParseDocuments takes calendars too.
 func Parse(name string, text []byte, checks ...Check) ([]jobnet.Net, error) {
-	r := &reader{file: name, checks: append([]Check{jobnet.Check}, checks...)}
-	if len(text) > MaxFile {
-		r.mistake(place{1, 1}, "the file has %d bytes, at most %d (4 MiB)", len(text), MaxFile)
-		return nil, r.mistakes
-	}
-	clean := strings.TrimPrefix(string(text), "\ufeff")
-	r.lines = strings.Split(strings.ReplaceAll(clean, "\r\n", "\n"), "\n")
-	if r.characters(); len(r.mistakes) > 0 {
-		return nil, r.mistakes
-	}
-	var nets []jobnet.Net
-	documents := 0
-	seen := map[string]int{}
-	for _, c := range chunks(r.lines) {
-		for _, body := range r.bodies(c) {
-			documents++
-			n, at, ok := r.document(body, c.first)
-			if !ok {
-				continue
-			}
-			if line, twice := seen[n.Name]; twice && n.Name != "" {
-				r.mistake(at, "net %s stands twice in this file: the other one is in line %d", n.Name, line)
-			}
-			seen[n.Name] = at.line
-			nets = append(nets, n)
-		}
-	}
-	if documents == 0 && len(r.mistakes) == 0 {
-		r.mistake(place{1, 1}, "there is no definition in this file: it begins with net: folder/name")
-	}
-	if len(r.mistakes) > 0 {
-		return nil, r.sorted()
-	}
-	return nets, nil
+	docs, err := draft(name, text, true).Documents(Checks{Nets: checks})
+	return docs.Nets, err
 }
 
 // characters finds what cannot stand in a text, the first in each line.
@@ -126,11 +95,15 @@ func chunks(lines []string) []chunk {
 type reader struct {
 	file     string
 	lines    []string
-	checks   []Check
+	netsOnly bool
 	mistakes fault.Mistakes
+	sheet    // of the document that is being read, or checked
+}
 
-	// of the document that is being read
-	first  int // how many lines stand before it
+// sheet is where things stand in a document.
+type sheet struct {
+	kind   string // net or calendar
+	first  int    // how many lines stand before it
 	keys   map[string]place
 	values map[string]place
 	bad    map[string]bool // paths whose value could not be read
@@ -177,51 +150,57 @@ func (r *reader) syntax(err error) {
 	switch indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]; {
 	case strings.Contains(indent, "\t"):
 		message = "this line is indented with a tab: use spaces"
+	case strings.HasSuffix(message, "is a reserved character"):
+		message += ": quote a text that begins with it"
 	case strings.HasPrefix(message, "mapping value is not allowed"):
 		message += `: look at the indentation of this line and the next, and quote a text that holds ": "`
 	}
 	r.mistake(at, "this is not YAML: %s", printable(message))
 }
 
-// document reads one document. ok says that it is a net, though mistakes may have been found.
-func (r *reader) document(body ast.Node, first int) (n jobnet.Net, at place, ok bool) {
-	r.first, r.keys, r.values, r.bad = first, map[string]place{}, map[string]place{}, map[string]bool{}
+// document reads one document; nil: it is none that is taken. The checks come when all documents are read.
+func (r *reader) document(body ast.Node, first int) *page {
+	r.sheet = sheet{kind: "net", first: first, keys: map[string]place{}, values: map[string]place{}, bad: map[string]bool{}}
 	entries, isMapping := entriesOf(body)
-	at = r.start(body)
+	at := r.start(body)
 	if !isMapping || len(entries) == 0 {
 		r.mistake(at, "a definition is a mapping that begins with net: folder/name; this is %s", describe(body))
-		return n, at, false
+		return nil
 	}
-	switch kind := keyText(entries[0].Key); kind {
-	case "net":
-	case "calendar", "plan", "inventory":
-		r.mistake(at, "this document is of kind %s; here only nets are taken", kind)
-		return n, at, false
-	default:
-		if !slices.ContainsFunc(entries, func(e *ast.MappingValueNode) bool { return keyText(e.Key) == "net" }) {
-			r.mistake(at, "the first field of a document says what it is: this one begins with %q; a net begins with net: folder/name", kind)
-			return n, at, false
+	has := func(kind string) bool {
+		return slices.ContainsFunc(entries, func(e *ast.MappingValueNode) bool { return keyText(e.Key) == kind })
+	}
+	switch kind := keyText(entries[0].Key); {
+	case kind == "net", kind == "calendar" && !r.netsOnly:
+		r.kind = kind
+	case kind == "calendar" || kind == "plan" || kind == "inventory":
+		taken := "nets and calendars"
+		if r.netsOnly {
+			taken = "nets"
 		}
+		r.mistake(at, "this document is of kind %s; here only %s are taken", kind, taken)
+		return nil
+	case has("net"):
 		r.mistake(at, "the first field of a document says what it is: move net to the top, before %q", kind)
+	case has("calendar") && !r.netsOnly:
+		r.kind = "calendar"
+		r.mistake(at, "the first field of a document says what it is: move calendar to the top, before %q", kind)
+	default:
+		r.mistake(at, "the first field of a document says what it is: this one begins with %q; a net begins with net: folder/name", kind)
+		return nil
 	}
-	d := r.read(body)
-	n = d.net()
-	r.check(&n)
-	if p, known := r.values["net"]; known {
-		at = p
+	p := &page{at: at}
+	if r.kind == "net" {
+		n := fill[document](r, body).net()
+		p.net = &n
+	} else if p.calendar = r.calendar(body); p.calendar == nil {
+		return nil
 	}
-	return n, at, true
-}
-
-// check adds what the checks find, save what follows from a value that could not be read.
-func (r *reader) check(n *jobnet.Net) {
-	for _, check := range r.checks {
-		for _, p := range check(n) {
-			if !r.hidden(p.Path) {
-				r.mistake(r.find(p.Path, p.Key), "%s", p.Message)
-			}
-		}
+	if named, known := r.values[r.kind]; known {
+		p.at = named
 	}
+	p.sheet = r.sheet
+	return p
 }
 
 // hidden reports whether the value at path, or one that it is part of, could not be read.

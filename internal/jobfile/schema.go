@@ -65,7 +65,7 @@ func Schema() []byte {
 	top.Schema = "https://json-schema.org/draft/2020-12/schema"
 	top.ID = "https://github.com/reeve-scheduler/reeve/net.schema.json"
 	top.Title = "Reeve net"
-	top.Description = "Jobs and their order."
+	top.Description = "Jobs and their order, and when they are due."
 	text, err := json.MarshalIndent(top, "", "  ")
 	if err != nil {
 		panic("the schema's own types cannot be printed: " + err.Error())
@@ -131,8 +131,11 @@ func describeStruct(n *node, t reflect.Type) {
 			n.Required = append(n.Required, f.name)
 		}
 	}
-	if t == reflect.TypeFor[job]() {
+	switch t {
+	case reflect.TypeFor[job]():
 		n.OneOf = []node{{Required: []string{"command"}}, {Required: []string{"script"}}}
+	case reflect.TypeFor[schedule]():
+		n.OneOf = []node{{Required: []string{"cron"}}, {Required: []string{"rrule"}}, {Required: []string{"every"}}, {Required: []string{"dates"}}}
 	}
 }
 

@@ -9,11 +9,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/jobnet"
 )
 
@@ -226,7 +228,8 @@ func TestSchemaHasTheParsersFields(t *testing.T) {
 	for written, definition := range map[reflect.Type]reflect.Type{
 		reflect.TypeFor[document](): reflect.TypeFor[jobnet.Net](), reflect.TypeFor[job](): reflect.TypeFor[jobnet.Job](),
 		reflect.TypeFor[agent](): reflect.TypeFor[jobnet.Agent](), reflect.TypeFor[retry](): reflect.TypeFor[jobnet.Retry](),
-		reflect.TypeFor[limits](): reflect.TypeFor[jobnet.Limits](),
+		reflect.TypeFor[limits](): reflect.TypeFor[jobnet.Limits](), reflect.TypeFor[schedule](): reflect.TypeFor[calendar.Schedule](),
+		reflect.TypeFor[blackout](): reflect.TypeFor[calendar.Blackout](),
 	} {
 		var known []string
 		for _, f := range fields(written) {
@@ -253,8 +256,11 @@ func TestSchemaDefaults(t *testing.T) {
 			}
 		}
 	}
+	walk(reflect.TypeFor[schedule](), "    ")
+	schedule := strings.Join(lines, "\n")
+	lines = nil
 	walk(reflect.TypeFor[job](), "    ")
-	nets, err := Parse("x", []byte("net: a/b\njobs:\n  - name: x\n    command: [x]\n"+strings.Join(lines, "\n")))
+	nets, err := Parse("x", []byte("net: a/b\nschedules:\n  - name: x\n    every: 5m\n"+schedule+"\njobs:\n  - name: x\n    command: [x]\n"+strings.Join(lines, "\n")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,6 +268,11 @@ func TestSchemaDefaults(t *testing.T) {
 	want.Name, want.Command = "x", []string{"x"}
 	if diff := cmp.Diff(want, nets[0].Jobs[0]); diff != "" {
 		t.Error(diff)
+	}
+	rule := calendar.DefaultSchedule()
+	rule.Name, rule.Every = "x", 5*time.Minute
+	if diff := cmp.Diff(rule, nets[0].Schedules[0]); diff != "" || strings.Count(schedule, "\n") < 7 {
+		t.Errorf("%s\n%s", schedule, diff)
 	}
 	if len(lines) < 12 {
 		t.Errorf("got %d defaults: %v", len(lines), lines)

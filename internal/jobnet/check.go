@@ -21,6 +21,7 @@ type Problem struct {
 func Check(n *Net) []Problem {
 	c := &checker{net: n, jobs: make(map[string]int, len(n.Jobs))}
 	c.head()
+	c.schedules()
 	if len(n.Jobs) > MaxJobs {
 		c.add("jobs", "a net has at most %d jobs, this one has %d", MaxJobs, len(n.Jobs))
 		return c.problems

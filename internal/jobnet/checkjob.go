@@ -212,14 +212,29 @@ func (c *checker) times(path string, job *Job) {
 	for _, d := range []struct {
 		field string
 		value time.Duration
-	}{{"timeout", job.Timeout}, {"grace", job.Grace}, {"retry.delay", job.Retry.Delay}} {
+	}{{"timeout", job.Timeout}, {"estimate", job.Estimate}, {"grace", job.Grace}, {"retry.delay", job.Retry.Delay}} {
 		if d.value < 0 || d.value > most {
 			c.add(path+"."+d.field, "a duration here goes from 0s to %dh", most/time.Hour)
 		}
 	}
+	if job.Timeout > 0 && job.Estimate > job.Timeout {
+		c.add(path+".estimate", "by its estimate %s takes %s, and its timeout ends it after %s", job.Name, short(job.Estimate), short(job.Timeout))
+	}
 	if job.Limits.Output < 1 || job.Limits.Output > MaxOutput {
 		c.add(path+".limits.output", "the output that is kept goes from 1 byte to 1TiB")
 	}
+}
+
+// short writes a duration without the zeros at its end: 5m and not 5m0s.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // files checks the names of artifacts. The file of stdout is an artifact, and may stand in their list as well.

@@ -11,6 +11,9 @@ import (
 const (
 	MaxJobs        = 10_000
 	MaxPorts       = 32       // ports of one job
+	MaxSchedules   = 256      // of one net
+	MaxRule        = 2 << 10  // bytes of a schedule's rule, zone or calendar
+	MaxDates       = 4096     // dates, working days or blackouts of one schedule
 	MaxNeeds       = 16       // destinations that one job needs
 	MaxAgents      = 64       // names of agents, of which one runs a job
 	MaxName        = 63       // bytes of a job's, parameter's, label's or agent's name
