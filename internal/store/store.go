@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/reeve-scheduler/reeve/internal/occurrence"
 	"github.com/reeve-scheduler/reeve/internal/run"
 	"github.com/reeve-scheduler/reeve/ports"
 )
@@ -51,6 +52,7 @@ type Store interface {
 // Timing reads schedules, occurrences and calendars.
 type Timing interface {
 	Times
+	Archive
 	Calendars
 }
 
@@ -91,6 +93,9 @@ type Batch struct {
 	Pauses      []PauseWrite
 	Overrides   []OverrideWrite
 	Through     time.Time // everything due at or before it is decided or stored; it never goes back. Zero: as it was
+	// LastSpan is the highest id of the spans that Through was decided on: a span with a higher one that begins before Through is a Conflict
+	// "span", because nobody has looked what is due in it. 0: not guarded; who knows no span yet writes no Through.
+	LastSpan int64
 }
 
 // RunWrite stores a run after steps. Rev of State is the revision that the steps were decided on (0: a new run);
@@ -104,7 +109,10 @@ type RunWrite struct {
 
 // Receipt says what the store allotted.
 type Receipt struct {
-	Orders []Order // one for each StartAttempt and CancelAttempt of the batch, in order
+	Orders    []Order           // one for each StartAttempt and CancelAttempt of the batch, in order
+	Spans     []occurrence.Span // as stored, one for each SpanWrite, in order
+	Ranges    []int64           // ids, one for each RangeWrite, in order
+	Overrides []int64           // ids, one for each OverrideWrite, in order
 }
 
 // Order is an open order to an agent: it is sent until it is closed. What the command is stands in the run and its net.
@@ -139,31 +147,34 @@ type Runs interface {
 
 // RunQuery filters and pages a list of runs. Zero values do not filter. Limit 0 means 50; at most 1000.
 type RunQuery struct {
-	Net    string
-	Folder string // nets below this folder; "" all
-	States []run.Status
-	Since  time.Time // created at or after
-	Until  time.Time // created before
-	Before string    // runs with ids lower (older) than this one: the cursor
-	Limit  int
+	Net      string
+	Folder   string // nets below this folder; "" all
+	Schedule string // whose occurrences they are; best with Net
+	States   []run.Status
+	Since    time.Time // created at or after
+	Until    time.Time // created before
+	Before   string    // runs with ids lower (older) than this one: the cursor
+	Limit    int
 }
 
 // RunSummary is a run without its jobs.
 type RunSummary struct {
-	ID      string
-	Net     string
-	Version int
-	Status  run.Status
-	Reason  run.Reason
-	By      string
-	Params  map[string]string
-	Created time.Time
-	Started time.Time
-	Ended   time.Time
-	Jobs    int // how many jobs
-	Done    int // how many of them ended
-	HeldBy  string
-	RerunOf string
+	ID       string
+	Net      string
+	Version  int
+	Status   run.Status
+	Reason   run.Reason
+	By       string
+	Params   map[string]string
+	Schedule string    // whose occurrence it is
+	Nominal  time.Time // of which instant
+	Created  time.Time
+	Started  time.Time
+	Ended    time.Time
+	Jobs     int // how many jobs
+	Done     int // how many of them ended
+	HeldBy   string
+	RerunOf  string
 }
 
 // Nets reads definitions.

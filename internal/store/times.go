@@ -11,21 +11,42 @@ import (
 type Times interface {
 	// Through returns the instant through which every occurrence that is due was decided or stored as pending. Zero: nothing was yet.
 	Through(ctx context.Context) (time.Time, error)
-	// Spans returns the spans of a query, by net, schedule and Since.
+	// Spans returns the spans of a query, by net, schedule and Since. They share what they hold: it must not be changed.
 	Spans(ctx context.Context, q SpanQuery) ([]occurrence.Span, error)
 	// Occurrences returns records by Due, Net, Schedule and Nominal.
 	Occurrences(ctx context.Context, q OccurrenceQuery) ([]occurrence.Record, error)
-	// Ranges returns ranges by First, Net and Schedule. Of the query Net, Schedule, Folder, Due (a range that reaches into it),
-	// Decisions and Undismissed filter.
+	// Ranges returns ranges by First, Net, Schedule and ID. Of the query Net, Schedule, Folder, Since and Until (a range that reaches
+	// into them), Decisions and Undismissed filter; Limit 0 means all.
 	Ranges(ctx context.Context, q OccurrenceQuery) ([]occurrence.Range, error)
-	// Tallies counts records by schedule, decision and reason, as the query filters them. Ranges are not in it.
+	// Tallies counts records by schedule, decision and reason, as the query filters them, by these. Ranges are not in it, and Limit
+	// and After do not matter.
 	Tallies(ctx context.Context, q OccurrenceQuery) ([]Tally, error)
-	// Overrides returns those in the given states (none: all), newest first, of a net ("" all), at most limit.
+	// Overrides returns those in the given states (none: all), newest first, of a net ("" all), at most limit (0: all).
 	Overrides(ctx context.Context, net string, states []occurrence.OverrideState, limit int) ([]occurrence.Override, error)
 	// Pauses returns all pauses.
 	Pauses(ctx context.Context) ([]occurrence.Pause, error)
-	// Durations returns how long the jobs of a net took lately: of the newest limit attempts of each job that ended well.
+	// Durations returns how long the jobs of a net took lately, newest first: of the newest limit attempts of each job that ended
+	// well (succeeded or warning). It looks at the newest runs only, so a job that has not run for long may be missing.
 	Durations(ctx context.Context, net string, limit int) (map[string][]time.Duration, error)
+}
+
+// Archive keeps count of what was decided, and lets go of what is old.
+type Archive interface {
+	// Totals returns how many occurrences were decided since the store was made, ranges and pruned ones included, by decision and
+	// reason. Pending ones are not in it.
+	Totals(ctx context.Context) ([]Total, error)
+	// PruneOccurrences removes records and ranges that were due before an instant, and overrides that ended and spans that were over before it;
+	// at most limit of each. What is pending, what is missed and neither recovered nor dismissed, the spans of these, and overrides
+	// that are active or stale stay. It returns the largest count of a kind that went.
+	PruneOccurrences(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// Total is how many occurrences were decided so, and when the last of them was.
+type Total struct {
+	Decision occurrence.Decision
+	Reason   occurrence.Reason
+	Count    int64
+	Last     time.Time
 }
 
 // Calendars reads calendars' definitions.
@@ -56,6 +77,8 @@ type SpanQuery struct {
 	Open     bool      // only those in force
 	Since    time.Time // that were in force at or after this
 	Until    time.Time // that were in force before this
+	After    int64     // with higher ids: those that were opened since
+	IDs      []int64   // exactly these
 }
 
 // OccurrenceQuery filters and pages records. Zero values do not filter. Limit 0 means 1000.
@@ -86,28 +109,41 @@ type Tally struct {
 	Count         int64
 }
 
+// OccurrenceID is how a Conflict names an occurrence: net, schedule and nominal instant.
+func OccurrenceID(k occurrence.Key) string {
+	return k.Net + " " + k.Schedule + " " + k.Nominal.UTC().Format(time.RFC3339Nano)
+}
+
 // OccurrenceWrite stores a record. Rev 0: it is new, and must not be there (Conflict "occurrence"); else it replaces the record of
-// that revision. A record with Span is only stored while that span is in force (Conflict "span"), unless Recovered: then only
-// what a person does to a missed one is written (RecoveredBy, Dismissed, DismissedBy).
+// that revision, which must be pending: what is decided is never decided again. A record with a Span is only stored where it is due
+// before that span's Until (Conflict "span"); spans that end in the same batch count as they were before. Span -1 is the first span that
+// the batch opens, -2 the second, and so on. With Recovered only what a person does to a missed one is written (RecoveredBy,
+// Dismissed, DismissedBy), whatever became of its span.
 type OccurrenceWrite struct {
 	Record    occurrence.Record
 	Recovered bool
 }
 
-// RangeWrite stores a range: a new one (ID 0), or what a person did to one (guarded by Rev). Delete removes it: it is split.
+// RangeWrite stores a range: a new one (ID 0), or what a person did to one (Dismissed and DismissedBy, guarded by Rev). Delete removes it,
+// guarded by Rev: it is split.
 type RangeWrite struct {
-	Range  occurrence.Range
+	Range occurrence.Range
+	// Until is the Until of the range's span that Count was made with. A new range is refused (Conflict "span") where the span has
+	// ended meanwhile, unless it ended then, or after Last.
+	Until  time.Time
 	Delete bool
 }
 
-// SpanWrite opens a span (ID 0), or ends the one of that id: sets its Until (Conflict "span" where it has ended).
+// SpanWrite opens a span (ID 0; Conflict "span" where one of the schedule is open that the batch does not end), or ends the one of
+// that id: sets its Until (Conflict "span" where it has ended). What was decided stays decided: neither Since nor Until is stored
+// before Through, but just after it; Receipt.Spans says what was stored. In a batch spans are ended before others are opened.
 type SpanWrite struct{ Span occurrence.Span }
 
-// PauseWrite stores a pause, guarded by Rev, or removes it.
+// PauseWrite stores a pause, guarded by Rev (0: there is none yet), or removes it.
 type PauseWrite struct {
 	Pause  occurrence.Pause
 	Delete bool
 }
 
-// OverrideWrite stores an override: a new one (ID 0), or its state, guarded by Rev.
+// OverrideWrite stores an override: a new one (ID 0), or its State and Ended, guarded by Rev.
 type OverrideWrite struct{ Override occurrence.Override }

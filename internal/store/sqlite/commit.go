@@ -14,6 +14,10 @@ func (s *Store) Commit(ctx context.Context, b store.Batch) (store.Receipt, error
 	if err != nil {
 		return store.Receipt{}, err
 	}
+	times, err := prepareTimes(b)
+	if err != nil {
+		return store.Receipt{}, err
+	}
 	var receipt store.Receipt
 	err = s.state.writer.do(ctx, func(ctx context.Context, c *conn) error {
 		receipt = store.Receipt{} // the first try may have been undone
@@ -24,6 +28,9 @@ func (s *Store) Commit(ctx context.Context, b store.Batch) (store.Receipt, error
 			if err := applyRun(ctx, c, b.Epoch, w, &receipt); err != nil {
 				return err
 			}
+		}
+		if err := applyTimes(ctx, c, b, times, &receipt); err != nil {
+			return err
 		}
 		return applyNouns(ctx, c, b)
 	})
@@ -45,7 +52,7 @@ func checkEpoch(ctx context.Context, c *conn, decided int64) error {
 	return nil
 }
 
-// applyNouns stores everything of a batch but its runs.
+// applyNouns stores everything of a batch but its runs and what it has of time.
 func applyNouns(ctx context.Context, c *conn, b store.Batch) error {
 	if err := applyEach(ctx, c, b.Nets, applyNet); err != nil {
 		return err

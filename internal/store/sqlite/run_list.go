@@ -99,6 +99,13 @@ func searchRuns(q store.RunQuery, net string, status run.Status) (sql string, ar
 		add("net = ?", net)
 		index = "runs_net"
 	}
+	if q.Schedule != "" {
+		add("schedule = ?", q.Schedule)
+		if net != "" {
+			where = append(where, "schedule <> ''")
+			index = "runs_schedule"
+		}
+	}
 	if status != "" {
 		add("status = ?", string(status))
 		switch {
@@ -144,12 +151,12 @@ func bad(s run.Status) bool {
 func summaries(ctx context.Context, c *conn, ids []string) ([]store.RunSummary, error) {
 	list := make([]store.RunSummary, 0, len(ids))
 	for _, id := range ids {
-		err := c.query(ctx, `SELECT id, net, version, status, reason, who, params, created, started, ended, jobs, done, held_by, rerun_of
+		err := c.query(ctx, `SELECT id, net, version, status, reason, who, params, created, started, ended, jobs, done, held_by, rerun_of, schedule, nominal
 			FROM runs WHERE id = ?`, func(r row) error {
 			s := store.RunSummary{
 				ID: r.str(0), Net: r.str(1), Version: int(r.int(2)), Status: run.Status(r.str(3)), Reason: run.Reason(r.str(4)),
 				By: r.str(5), Created: r.time(7), Started: r.time(8), Ended: r.time(9), Jobs: int(r.int(10)), Done: int(r.int(11)),
-				HeldBy: r.str(12), RerunOf: r.str(13),
+				HeldBy: r.str(12), RerunOf: r.str(13), Schedule: r.str(14), Nominal: r.time(15),
 			}
 			err := fromJSON(r.str(6), &s.Params)
 			list = append(list, s)

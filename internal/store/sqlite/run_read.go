@@ -9,7 +9,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/store"
 )
 
-const runColumns = `n, id, rev, net, version, status, reason, who, params, nominal, created, started, ended, held_by, cancel, rerun_of`
+const runColumns = `n, id, rev, net, version, status, reason, who, params, nominal, created, started, ended, held_by, cancel, rerun_of, schedule`
 
 // Run implements store.Runs.
 func (s *Store) Run(ctx context.Context, id string) (run.State, error) {
@@ -52,7 +52,7 @@ func readRuns(ctx context.Context, c *conn, sql string, args ...any) ([]run.Stat
 		s := run.State{
 			ID: r.str(1), Rev: r.int(2), Net: r.str(3), Version: int(r.int(4)), Status: run.Status(r.str(5)),
 			Reason: run.Reason(r.str(6)), By: r.str(7), Nominal: r.time(9), Created: r.time(10), Started: r.time(11),
-			Ended: r.time(12), HeldBy: r.str(13), Cancel: r.str(14), RerunOf: r.str(15),
+			Ended: r.time(12), HeldBy: r.str(13), Cancel: r.str(14), RerunOf: r.str(15), Schedule: r.str(16),
 		}
 		numbers = append(numbers, r.int(0))
 		err := fromJSON(r.str(8), &s.Params)

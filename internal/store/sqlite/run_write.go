@@ -94,7 +94,7 @@ func applyRun(ctx context.Context, c *conn, epoch int64, w preparedRun, receipt 
 }
 
 // applyRunRow stores the run without its jobs and returns its number. What a run is born with (net, version, params,
-// nominal, created, by, rerun_of) is written once: no step changes it, and its indexes need no care after that.
+// schedule, nominal, created, by, rerun_of) is written once: no step changes it, and its indexes need no care after that.
 func applyRunRow(ctx context.Context, c *conn, w preparedRun) (int64, error) {
 	s := w.State
 	if s.Rev != 0 {
@@ -113,10 +113,10 @@ func applyRunRow(ctx context.Context, c *conn, w preparedRun) (int64, error) {
 		key = w.Key
 	}
 	n, rows, err := c.insert(ctx, `INSERT INTO runs (id, rev, net, version, status, open, reason, who, params, nominal,
-		created, started, ended, jobs, done, held_by, cancel, rerun_of, key)
-		VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		created, started, ended, jobs, done, held_by, cancel, rerun_of, key, schedule)
+		VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		s.ID, s.Net, s.Version, string(s.Status), w.open, string(s.Reason), s.By, w.params, s.Nominal,
-		s.Created, s.Started, s.Ended, len(s.Jobs), w.done, s.HeldBy, s.Cancel, s.RerunOf, key)
+		s.Created, s.Started, s.Ended, len(s.Jobs), w.done, s.HeldBy, s.Cancel, s.RerunOf, key, s.Schedule)
 	if err != nil || rows == 1 {
 		return n, err
 	}

@@ -1,0 +1,178 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/calendar"
+	"github.com/reeve-scheduler/reeve/internal/occurrence"
+	"github.com/reeve-scheduler/reeve/internal/store"
+)
+
+const spanColumns = `id, net, schedule, version, since, until, rule, calendars, tzdata`
+
+// preparedSpan is a span with its JSON made. The rule is stored without its name, which the span has: so many schedules that differ in nothing
+// else share a text, and are read once.
+type preparedSpan struct {
+	occurrence.Span
+	rule      string
+	calendars any
+}
+
+func prepareSpan(s occurrence.Span) (preparedSpan, error) {
+	p := preparedSpan{Span: s}
+	if s.ID != 0 {
+		return p, nil
+	}
+	rule := s.Rule
+	rule.Name = ""
+	var err error
+	if p.rule, err = marshal(rule); err != nil {
+		return p, err
+	}
+	if len(s.Calendars) > 0 {
+		p.calendars, err = marshal(s.Calendars)
+	}
+	return p, err
+}
+
+// applySpans ends spans, then opens others, and fills the receipt in the order of the batch.
+func applySpans(ctx context.Context, c *conn, spans []preparedSpan, receipt *store.Receipt) error {
+	if len(spans) == 0 {
+		return nil
+	}
+	through, err := readThrough(ctx, c)
+	if err != nil {
+		return err
+	}
+	receipt.Spans = make([]occurrence.Span, len(spans))
+	for _, ends := range []bool{true, false} {
+		for i, p := range spans {
+			if (p.ID != 0) != ends {
+				continue
+			}
+			if ends {
+				p.Until = afterThrough(p.Until, through)
+				err = endSpan(ctx, c, p.Span)
+			} else {
+				p.Since = afterThrough(p.Since, through)
+				p.ID, err = openSpan(ctx, c, p)
+			}
+			if err != nil {
+				return err
+			}
+			receipt.Spans[i] = p.Span
+		}
+	}
+	return nil
+}
+
+// afterThrough is t, or the first instant that is not decided yet where that is later.
+func afterThrough(t, through time.Time) time.Time {
+	if next := through.Add(time.Microsecond); !through.IsZero() && t.Before(next) {
+		return next
+	}
+	return t
+}
+
+func endSpan(ctx context.Context, c *conn, s occurrence.Span) error {
+	return guarded(ctx, c, store.Conflict{Noun: "span", ID: s.Net + " " + s.Schedule},
+		`UPDATE spans SET until = ? WHERE id = ? AND until IS NULL`, s.Until, s.ID)
+}
+
+func openSpan(ctx context.Context, c *conn, p preparedSpan) (int64, error) {
+	id, rows, err := c.insert(ctx, `INSERT INTO spans (net, schedule, version, since, until, rule, calendars, tzdata) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO NOTHING`, p.Net, p.Schedule, p.Version, p.Since, p.Until, p.rule, p.calendars, p.TZData)
+	if err == nil && rows == 0 {
+		err = &store.Conflict{Noun: "span", ID: p.Net + " " + p.Schedule}
+	}
+	return id, err
+}
+
+// opened returns the id of a span that the batch opened: -1 is the first.
+func opened(receipt *store.Receipt, spans []preparedSpan, n int64) (int64, error) {
+	for i, p := range spans {
+		if p.ID != 0 {
+			continue
+		}
+		if n++; n == 0 {
+			return receipt.Spans[i].ID, nil
+		}
+	}
+	return 0, fmt.Errorf("%w: a record names a new span that the batch does not have", errBatch)
+}
+
+// Spans implements store.Times.
+func (s *Store) Spans(ctx context.Context, q store.SpanQuery) ([]occurrence.Span, error) {
+	var t terms
+	t.text("net", q.Net)
+	t.folder(q.Folder)
+	t.text("schedule", q.Schedule)
+	if q.Open {
+		t.add("until IS NULL")
+	}
+	if !q.Since.IsZero() {
+		t.add("(until IS NULL OR until > ?)", q.Since)
+	}
+	if !q.Until.IsZero() {
+		t.add("since < ?", q.Until)
+	}
+	if q.After != 0 {
+		t.add("id > ?", q.After)
+	}
+	if q.IDs != nil {
+		t.add("id IN (SELECT value FROM json_each(?))", strings.Join(strings.Fields(fmt.Sprint(q.IDs)), ","))
+	}
+	read := spanReader{rules: map[string]calendar.Schedule{}, calendars: map[string]map[string]int{}}
+	err := s.state.read(ctx, func(c *conn) error {
+		return c.query(ctx, `SELECT `+spanColumns+` FROM spans`+t.sql()+` ORDER BY net, schedule, since, id`, read.span, t.args...)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading spans: %w", err)
+	}
+	return read.list, nil
+}
+
+// spanReader reads spans. What many of them have in common is read once and shared: a hundred thousand schedules have few
+// different rules, zones and versions.
+type spanReader struct {
+	list      []occurrence.Span
+	rules     map[string]calendar.Schedule
+	calendars map[string]map[string]int
+	net       string
+	tzdata    string
+}
+
+func (d *spanReader) span(r row) error {
+	s := occurrence.Span{
+		ID: r.int(0), Net: r.str(1), Schedule: r.str(2), Version: int(r.int(3)), Since: r.time(4), Until: r.time(5), TZData: r.str(8),
+	}
+	if s.Net == d.net {
+		s.Net = d.net
+	}
+	if s.TZData == d.tzdata {
+		s.TZData = d.tzdata
+	}
+	d.net, d.tzdata = s.Net, s.TZData
+	text, ok := r.str(6), false
+	if s.Rule, ok = d.rules[text]; !ok {
+		if err := json.Unmarshal([]byte(text), &s.Rule); err != nil {
+			return fmt.Errorf("reading the rule of span %d: %w", s.ID, err)
+		}
+		d.rules[text] = s.Rule
+	}
+	s.Rule.Name = s.Schedule
+	if text := r.str(7); text != "" {
+		if s.Calendars, ok = d.calendars[text]; !ok {
+			if err := json.Unmarshal([]byte(text), &s.Calendars); err != nil {
+				return fmt.Errorf("reading the calendars of span %d: %w", s.ID, err)
+			}
+			d.calendars[text] = s.Calendars
+		}
+	}
+	d.list = append(d.list, s)
+	return nil
+}
