@@ -49,6 +49,19 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"sizes":             testSizes,
 		"proofs":            testProofs,
 		"silences, uses":    testSilencesAndUses,
+		"occurrences":       testOccurrences,
+		"agenda":            testAgenda,
+		"spans":             testSpans,
+		"through":           testThrough,
+		"times in one":      testTimesAllOrNothing,
+		"scheduled runs":    testRunsOfSchedules,
+		"ranges":            testRanges,
+		"pauses":            testPauses,
+		"overrides":         testOverrides,
+		"calendars":         testCalendars,
+		"durations":         testDurations,
+		"prune occurrences": testPruneOccurrences,
+		"times twin":        testTimesTwin,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
