@@ -32,7 +32,10 @@ func check(d *Definition, lookup Lookup, among bool) []Problem {
 	}
 	week := map[time.Weekday]bool{}
 	for i, day := range d.Week {
-		if week[day] {
+		switch {
+		case day < time.Sunday || day > time.Saturday:
+			add(fmt.Sprintf("week[%d]", i), "this is no day of the week")
+		case week[day]:
 			add(fmt.Sprintf("week[%d]", i), "%s stands twice", day)
 		}
 		week[day] = true
@@ -55,7 +58,7 @@ func check(d *Definition, lookup Lookup, among bool) []Problem {
 			add(field+"name", "%s", problem)
 		}
 		if first, twice := names[set.Name]; twice {
-			add(field+"name", "set %q stands twice: the other one is the %d. of the list", clip(set.Name), first+1)
+			add(field+"name", "set %q stands twice: the other one is number %d of the list", clip(set.Name), first+1)
 		}
 		names[set.Name] = i
 		if len(set.Dates)+len(set.Union)+len(set.Intersection)+len(set.Difference) == 0 {
@@ -94,9 +97,9 @@ func checkTable(field string, list []Date) (found []Problem) {
 	}
 	seen := map[string]int{}
 	for i, entry := range list {
-		if first, twice := seen[entry.Date]; twice {
+		if first, twice := seen[entry.Date]; twice && entry.Date != "" {
 			found = append(found, Problem{fmt.Sprintf("%s[%d].date", field, i), fmt.Sprintf(
-				"%s stands twice: the other one is the %d. of the list; two names for one day go into one entry", clip(entry.Date), first+1)})
+				"%s stands twice: the other one is number %d of the list; two names for one day go into one entry", clip(entry.Date), first+1)})
 		} else {
 			seen[entry.Date] = i
 		}

@@ -28,7 +28,7 @@ func TestCheckDefinition(t *testing.T) {
 			Definition{Name: "c", Free: dates("2026-02-29", "2024-02-29", "02-29", "02-30", "2026-13-01", "tomorrow", "1899-01-01", "2026-1-01", "+2-29", "")},
 			[]string{
 				"free[0].date: February 2026 has 28 days", "free[3].date: February has 29 days", "free[4].date: no month 13", "free[5].date: write 2026-12-24",
-				"free[6].date: years are", "free[7].date: is not a date", "free[8].date: is not a date", "free[9].date: is not a date",
+				"free[6].date: years are", "free[7].date: is not a date", "free[8].date: is not a date", "free[9].date: needs its date",
 			},
 		},
 		"twice": {

@@ -1,6 +1,7 @@
 package calendar
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -56,7 +57,10 @@ func ParseDate(text string) (year int, month time.Month, day int, err error) {
 }
 
 func notDate(text string) error {
-	return fmt.Errorf("%q is not a date: write 2026-12-24, or 12-24 for every year", text)
+	if text == "" {
+		return errors.New("a day needs its date: write 2026-12-24, or 12-24 for every year")
+	}
+	return fmt.Errorf("%q is not a date: write 2026-12-24, or 12-24 for every year", clip(text))
 }
 
 // digits reads an unsigned number: strconv alone would take a sign.

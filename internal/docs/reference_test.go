@@ -45,6 +45,7 @@ func TestReference(t *testing.T) {
 		"cli.md":                cliPage,
 		"reasons.md":            reasonsPage,
 		"net.schema.json":       func(*testing.T) []byte { return jobfile.Schema() },
+		"calendar.schema.json":  func(*testing.T) []byte { return jobfile.CalendarSchema() },
 		"plan.schema.json":      func(*testing.T) []byte { return planfile.Schema() },
 		"inventory.schema.json": func(*testing.T) []byte { return planfile.InventorySchema() },
 		"plan.md":               planPage,
@@ -80,7 +81,7 @@ func compare(t *testing.T, path string, want []byte) {
 func TestReferenceHasNoStrangers(t *testing.T) {
 	t.Parallel()
 	known := map[string]bool{
-		"api.md": true, "openapi.json": true, "cli.md": true, "reasons.md": true, "net.schema.json": true, "ports.md": true, "config.md": true,
+		"api.md": true, "openapi.json": true, "cli.md": true, "reasons.md": true, "net.schema.json": true, "calendar.schema.json": true, "ports.md": true, "config.md": true,
 		"plan.md": true, "plan.schema.json": true, "inventory.schema.json": true,
 	}
 	entries, err := os.ReadDir(filepath.Join(root, "docs", "reference"))

@@ -49,6 +49,15 @@ func (r *reader) value(n ast.Node, path string, v reflect.Value, tag reflect.Str
 	case *argument:
 		r.argument(n, path, into)
 		return
+	case *dated:
+		if date, ok := textOf(n); ok {
+			into.Date = date
+			return
+		}
+		if _, mapping := entriesOf(n); !mapping {
+			r.refuse(n, path, "a day is a date as 2026-12-24, or {date: 2026-12-24, name: TEXT}, not %s", describe(n))
+			return
+		}
 	}
 	switch v.Kind() { //nolint:exhaustive // the written form has no other kinds
 	case reflect.Struct:
@@ -326,9 +335,9 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// last names what stands at path in a message: by its path within the job or the schedule.
+// last names what stands at path in a message: by its path within the job, the schedule or the set.
 func last(path string) string {
-	if strings.HasPrefix(path, "jobs[") || strings.HasPrefix(path, "schedules[") {
+	if strings.HasPrefix(path, "jobs[") || strings.HasPrefix(path, "schedules[") || strings.HasPrefix(path, "sets[") {
 		if _, inside, ok := strings.Cut(path, "]."); ok {
 			path = inside
 		}

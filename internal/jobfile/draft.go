@@ -3,8 +3,6 @@ package jobfile
 import (
 	"strings"
 
-	"github.com/goccy/go-yaml/ast"
-
 	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/jobnet"
 )
@@ -118,12 +116,13 @@ func (d *Draft) Found() Documents {
 
 // Documents checks what was read. The error is fault.Mistakes, and then there are no documents. It is called once.
 func (d *Draft) Documents(checks Checks) (Documents, error) {
+	among := d.Found().Lookup(nil)
 	for _, p := range d.pages {
 		d.r.sheet = p.sheet
 		if p.net != nil {
 			d.r.checkNet(p.net, checks.Nets)
 		} else {
-			d.r.checkCalendar(p.calendar, checks.Calendars)
+			d.r.checkCalendar(p.calendar, checks.Calendars, among)
 		}
 	}
 	if len(d.r.mistakes) > 0 {
@@ -143,7 +142,11 @@ func (r *reader) checkNet(n *jobnet.Net, checks []Check) {
 	}
 }
 
-func (r *reader) checkCalendar(c *calendar.Definition, checks []CalendarCheck) {
+// checkCalendar looks at a calendar by itself and among those of the file; whoever knows all of them has a check of its own.
+func (r *reader) checkCalendar(c *calendar.Definition, checks []CalendarCheck, among calendar.Lookup) {
+	if len(checks) == 0 {
+		checks = []CalendarCheck{func(c *calendar.Definition) []calendar.Problem { return calendar.CheckAmong(c, among) }}
+	}
 	for _, check := range checks {
 		for _, p := range check(c) {
 			if !r.hidden(p.Field) {
@@ -151,10 +154,4 @@ func (r *reader) checkCalendar(c *calendar.Definition, checks []CalendarCheck) {
 			}
 		}
 	}
-}
-
-// calendar reads a calendar; nil: it is none.
-func (r *reader) calendar(body ast.Node) *calendar.Definition {
-	r.mistake(r.start(body), "calendars are not built into this version yet")
-	return nil
 }

@@ -134,7 +134,8 @@ func (w *writer) lines(v reflect.Value, indent string) {
 	default:
 		for i := range v.Len() {
 			w.WriteString(below + "-")
-			if v.Index(i).Kind() == reflect.Struct {
+			_, line := v.Index(i).Interface().(fmt.Stringer)
+			if v.Index(i).Kind() == reflect.Struct && !line {
 				w.fields(v.Index(i), " ", below+"  ")
 			} else {
 				w.value(v.Index(i), below, "")
