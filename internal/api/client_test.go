@@ -40,7 +40,7 @@ func TestClientAsksWhatTheServiceIsAsked(t *testing.T) {
 	c := s.admin(t)
 	ctx := t.Context()
 	const odd = "a/b ü?%2f#&"
-	query := api.RunQuery{Net: "census/packages", Folder: "census", States: []string{"failed", "unknown"}, Since: instantOf(1), Until: instantOf(2), Before: "R9", Limit: 7}
+	query := api.RunQuery{Net: "census/packages", Folder: "census", Schedule: "nightly", States: []string{"failed", "unknown"}, Since: instantOf(1), Until: instantOf(2), Before: "R9", Limit: 7}
 	save := api.SaveUser{Name: "bob@example.com", FullName: ptr("<b>Bob</b>"), Password: ptr("twelve chars"), Permissions: ptr([]string{"view"}), Folder: ptr("census"), Disabled: ptr(false)}
 	order := api.StartRun{Net: "census/packages", Version: 3, Params: map[string]string{"top": "$(x)\n"}, Key: "k"}
 	token := api.CreateToken{Kind: "api", Name: "ci", Labels: map[string]string{"a": "b"}, Addresses: []string{"h"}, Scope: []string{"view"}, Folder: "census", TTL: "1h"}

@@ -27,7 +27,7 @@ func (c *Client) Run(ctx context.Context, id string) (Run, error) {
 // ListRuns implements Runs.
 func (c *Client) ListRuns(ctx context.Context, q RunQuery) ([]RunSummary, error) {
 	query := url.Values{
-		"net": {q.Net}, "folder": {q.Folder}, "state": {strings.Join(q.States, ",")}, "before": {q.Before},
+		"net": {q.Net}, "folder": {q.Folder}, "schedule": {q.Schedule}, "state": {strings.Join(q.States, ",")}, "before": {q.Before},
 		"since": {instant(q.Since)}, "until": {instant(q.Until)}, "limit": {number(int64(q.Limit))},
 	}
 	return ask[[]RunSummary](ctx, c, at(http.MethodGet, "runs").with(query))

@@ -41,13 +41,14 @@ type runPath struct {
 }
 
 type runFilter struct {
-	Net    string    `query:"net" maxLength:"255"`
-	Folder string    `query:"folder" maxLength:"255" doc:"nets below it"`
-	States []string  `query:"state" maxItems:"8" enum:"waiting,held,running,succeeded,warning,failed,cancelled,unknown" doc:"any of these, separated by commas"`
-	Since  time.Time `query:"since" doc:"created then or later"`
-	Until  time.Time `query:"until" doc:"created earlier"`
-	Before string    `query:"before" maxLength:"64" doc:"cursor: runs older than this id"`
-	Limit  int       `query:"limit" minimum:"0" maximum:"1000" doc:"0 or absent: 50"`
+	Net      string    `query:"net" maxLength:"255"`
+	Folder   string    `query:"folder" maxLength:"255" doc:"nets below it"`
+	Schedule string    `query:"schedule" maxLength:"63" doc:"whose occurrences they are"`
+	States   []string  `query:"state" maxItems:"8" enum:"waiting,held,running,succeeded,warning,failed,cancelled,unknown" doc:"any of these, separated by commas"`
+	Since    time.Time `query:"since" doc:"created then or later"`
+	Until    time.Time `query:"until" doc:"created earlier"`
+	Before   string    `query:"before" maxLength:"64" doc:"cursor: runs older than this id"`
+	Limit    int       `query:"limit" minimum:"0" maximum:"1000" doc:"0 or absent: 50"`
 }
 
 func (h *Handler) listRuns(ctx context.Context, in *runFilter) (*body[[]RunSummary], error) {

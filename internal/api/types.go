@@ -84,30 +84,33 @@ type Artifact struct {
 
 // RunSummary is a run in a list.
 type RunSummary struct {
-	ID      string     `json:"id"`
-	Net     string     `json:"net"`
-	Version int        `json:"version"`
-	State   string     `json:"state"`
-	Reason  *string    `json:"reason"`
-	By      string     `json:"by"`
-	HeldBy  *string    `json:"held_by"`
-	RerunOf *string    `json:"rerun_of"`
-	Created time.Time  `json:"created"`
-	Started *time.Time `json:"started"`
-	Ended   *time.Time `json:"ended"`
-	Jobs    int        `json:"jobs"`
-	Done    int        `json:"done"`
+	ID       string     `json:"id"`
+	Net      string     `json:"net"`
+	Version  int        `json:"version"`
+	State    string     `json:"state"`
+	Reason   *string    `json:"reason"`
+	By       string     `json:"by"`
+	HeldBy   *string    `json:"held_by"`
+	RerunOf  *string    `json:"rerun_of"`
+	Schedule *string    `json:"schedule" doc:"whose occurrence it is; manual: added by hand; null: a person or a program ordered it"`
+	Nominal  *time.Time `json:"nominal" doc:"of which instant"`
+	Created  time.Time  `json:"created"`
+	Started  *time.Time `json:"started"`
+	Ended    *time.Time `json:"ended"`
+	Jobs     int        `json:"jobs"`
+	Done     int        `json:"done"`
 }
 
 // RunQuery filters a list of runs; zero values do not filter.
 type RunQuery struct {
-	Net    string
-	Folder string
-	States []string
-	Since  time.Time
-	Until  time.Time
-	Before string // cursor: runs older than this id
-	Limit  int    // 0: 50; at most 1000
+	Net      string
+	Folder   string
+	Schedule string // whose occurrences they are
+	States   []string
+	Since    time.Time
+	Until    time.Time
+	Before   string // cursor: runs older than this id
+	Limit    int    // 0: 50; at most 1000
 }
 
 // StartRun orders a run.
@@ -165,18 +168,21 @@ type NetJob struct {
 	Needs   []string          `json:"needs" doc:"destinations that must take connections from its agent before an attempt starts"`
 }
 
-// Applied says what an apply did, or with dry-run would do, to one net of the document.
+// Applied says what an apply did, or with dry-run would do, to one net or calendar of the document.
 type Applied struct {
-	Name    string `json:"name"`
-	Version int    `json:"version"`
-	Change  string `json:"change" enum:"created,changed,unchanged"`
-	Diff    string `json:"diff" doc:"unified difference of the canonical forms"`
+	Name        string         `json:"name"`
+	Version     int            `json:"version"`
+	Change      string         `json:"change" enum:"created,changed,unchanged"`
+	Diff        string         `json:"diff" doc:"unified difference of the canonical forms"`
+	Occurrences []ScheduleDiff `json:"occurrences" doc:"what changes in the next 13 months, of each schedule that is another one then; a calendar's are those of other nets"`
+	Uncompared  int            `json:"uncompared" doc:"schedules that are other ones then too, and were not compared, because they are so many"`
 }
 
-// ApplyResult is the answer to an apply: one entry for each net, in the order of the documents.
+// ApplyResult is the answer to an apply: one entry for each net and each calendar, in the order of the documents.
 type ApplyResult struct {
-	DryRun bool      `json:"dry_run"`
-	Nets   []Applied `json:"nets"`
+	DryRun    bool      `json:"dry_run"`
+	Nets      []Applied `json:"nets"`
+	Calendars []Applied `json:"calendars"`
 }
 
 // Node is a server or an agent.

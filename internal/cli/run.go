@@ -208,15 +208,16 @@ func (a *app) runList() *cobra.Command {
 				return err
 			}
 			return a.print(runs, func(w io.Writer) {
-				line(w, "ID", "NET", "STATE", "REASON", "JOBS", "CREATED", "ENDED", "BY")
+				line(w, "ID", "NET", "SCHEDULE", "STATE", "REASON", "JOBS", "CREATED", "ENDED", "BY")
 				for _, r := range runs {
-					line(w, r.ID, r.Net, r.State, r.Reason, fmt.Sprintf("%d/%d", r.Done, r.Jobs), r.Created, r.Ended, r.By)
+					line(w, r.ID, r.Net, r.Schedule, r.State, r.Reason, fmt.Sprintf("%d/%d", r.Done, r.Jobs), r.Created, r.Ended, r.By)
 				}
 			})
 		},
 	}
 	c.Flags().StringVar(&q.Net, "net", "", "only of this net")
 	c.Flags().StringVar(&q.Folder, "folder", "", "only of nets below this folder")
+	c.Flags().StringVar(&q.Schedule, "schedule", "", "only occurrences of this schedule; manual: added by hand")
 	c.Flags().StringSliceVar(&q.States, "state", nil, "only in these states")
 	c.Flags().StringVar(&q.Before, "before", "", "only older than this run: the next page")
 	c.Flags().IntVar(&q.Limit, "limit", 50, "at most so many, up to 1000")
@@ -242,6 +243,9 @@ func (a *app) runShow() *cobra.Command {
 
 func showRun(w io.Writer, r api.Run) {
 	fmt.Fprintf(w, "run\t%s\nnet\t%s (version %d)\nstate\t%s%s\n", r.ID, r.Net, r.Version, r.State, because(r.Reason))
+	if r.Schedule != nil && r.Nominal != nil {
+		line(w, "occurrence", fmt.Sprintf("%s, nominal %s", *r.Schedule, cell(r.Nominal)))
+	}
 	line(w, "by", r.By)
 	line(w, "created", r.Created)
 	line(w, "started", r.Started)
@@ -488,44 +492,4 @@ func (a *app) runDecide() *cobra.Command {
 	c.Flags().StringVar(&as, "as", "", "succeeded, failed or rerun")
 	_ = c.MarkFlagRequired("as")
 	return c
-}
-
-func (a *app) whyCommand() *cobra.Command {
-	return a.dataFlag(&cobra.Command{
-		Use: "why RUN[/JOB]", Short: "say why something waits, or ended as it did", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			id, job, n, err := splitRun(args[0])
-			if err != nil {
-				return err
-			}
-			if n != 0 {
-				return fault.Newf(fault.Invalid, "%q is not RUN[/JOB]", args[0])
-			}
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
-			why, err := client.Why(c.Context(), id, job)
-			if err != nil {
-				return err
-			}
-			return a.print(why, func(w io.Writer) {
-				fmt.Fprintf(w, "%s is %s\n", why.Subject, why.State)
-				for _, f := range why.Facts {
-					name := f.Job
-					if name != "" {
-						name += ": "
-					}
-					reason := ""
-					if f.Reason != "" {
-						reason = " [" + f.Reason + "]"
-					}
-					fmt.Fprintf(w, "  %s%s%s\n", printable(name), printable(f.Text), reason)
-					if f.Fix != "" {
-						fmt.Fprintf(w, "    → %s\n", printable(f.Fix))
-					}
-				}
-			})
-		},
-	})
 }

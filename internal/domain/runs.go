@@ -86,7 +86,7 @@ func (s *Service) ListRuns(ctx context.Context, q api.RunQuery) ([]api.RunSummar
 	if err != nil {
 		return nil, err
 	}
-	query := store.RunQuery{Net: q.Net, Folder: q.Folder, Since: q.Since, Until: q.Until, Before: q.Before, Limit: q.Limit}
+	query := store.RunQuery{Net: q.Net, Folder: q.Folder, Schedule: q.Schedule, Since: q.Since, Until: q.Until, Before: q.Before, Limit: q.Limit}
 	if query.Folder == "" {
 		query.Folder = who.Folder
 	}

@@ -69,7 +69,8 @@ func showAttempt(a *run.Attempt) api.Attempt {
 func showSummary(r store.RunSummary) api.RunSummary {
 	return api.RunSummary{
 		ID: r.ID, Net: r.Net, Version: r.Version, State: string(r.Status), Reason: reason(r.Reason), By: r.By,
-		HeldBy: opt(r.HeldBy), RerunOf: opt(r.RerunOf), Created: r.Created.UTC(), Started: optTime(r.Started), Ended: optTime(r.Ended),
+		HeldBy: opt(r.HeldBy), RerunOf: opt(r.RerunOf), Schedule: opt(r.Schedule), Nominal: optTime(r.Nominal),
+		Created: r.Created.UTC(), Started: optTime(r.Started), Ended: optTime(r.Ended),
 		Jobs: r.Jobs, Done: r.Done,
 	}
 }

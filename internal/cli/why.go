@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/fault"
+)
+
+func (a *app) whyCommand() *cobra.Command {
+	var when string
+	var zone zoneFlag
+	c := a.dataFlag(&cobra.Command{
+		Use: "why RUN[/JOB] | NET --at TIME", Short: "say why something waits, was missed, did not start, or ended as it did", Args: cobra.ExactArgs(1),
+		Long: "Say of a run why it waits or ended as it did; of a net with --at what became of what was due then, or next to it. " +
+			"What is said is the smallest set of facts that would change it, each with the command that changes it.\n\n" + exitHelp,
+		RunE: func(c *cobra.Command, args []string) error {
+			if !c.Flags().Changed("at") {
+				return a.whyRun(c.Context(), args[0])
+			}
+			at, err := zone.given("--at", when)
+			if err != nil {
+				return err
+			}
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			why, err := client.WhyNet(c.Context(), args[0], at)
+			if err != nil {
+				return err
+			}
+			return a.printWhy(why)
+		},
+	})
+	c.Flags().StringVar(&when, "at", "", "the time that a net is asked about")
+	return zone.add(c)
+}
+
+func (a *app) whyRun(ctx context.Context, arg string) error {
+	id, job, n, err := splitRun(arg)
+	if err != nil {
+		return err
+	}
+	if n != 0 {
+		return fault.New(fault.Invalid, fmt.Sprintf("%q is not RUN[/JOB]", arg), "of a net, say at what time: --at")
+	}
+	client, err := a.client()
+	if err != nil {
+		return err
+	}
+	why, err := client.Why(ctx, id, job)
+	if err != nil {
+		return err
+	}
+	return a.printWhy(why)
+}
+
+func (a *app) printWhy(why api.Why) error {
+	return a.print(why, func(w io.Writer) {
+		fmt.Fprintf(w, "%s is %s\n", printable(why.Subject), printable(why.State))
+		for _, f := range why.Facts {
+			name := f.Job
+			if name != "" {
+				name += ": "
+			}
+			reason := ""
+			if f.Reason != "" {
+				reason = " [" + f.Reason + "]"
+			}
+			fmt.Fprintf(w, "  %s%s%s\n", printable(name), printable(f.Text), reason)
+			if f.Fix != "" {
+				fmt.Fprintf(w, "    → %s\n", printable(f.Fix))
+			}
+		}
+	})
+}
