@@ -13,6 +13,7 @@ func (h *Handler) scheduleRoutes() []entry {
 	return []entry{
 		handle(get("/schedules", "list-schedules", "List schedules as they are in force, by net and name.").needs(access.View, Object).behind("nets"), h.listSchedules),
 		handle(named(get("/schedules/{net...}", "show-schedule", "Show a schedule of a net. The name's slashes may stand as they are."), access.View), h.showSchedule),
+		h.diffRoute(),
 		handle(named(post("/schedules/pause", "pause-schedule", "Pause a schedule: what falls due is suppressed."), access.Control), h.pauseSchedule),
 		handle(named(post("/schedules/resume", "resume-schedule", "End the pause of a schedule."), access.Control), h.resumeSchedule),
 	}

@@ -22,7 +22,8 @@ type Schedules interface {
 	// PauseSchedule pauses one: what falls due is suppressed. ResumeSchedule ends that.
 	PauseSchedule(ctx context.Context, net, name string, order Pause) (Schedule, error)
 	ResumeSchedule(ctx context.Context, net, name string) (Schedule, error)
-	// DiffSchedules compares the schedules of a file of definitions with those in force, over some months.
+	// DiffSchedules compares the schedules of a file of definitions, and those of other nets that lean on its calendars, with those
+	// in force, over some months (0: 13).
 	DiffSchedules(ctx context.Context, name string, text []byte, months int) ([]ScheduleDiff, error)
 }
 
@@ -121,14 +122,18 @@ type ScheduleDiff struct {
 	Removed  int64            `json:"removed"`
 	Moved    int64            `json:"moved"`
 	Same     int64            `json:"same"`
+	Counted  bool             `json:"counted" doc:"there are too many to look at each: numbers were compared day by day, and times within a day were not"`
+	Note     *string          `json:"note" doc:"what cannot be said beforehand"`
 	Examples []OccurrenceDiff `json:"examples" doc:"the first ones"`
 }
 
-// OccurrenceDiff is one occurrence that a change adds, removes or moves.
+// OccurrenceDiff is one occurrence that a change adds, removes or moves, or several of a stretch of days.
 type OccurrenceDiff struct {
 	Change string     `json:"change" enum:"added,removed,moved"`
-	Before *time.Time `json:"before" doc:"due"`
+	Before *time.Time `json:"before" doc:"due; of several the beginning of their first day"`
 	After  *time.Time `json:"after" doc:"due"`
+	Last   *time.Time `json:"last" doc:"of several: the end of their last day"`
+	Count  int64      `json:"count"`
 	Reason *string    `json:"reason" doc:"the rule that moves or suppresses it"`
 }
 
