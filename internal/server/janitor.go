@@ -14,6 +14,8 @@ const (
 	pruneEvery = time.Minute
 	pruneBatch = 200 // runs removed in one transaction: it must not hold up what is urgent
 	freshFile  = time.Hour
+	// What became of occurrences is small and asked for a year later: "why did it not run on the last day of the year?"
+	keepOccurrences = 400 * 24 * time.Hour
 )
 
 // janitor removes what retention no longer keeps, until ctx ends.
@@ -44,6 +46,12 @@ func (s *Server) prune(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("removing runs: %w", err)
 	}
+	err = inBatches(ctx, func() (int, error) {
+		return s.store.PruneOccurrences(ctx, occurrencesBefore(keep.Runs, now), pruneBatch)
+	})
+	if err != nil {
+		return fmt.Errorf("removing occurrences: %w", err)
+	}
 	if s.cfg.Proofs.Keep > 0 {
 		err := inBatches(ctx, func() (int, error) { return s.store.PruneProofs(ctx, now.Add(-s.cfg.Proofs.Keep), pruneBatch) })
 		if err != nil {
@@ -59,6 +67,14 @@ func (k Keep) before(now time.Time) time.Time {
 		return time.Time{}
 	}
 	return now.Add(-k.Age)
+}
+
+// occurrencesBefore is the instant up to which occurrences are too old: they are kept as long as runs, and for 400 days at least.
+func occurrencesBefore(runs Keep, now time.Time) time.Time {
+	if runs.Age > 0 {
+		runs.Age = max(runs.Age, keepOccurrences)
+	}
+	return runs.before(now)
 }
 
 func inBatches(ctx context.Context, prune func() (int, error)) error {

@@ -13,7 +13,7 @@ type Times interface {
 	Through(ctx context.Context) (time.Time, error)
 	// Spans returns the spans of a query, by net, schedule and Since. They share what they hold: it must not be changed.
 	Spans(ctx context.Context, q SpanQuery) ([]occurrence.Span, error)
-	// Occurrences returns records by Due, Net, Schedule and Nominal.
+	// Occurrences returns records by Due, Net, Schedule and Nominal; with Newest the other way round.
 	Occurrences(ctx context.Context, q OccurrenceQuery) ([]occurrence.Record, error)
 	// Ranges returns ranges by First, Net, Schedule and ID. Of the query Net, Schedule, Folder, Since and Until (a range that reaches
 	// into them), Decisions and Undismissed filter; Limit 0 means all.
@@ -91,6 +91,7 @@ type OccurrenceQuery struct {
 	Until       time.Time // due before
 	Decisions   []occurrence.Decision
 	Undismissed bool // missed, not recovered and not dismissed
+	Newest      bool // of records: the last due first
 	After       OccurrenceCursor
 	Limit       int
 }

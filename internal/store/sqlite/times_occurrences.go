@@ -129,16 +129,19 @@ func scanRecord(r row) occurrence.Record {
 // Occurrences implements store.Times.
 func (s *Store) Occurrences(ctx context.Context, q store.OccurrenceQuery) ([]occurrence.Record, error) {
 	from, t := recordTerms(q)
+	beyond, order := "due >= ? AND (due, net, schedule, nominal) > (?, ?, ?, ?)", " ORDER BY due, net, schedule, nominal LIMIT ?"
+	if q.Newest {
+		beyond, order = "due <= ? AND (due, net, schedule, nominal) < (?, ?, ?, ?)", " ORDER BY due DESC, net DESC, schedule DESC, nominal DESC LIMIT ?"
+	}
 	if !q.After.Due.IsZero() {
 		k := q.After.Key
-		t.add("due >= ? AND (due, net, schedule, nominal) > (?, ?, ?, ?)", q.After.Due, q.After.Due, k.Net, k.Schedule, cursorInstant(k.Nominal))
+		t.add(beyond, q.After.Due, q.After.Due, k.Net, k.Schedule, cursorInstant(k.Nominal))
 	}
 	limit := q.Limit
 	if limit <= 0 {
 		limit = maxLimit
 	}
-	all, err := list(ctx, s.state, scanRecord, `SELECT `+recordColumns+` FROM `+from+t.sql()+` ORDER BY due, net, schedule, nominal LIMIT ?`,
-		append(t.args, limit)...)
+	all, err := list(ctx, s.state, scanRecord, `SELECT `+recordColumns+` FROM `+from+t.sql()+order, append(t.args, limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("reading occurrences: %w", err)
 	}

@@ -124,18 +124,17 @@ func (a *agenda) ask(q store.OccurrenceQuery) []occurrence.Record {
 			len(q.Decisions) > 0 && !slices.Contains(q.Decisions, r.Decision) || q.Undismissed && !open {
 			continue
 		}
-		if !q.After.Due.IsZero() && compareRecords(r, occurrence.Record{Due: q.After.Due, Key: q.After.Key}) <= 0 {
-			continue
-		}
 		list = append(list, r)
 	}
 	slices.SortFunc(list, compareRecords)
+	if q.Newest {
+		slices.Reverse(list)
+	}
 	return list
 }
 
 // tallies counts what ask gives.
 func (a *agenda) tallies(q store.OccurrenceQuery) []store.Tally {
-	q.After = store.OccurrenceCursor{}
 	counts := map[store.Tally]int64{}
 	for _, r := range a.ask(q) {
 		counts[store.Tally{Net: r.Net, Schedule: r.Schedule, Decision: r.Decision, Reason: r.Reason}]++
@@ -233,6 +232,7 @@ func (d *dice) query() store.OccurrenceQuery {
 	maybe(3, func() { q.Decisions = []occurrence.Decision{d.decision()} })
 	maybe(6, func() { q.Decisions = append(q.Decisions, d.decision()) })
 	maybe(4, func() { q.Undismissed = true })
+	maybe(2, func() { q.Newest = true })
 	return q
 }
 
