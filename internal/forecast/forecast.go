@@ -1,0 +1,168 @@
+// Package forecast answers: what will happen in the next days, when will it end, and what is it likely to wait for?
+//
+//	World ──New──▶ Plan ──Simulator──▶ Replicate(0), Replicate(1), … ──▶ Forecast
+//	  what-if ┘      │                    a virtual clock; the same deciders as the server:
+//	                 └ occurrences        calendar rules, occurrence decisions, run.Fold, run.Place
+//
+// A Plan holds what is due and who may run it. Each replication plays it once with durations and failures drawn from history;
+// what differs between replications is what cannot be known. Chance is a function of names: the same attempt of the same occurrence has the
+// same luck in every forecast with the same seed, so that two forecasts differ by what was changed, and by nothing else.
+//
+// What run.Fold decides does not depend on the instant at which it decides. So a Simulator asks it once for each state that a net of
+// one shape can be in, and remembers what followed; millions of ends are then steps on that map.
+//
+// The package is pure. Plans are never changed and may be used by several goroutines, each with a Simulator of its own.
+package forecast
+
+import (
+	"iter"
+	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/calendar"
+	"github.com/reeve-scheduler/reeve/internal/occurrence"
+	"github.com/reeve-scheduler/reeve/internal/run"
+)
+
+// World is what a forecast starts from, as it was read once. It is not changed.
+type World struct {
+	Now      time.Time
+	Nets     []Net
+	Runs     []Open              // that have not ended, oldest first
+	Pending  []occurrence.Record // occurrences that have fallen due and wait
+	Changes  []occurrence.Override
+	Pauses   []occurrence.Pause
+	Agents   []run.Candidate   // Running is the forecast's to fill in
+	Turns    map[string]string // of a list of agents that take turns (jobnet.Agent.Turns): which was given a job last
+	Pools    []Pool
+	LastEnds map[string]time.Time // NET/SCHEDULE → when the last run of a schedule that counts from ends has ended
+}
+
+// Net is a net as its next occurrences will run it.
+type Net struct {
+	Definition *run.Definition
+	Rules      []Rule             // of its schedules
+	History    map[string]History // by job; a job that is missing has none
+}
+
+// Open is a run that has not ended, with the version that it runs.
+type Open struct {
+	State      run.State
+	Definition *run.Definition
+}
+
+// Rule says when a schedule is due; *calendar.Rule is one.
+type Rule interface {
+	Schedule() calendar.Schedule
+	Between(since, until time.Time) iter.Seq[calendar.Occurrence]
+	ByEnd() bool
+	AfterEnd(end time.Time) (calendar.Occurrence, bool)
+}
+
+// History is what is known of a job's attempts.
+type History struct {
+	Took   []time.Duration // of attempts that ended well, in any order
+	Failed float64         // which part of its attempts failed
+}
+
+// Pool is a range of ports from which attempts lease.
+type Pool struct {
+	ID    string
+	Agent string // on whose host it is; empty: the servers', from which each attempt has a port to call back on
+	Size  int
+	Hold  time.Duration // how long a port rests after its use
+}
+
+// Options says what is asked.
+type Options struct {
+	Days         int // 1 to MaxDays
+	Replications int // 1: with mean durations and without failures
+	Seed         uint64
+	WhatIf       []string
+	Limit        int                   // of Items; 0: 200
+	Show         func(net string) bool // whose occurrences are reported; nil: all. All are simulated
+	Known        func(net string) bool // which nets may be named; nil: all
+	Budget       int                   // how many runs are simulated at most, over all replications; 0: DefaultBudget
+}
+
+// The bounds of a forecast.
+const (
+	MaxDays       = 400
+	MaxWhatIf     = 20
+	DefaultBudget = 6_000_000
+	defaultLimit  = 200
+	fewest        = 20 // replications: below that the horizon is shortened instead
+)
+
+// Basis says on what a duration rests.
+type Basis string
+
+// The bases, the best first.
+const (
+	FromHistory  Basis = "history"
+	FromEstimate Basis = "estimate"
+	FromGuess    Basis = "guess"
+)
+
+// Forecast is what is expected.
+type Forecast struct {
+	From, Until  time.Time
+	Simulated    time.Time // how far it was simulated; before Until where the budget did not suffice
+	Replications int
+	Occurrences  int64 // that will be released
+	Suppressed   int64
+	Items        []Item // those most likely late first, then by due
+	Agents       []AgentLoad
+	Pools        []PoolLoad
+	Days         []Day
+	Critical     []Step // what decides when the worst item ends, the first step first
+	Notes        []string
+}
+
+// Item is an occurrence with the run that is expected of it.
+type Item struct {
+	Net, Schedule string
+	Due           time.Time
+	Start, End    time.Time // medians
+	Low, High     time.Time // of End: 95 of 100 ends are between them
+	MustEnd       time.Time // zero: none
+	Late          float64   // probability
+	Waits         string    // what it mostly waits for; empty: nothing
+	Basis         Basis     // the worst of its jobs
+	Open          float64   // part of the replications in which it had not ended when the forecast did
+}
+
+// AgentLoad is what an agent has to do.
+type AgentLoad struct {
+	Name  string
+	Slots int
+	Busy  float64 // part of its slots' time
+	Peak  float64 // mean of the most attempts at one time
+	At    time.Time
+	Hours []float64 // mean attempts, hour by hour
+}
+
+// PoolLoad is how many ports are wanted: in use, at rest, and waited for.
+type PoolLoad struct {
+	ID    string
+	Agent string
+	Size  int
+	Peak  float64
+	At    time.Time
+	Waits float64 // mean number of starts that wait for a port
+	Hours []float64
+}
+
+// Day counts a day (UTC).
+type Day struct {
+	Begin       time.Time
+	Occurrences int64
+	Runs        float64 // mean of the most at one time
+	Late        float64 // mean
+}
+
+// Step is an attempt on the critical path.
+type Step struct {
+	Net, Job   string
+	Start, End time.Time
+	Why        string
+}

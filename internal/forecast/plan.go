@@ -1,0 +1,394 @@
+package forecast
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/calendar"
+	"github.com/reeve-scheduler/reeve/internal/fault"
+	"github.com/reeve-scheduler/reeve/internal/jobnet"
+	"github.com/reeve-scheduler/reeve/internal/occurrence"
+	"github.com/reeve-scheduler/reeve/internal/run"
+)
+
+// Plan is a world in which it is known what is due. It is never changed. Instants are nanoseconds since from.
+type Plan struct {
+	o        Options
+	from     time.Time
+	until    int64 // what is due after it is not of this forecast
+	released int64 // what is due after it is not simulated
+	horizon  int64 // when a replication stops at the latest
+
+	nets     []planNet
+	homes    []int32       // of a net: where its open runs are counted; an open run of another version has a planNet of its own
+	shapes   []*jobnet.Net // one net of each shape
+	occs     []planned     // by due, net and schedule
+	agents   []run.Candidate
+	classes  []class
+	fits     [][]int32 // the classes that an agent fits
+	pools    []Pool
+	callback int // position in pools; -1: starts need no port
+	runs     []Open
+	turns    map[string]string
+
+	days       []Day
+	suppressed int64
+	notes      []string
+}
+
+// planNet is a net as the simulation looks at it.
+type planNet struct {
+	name  string
+	def   *run.Definition
+	shape int
+	jobs  []planJob
+	show  bool
+	rules []Rule
+	basis Basis
+
+	schedules []calendar.Schedule // of rules
+	served    bool                // an agent for one of its first jobs is linked
+}
+
+// planJob is a job as the simulation looks at it.
+type planJob struct {
+	class   int32
+	spread  spread
+	mean    time.Duration
+	timeout time.Duration
+	delay   time.Duration
+	ports   []jobnet.PortWish
+}
+
+// planned is an occurrence that will fall due, or has and waits.
+type planned struct {
+	at, due int64 // when it is looked at, and when it is due by its rule
+	mustEnd int64 // 0: no such limit
+	name    luck
+	net     int32
+	rule    int32 // position in planNet.rules; -1: added by hand
+	counted bool
+}
+
+// class is a selector of agents, which many jobs share.
+type class struct {
+	want   jobnet.Agent
+	text   string
+	lo, hi int32 // all agents that fit lie between
+}
+
+// New makes a plan: it applies the what-ifs, and finds all that is due. Errors are faults of kind Invalid that say what is possible.
+func New(w World, o Options) (*Plan, error) {
+	if o.Days < 1 || o.Days > MaxDays {
+		return nil, fault.New(fault.Invalid, fmt.Sprintf("a forecast of %d days is not possible", o.Days), fmt.Sprintf("give from 1 to %d days", MaxDays))
+	}
+	if o.Replications < 1 || o.Replications > 1000 {
+		return nil, fault.New(fault.Invalid, fmt.Sprintf("%d replications are not possible", o.Replications), "give from 1 to 1000; 100 is plenty")
+	}
+	o.Limit = cmp.Or(o.Limit, defaultLimit)
+	o.Budget = cmp.Or(o.Budget, DefaultBudget)
+	if o.Show == nil {
+		o.Show = func(string) bool { return true }
+	}
+	if o.Known == nil {
+		o.Known = func(string) bool { return true }
+	}
+	p := &Plan{o: o, from: w.Now.UTC(), callback: -1, runs: w.Runs, turns: w.Turns}
+	p.until = int64(o.Days) * int64(24*time.Hour)
+	changes, err := readWhatIfs(&w, o.WhatIf)
+	if err != nil {
+		return nil, err
+	}
+	changes.world(&w)
+	p.addAgents(w.Agents)
+	p.addPools(w.Pools)
+	p.addNets(&w, changes)
+	p.addOccurrences(&w, changes)
+	p.bound()
+	p.noteWorld(&w)
+	return p, nil
+}
+
+// Replications is how many replications make the forecast: fewer than were asked for where much is due.
+func (p *Plan) Replications() int { return p.o.Replications }
+
+func (p *Plan) time(at int64) time.Time { return p.from.Add(time.Duration(at)) }
+
+func (p *Plan) offset(t time.Time) int64 { return int64(t.Sub(p.from)) }
+
+func (p *Plan) addAgents(agents []run.Candidate) {
+	p.agents = slices.Clone(agents)
+	slices.SortFunc(p.agents, func(a, b run.Candidate) int { return cmp.Compare(a.Name, b.Name) })
+	for i := range p.agents {
+		p.agents[i].Running, p.agents[i].Callback = 0, ""
+	}
+	p.fits = make([][]int32, len(p.agents))
+}
+
+func (p *Plan) addPools(pools []Pool) {
+	p.pools = slices.Clone(pools)
+	for i := range p.pools {
+		if p.pools[i].Agent == "" {
+			p.callback = i
+		}
+	}
+}
+
+// pool finds the pool from which an agent's jobs lease; -1: it has none of this name.
+func (p *Plan) pool(id, agent string) int {
+	return slices.IndexFunc(p.pools, func(o Pool) bool { return o.ID == id && o.Agent == agent })
+}
+
+// addNets prepares the nets, and those of runs that are open: they go on with the version that they began with.
+func (p *Plan) addNets(w *World, changes *whatIfs) {
+	shapes, classes := map[string]int{}, map[string]int32{}
+	guess := guessOf(w.Nets)
+	add := func(def *run.Definition, h map[string]History) {
+		net := def.Net
+		sig := signature(net)
+		at, ok := shapes[sig]
+		if !ok {
+			at = len(p.shapes)
+			shapes[sig] = at
+			p.shapes = append(p.shapes, net)
+		}
+		n := planNet{name: net.Name, def: def, shape: at, show: p.o.Show(net.Name), basis: FromHistory, jobs: make([]planJob, len(net.Jobs))}
+		for i := range net.Jobs {
+			j := &net.Jobs[i]
+			n.jobs[i] = planJob{class: p.class(j.Agent, classes), spread: spreadOf(j, h, guess), timeout: j.Timeout, delay: j.Retry.Delay, ports: j.Ports}
+			changes.duration(net.Name, j.Name, &n.jobs[i].spread)
+			n.jobs[i].mean = n.jobs[i].spread.mean()
+			n.basis = worse(n.basis, n.jobs[i].spread.basis)
+			n.served = n.served || len(j.After) == 0 && p.linked(n.jobs[i].class)
+		}
+		p.nets = append(p.nets, n)
+	}
+	histories := make(map[string]map[string]History, len(w.Nets))
+	homes := make(map[string]int32, len(w.Nets))
+	for i := range w.Nets {
+		homes[w.Nets[i].Definition.Net.Name] = int32(i)
+		p.homes = append(p.homes, int32(i))
+		histories[w.Nets[i].Definition.Net.Name] = w.Nets[i].History
+		add(w.Nets[i].Definition, w.Nets[i].History)
+		p.nets[i].rules = w.Nets[i].Rules
+		for _, r := range w.Nets[i].Rules {
+			p.nets[i].schedules = append(p.nets[i].schedules, r.Schedule())
+		}
+	}
+	for i := range w.Runs {
+		name := w.Runs[i].State.Net
+		if _, ok := homes[name]; !ok {
+			homes[name] = int32(len(p.nets))
+		}
+		p.homes = append(p.homes, homes[name])
+		add(w.Runs[i].Definition, histories[name])
+	}
+	p.noteDurations(len(w.Nets), guess)
+}
+
+// class finds the class of a selector, or makes it.
+func (p *Plan) class(want jobnet.Agent, known map[string]int32) int32 {
+	key := fmt.Sprintf("%s skip %s", run.Selector(want), want.Skip)
+	if at, ok := known[key]; ok {
+		return at
+	}
+	at := int32(len(p.classes))
+	known[key] = at
+	c := class{want: want, text: run.Selector(want), lo: math.MaxInt32}
+	for i := range p.agents {
+		one := []run.Candidate{{Name: p.agents[i].Name, Labels: p.agents[i].Labels, Desk: p.agents[i].Desk, Linked: true, Slots: 1}}
+		if fit, _, _ := run.Place(want, one, run.Moment{}); fit == 0 {
+			p.fits[i] = append(p.fits[i], at)
+			c.lo, c.hi = min(c.lo, int32(i)), int32(i+1)
+		}
+	}
+	c.lo = min(c.lo, c.hi)
+	p.classes = append(p.classes, c)
+	return at
+}
+
+// linked reports whether an agent of a class is linked.
+func (p *Plan) linked(class int32) bool {
+	c := &p.classes[class]
+	for i := c.lo; i < c.hi; i++ {
+		if p.agents[i].Linked && slices.Contains(p.fits[i], class) {
+			return true
+		}
+	}
+	return false
+}
+
+// spreadOf takes the best that is known of how long a job takes.
+func spreadOf(j *jobnet.Job, known map[string]History, guess time.Duration) spread {
+	h, ok := known[j.Name]
+	switch {
+	case ok && len(h.Took) > 0:
+		return history(h)
+	case j.Estimate > 0:
+		s := said(j.Estimate, FromEstimate)
+		s.failed = h.Failed
+		return s
+	}
+	s := said(guess, FromGuess)
+	s.failed = h.Failed
+	return s
+}
+
+// guessOf is the median of what all other jobs take; a minute where nothing is known of any.
+func guessOf(nets []Net) time.Duration {
+	var all []time.Duration
+	for i := range nets {
+		for k := range nets[i].Definition.Net.Jobs {
+			j := &nets[i].Definition.Net.Jobs[k]
+			if h := nets[i].History[j.Name]; len(h.Took) > 0 {
+				all = append(all, slices.Sorted(slices.Values(h.Took))[len(h.Took)/2])
+			} else if j.Estimate > 0 {
+				all = append(all, j.Estimate)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return time.Minute
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+func worse(a, b Basis) Basis {
+	order := []Basis{FromHistory, FromEstimate, FromGuess}
+	return order[max(slices.Index(order, a), slices.Index(order, b))]
+}
+
+// addOccurrences finds all that falls due, with what people changed of it.
+func (p *Plan) addOccurrences(w *World, changes *whatIfs) {
+	p.days = make([]Day, 0, p.o.Days+1)
+	for d := p.from.Truncate(24 * time.Hour); d.Before(p.time(p.until)); d = d.Add(24 * time.Hour) {
+		p.days = append(p.days, Day{Begin: d})
+	}
+	ch := changesOf(w)
+	most := p.o.Budget / fewest
+	for i := range w.Nets {
+		if changes.without[p.nets[i].name] {
+			continue
+		}
+		for k, r := range w.Nets[i].Rules {
+			p.addRule(int32(i), int32(k), r, &ch, most)
+		}
+		p.addPending(w, int32(i), &ch)
+	}
+	slices.SortFunc(p.occs, func(a, b planned) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.net, b.net), cmp.Compare(a.rule, b.rule), cmp.Compare(a.due, b.due))
+	})
+}
+
+// addRule adds what a schedule has due. Of one that has more than can be simulated the rest is only counted.
+func (p *Plan) addRule(net, rule int32, r Rule, ch *changed, most int) {
+	s := r.Schedule()
+	key := [2]string{p.nets[net].name, s.Name}
+	name := luck(p.o.Seed).text(key[0]).text(key[1])
+	if last, ok := ch.lastEnds[key[0]+"/"+key[1]]; ok && r.ByEnd() {
+		if o, ok := r.AfterEnd(last); ok {
+			p.add(planned{net: net, rule: rule, name: name.with(uint64(o.Nominal.UnixNano()))}, o.Due, o.Due, &s)
+		}
+		return
+	}
+	kept := 0
+	for o := range r.Between(p.from, p.time(p.until)) {
+		if ch.dropped(key, o) {
+			p.suppressed++
+			continue
+		}
+		due := o.Due
+		if to, ok := ch.moved[occurrence.Key{Net: key[0], Schedule: key[1], Nominal: o.Nominal}]; ok {
+			due = to
+		}
+		if kept > most {
+			p.count(due)
+			continue
+		}
+		kept++
+		p.add(planned{net: net, rule: rule, name: name.with(uint64(o.Nominal.UnixNano()))}, due, due, &s)
+	}
+}
+
+// addPending adds what fell due earlier and waits, and what people added.
+func (p *Plan) addPending(w *World, net int32, ch *changed) {
+	name := p.nets[net].name
+	for _, r := range ch.pending[name] {
+		o := planned{net: net, rule: p.rule(net, r.Schedule), name: luck(p.o.Seed).text(name).text(r.Schedule).with(uint64(r.Nominal.UnixNano()))}
+		var s *calendar.Schedule
+		if o.rule >= 0 {
+			own := p.nets[net].rules[o.rule].Schedule()
+			s = &own
+		}
+		p.add(o, maxTime(r.Due, w.Now), r.Due, s)
+	}
+	for _, a := range ch.added[name] {
+		o := planned{net: net, rule: -1, name: luck(p.o.Seed).text(name).text(occurrence.Manual).with(uint64(a.Nominal.UnixNano()))}
+		p.add(o, maxTime(a.Nominal, w.Now), a.Nominal, nil)
+	}
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// rule finds a schedule of a net; -1: it has none of this name.
+func (p *Plan) rule(net int32, schedule string) int32 {
+	return int32(slices.IndexFunc(p.nets[net].rules, func(r Rule) bool { return r.Schedule().Name == schedule }))
+}
+
+// add adds one occurrence that is looked at at an instant and due at another.
+func (p *Plan) add(o planned, at, due time.Time, s *calendar.Schedule) {
+	o.at, o.due = max(p.offset(at), 0), p.offset(due)
+	if o.at > p.until {
+		return
+	}
+	if s != nil && s.MustEnd > 0 {
+		o.mustEnd = o.due + int64(s.MustEnd)
+	}
+	p.occs = append(p.occs, o)
+	p.count(at)
+}
+
+// count counts an occurrence on its day.
+func (p *Plan) count(at time.Time) {
+	if d := p.day(p.offset(at)); d >= 0 {
+		p.days[d].Occurrences++
+	}
+}
+
+func (p *Plan) day(at int64) int {
+	if len(p.days) == 0 {
+		return -1
+	}
+	d := int((at + p.offset2day()) / int64(24*time.Hour))
+	return min(max(d, 0), len(p.days)-1)
+}
+
+// offset2day is how long the first day had lasted when the forecast began.
+func (p *Plan) offset2day() int64 { return int64(p.from.Sub(p.days[0].Begin)) }
+
+// bound fits the simulation to the budget: fewer replications first, then a nearer horizon.
+func (p *Plan) bound() {
+	p.released = p.until
+	if n := len(p.occs) * p.o.Replications; n > p.o.Budget {
+		asked := p.o.Replications
+		p.o.Replications = min(max(p.o.Budget/len(p.occs), min(fewest, asked)), asked)
+		p.notes = append(p.notes, fmt.Sprintf("so much is due that it is simulated %d times, not %d", p.o.Replications, asked))
+	}
+	if most := p.o.Budget / p.o.Replications; len(p.occs) > most {
+		p.released = p.occs[most].at - 1
+		p.occs = p.occs[:most]
+		p.notes = append(p.notes, fmt.Sprintf("what is due after %s is counted and not simulated: it is too much", clock(p.time(p.released))))
+	}
+	p.horizon = p.released + max(int64(24*time.Hour), p.released/4)
+}
+
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

@@ -1,0 +1,445 @@
+package forecast
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/run"
+)
+
+// Simulator plays replications of a plan, one after the other. It is used by one goroutine at a time.
+type Simulator struct {
+	p      *Plan
+	shapes []*shape // as in Plan.shapes, made when they are first needed
+
+	now    int64
+	luck   luck
+	agents []agentState
+	place  []run.Candidate // the same agents, as run.Place looks at them
+	pools  []poolState
+	lines  []line
+	opened []int32 // the lines that are open
+	live   []liveRun
+	free   []int32
+	nets   []netState
+	events events
+	tail   []readyJob // ready since the last turn
+	order  int64
+	runs   int64
+	made   int // by schedules that count from ends
+	record record
+	trace  *trace // nil: nobody wants to know why
+}
+
+// liveRun is a run that has not ended.
+type liveRun struct {
+	node   *node
+	net    int32
+	occ    int32 // position in Plan.occs; -1: not of an occurrence that is reported
+	rule   int32
+	gen    uint32
+	begun  bool
+	number int64
+	name   luck
+	jobs   []liveJob
+	from   int32 // trace: the step that released it; 0: none
+}
+
+// liveJob is what is in flight of a job.
+type liveJob struct {
+	ready   int64 // since when it waits for an agent
+	ordered int64
+	begun   int64
+	agent   int32
+	tried   int32 // attempts
+	waits   bool  // in a line
+	flies   bool  // an attempt is open
+	onPorts bool  // it waits on its agent for ports
+	fails   bool
+	verb    verb
+	step    int32 // trace: of the attempt
+	cause   int32 // trace: the step that made it ready
+}
+
+// netState is what the decisions about occurrences look at.
+type netState struct {
+	open    int32
+	stuck   int32 // of these, those that only a person ends
+	runs    []int32
+	waiting []int32 // occurrences, in order
+}
+
+// Simulator makes one for a plan.
+func (p *Plan) Simulator() *Simulator {
+	s := &Simulator{
+		p: p, shapes: make([]*shape, len(p.shapes)), agents: make([]agentState, len(p.agents)), place: slices.Clone(p.agents),
+		pools: make([]poolState, len(p.pools)), lines: make([]line, len(p.classes)), nets: make([]netState, len(p.nets)),
+	}
+	s.record.init(p)
+	return s
+}
+
+// Replicate plays replication n, from 0.
+func (s *Simulator) Replicate(n int) {
+	s.reset(n)
+	s.begin()
+	next := 0
+	for {
+		at, ok := s.next(next)
+		if !ok || at > s.p.horizon {
+			break
+		}
+		s.now = at
+		for len(s.events.heap) > 0 && s.events.heap[0].at == at {
+			s.happen(s.events.pop())
+		}
+		for ; next < len(s.p.occs) && s.p.occs[next].at == at; next++ {
+			s.due(int32(next))
+		}
+		s.turn()
+	}
+	s.finish()
+}
+
+// next is the instant at which something happens next.
+func (s *Simulator) next(occ int) (int64, bool) {
+	switch heap := s.events.heap; {
+	case occ < len(s.p.occs) && (len(heap) == 0 || s.p.occs[occ].at < heap[0].at):
+		return s.p.occs[occ].at, true
+	case len(heap) > 0:
+		return heap[0].at, true
+	}
+	return 0, false
+}
+
+func (s *Simulator) reset(n int) {
+	s.now, s.order, s.runs, s.made = 0, 0, 0, 0
+	s.luck = luck(n)
+	copy(s.place, s.p.agents)
+	for i := range s.agents {
+		s.agents[i].reset()
+	}
+	for i := range s.pools {
+		s.pools[i].reset(s.p.pools[i].Size)
+	}
+	s.opened = s.opened[:0]
+	for i := range s.lines {
+		s.lines[i].reset()
+		s.lines[i].last = s.p.turns[s.p.classes[i].want.Turns()]
+	}
+	for i := range s.nets {
+		s.nets[i] = netState{runs: s.nets[i].runs[:0], waiting: s.nets[i].waiting[:0]}
+	}
+	s.live, s.free, s.tail = s.live[:0], s.free[:0], s.tail[:0]
+	s.events = events{heap: s.events.heap[:0]}
+	s.record.begin(n)
+}
+
+// shape returns the map of a shape.
+func (s *Simulator) shape(at int) *shape {
+	if s.shapes[at] == nil {
+		s.shapes[at] = newShape(s.p.shapes[at])
+	}
+	return s.shapes[at]
+}
+
+// start makes a live run at a node. Those of a net are in netState of net.
+func (s *Simulator) start(r liveRun, net int32) int32 {
+	var at int32
+	if n := len(s.free); n > 0 {
+		at, s.free = s.free[n-1], s.free[:n-1]
+	} else {
+		at = int32(len(s.live))
+		if len(s.live) < cap(s.live) {
+			s.live = s.live[:at+1]
+		} else {
+			s.live = append(s.live, liveRun{})
+		}
+	}
+	l := &s.live[at]
+	s.runs++
+	r.gen, r.jobs, r.number = l.gen+1, l.jobs, s.runs
+	jobs := len(s.p.nets[r.net].jobs)
+	if cap(r.jobs) < jobs {
+		r.jobs = make([]liveJob, jobs)
+	}
+	r.jobs = r.jobs[:jobs]
+	clear(r.jobs)
+	*l = r
+	s.nets[net].open++
+	s.nets[net].runs = append(s.nets[net].runs, at)
+	s.record.opened(s.now)
+	return at
+}
+
+// release begins a run of an occurrence.
+func (s *Simulator) release(occ int32) {
+	o := &s.p.occs[occ]
+	at := s.start(liveRun{node: s.shape(s.p.nets[o.net].shape).begun, net: o.net, occ: occ, rule: o.rule, name: s.luck.with(uint64(o.name)), from: s.freed(o.net)}, o.net)
+	s.record.released(occ, s.now-max(o.due, 0))
+	for _, job := range s.live[at].node.ready {
+		s.ready(at, job, s.live[at].from)
+	}
+}
+
+// freed is the step that ended what an occurrence of the net waited for.
+func (s *Simulator) freed(net int32) int32 {
+	if s.trace == nil {
+		return 0
+	}
+	return s.trace.freed(net, s.now)
+}
+
+// ready puts a job in line.
+func (s *Simulator) ready(at int32, job int, cause int32) {
+	l := &s.live[at]
+	j := &l.jobs[job]
+	j.ready, j.waits, j.cause = s.now, true, cause
+	s.tail = append(s.tail, readyJob{run: l.number, live: at, gen: l.gen, job: int32(job)})
+}
+
+// happen takes one event.
+func (s *Simulator) happen(e event) {
+	switch e.kind {
+	case eventRested:
+		s.rested(int(e.live))
+		return
+	case eventDue:
+		s.dueAfterEnd(e)
+		return
+	case eventEnd, eventRetry:
+	}
+	l := &s.live[e.live]
+	if l.gen != e.gen || l.jobs[e.job].tried != e.n {
+		return // it was cancelled meanwhile
+	}
+	if e.kind == eventRetry {
+		s.record.waited(l.occ, waitedRetry, s.now-l.jobs[e.job].ready)
+		s.step(e.live, verbRetry, int(e.job))
+		return
+	}
+	s.end(e.live, int(e.job))
+}
+
+// step takes what follows from an input to a run.
+func (s *Simulator) step(at int32, v verb, job int) {
+	l := &s.live[at]
+	e := s.shape(s.p.nets[l.net].shape).step(l.node, v, job)
+	if e.refused {
+		return
+	}
+	l.node = e.to
+	cause := l.jobs[job].step
+	for _, i := range e.ready {
+		s.ready(at, i, cause)
+	}
+	for _, i := range e.retries {
+		l.jobs[i].ready = s.now // it waits from now on
+		s.events.push(event{at: s.now + int64(s.p.nets[l.net].jobs[i].delay), kind: eventRetry, live: at, gen: l.gen, job: int32(i), n: l.jobs[i].tried})
+	}
+	if e.ended {
+		s.ended(at)
+	}
+}
+
+// ended lets a run go, and looks at what waited for its end.
+func (s *Simulator) ended(at int32) {
+	l := &s.live[at]
+	net := s.home(l.net)
+	n := &s.nets[net]
+	n.open--
+	n.runs = slices.DeleteFunc(n.runs, func(o int32) bool { return o == at })
+	l.gen++
+	s.free = append(s.free, at)
+	s.record.closed(l.occ, s.now)
+	if s.trace != nil {
+		s.trace.ended(net, s.now)
+	}
+	if rules := s.p.nets[net].rules; l.rule >= 0 && rules[l.rule].ByEnd() {
+		s.afterEnd(net, l.rule)
+	}
+	s.again(net)
+}
+
+// home is where the open runs of a net are counted: an open run of an older version has a net of its own in the plan.
+func (s *Simulator) home(net int32) int32 { return s.p.homes[net] }
+
+// sorted puts what has become ready into the lines, in the order of the engine: by run, then by job.
+func (s *Simulator) sorted() {
+	slices.SortFunc(s.tail, func(a, b readyJob) int { return cmp.Or(cmp.Compare(a.run, b.run), cmp.Compare(a.job, b.job)) })
+	for _, r := range s.tail {
+		s.order++
+		r.order = s.order
+		c := s.p.nets[s.live[r.live].net].jobs[r.job].class
+		s.lines[c].jobs = append(s.lines[c].jobs, r)
+		s.open(c)
+	}
+	s.tail = s.tail[:0]
+}
+
+// open has the head of a line looked at again.
+func (s *Simulator) open(c int32) {
+	if l := &s.lines[c]; !l.open && !l.empty() {
+		l.open = true
+		s.opened = append(s.opened, c)
+	}
+}
+
+// turn gives ready jobs to agents, oldest first, as the engine does after all that came at one instant.
+func (s *Simulator) turn() {
+	s.sorted()
+	for {
+		best := int32(-1)
+		kept := s.opened[:0]
+		for _, c := range s.opened {
+			l := &s.lines[c]
+			for l.open && !l.empty() && !s.waits(&l.jobs[l.head]) {
+				l.drop()
+			}
+			if l.open = l.open && !l.empty(); !l.open {
+				continue
+			}
+			kept = append(kept, c)
+			if best < 0 || l.jobs[l.head].order < s.lines[best].jobs[s.lines[best].head].order {
+				best = c
+			}
+		}
+		s.opened = kept
+		if best < 0 {
+			return
+		}
+		if l := &s.lines[best]; s.dispatch(best, l.jobs[l.head]) {
+			l.drop()
+		} else {
+			l.open = false
+		}
+	}
+}
+
+func (s *Simulator) waits(r *readyJob) bool {
+	l := &s.live[r.live]
+	return l.gen == r.gen && l.jobs[r.job].waits
+}
+
+// dispatch gives a job to an agent, if there is one.
+func (s *Simulator) dispatch(c int32, r readyJob) bool {
+	line, class := &s.lines[c], &s.p.classes[c]
+	if s.p.callback >= 0 && s.pools[s.p.callback].left() <= 0 {
+		line.blocked = waitedPort
+		s.wantPorts()
+		return false
+	}
+	at := -1
+	if s.anyFree(class) {
+		moment := run.Moment{Now: s.p.time(s.now), Last: line.last}
+		at, _, _ = run.Place(class.want, s.place[class.lo:class.hi], moment)
+	}
+	if at < 0 {
+		line.blocked = waitedSlot
+		return false
+	}
+	agent := class.lo + int32(at)
+	if class.want.Turns() != "" {
+		s.took(class.want.Turns(), s.place[agent].Name)
+	}
+	l := &s.live[r.live]
+	j := &l.jobs[r.job]
+	j.waits, j.flies, j.agent, j.ordered = false, true, agent, s.now
+	j.tried++
+	s.record.waited(l.occ, line.blocked, s.now-j.ready)
+	if s.now > j.ready {
+		s.record.by(l.occ, c)
+		if line.blocked == waitedPort {
+			s.record.starts[s.p.callback]++
+		}
+	}
+	if !l.begun {
+		l.begun = true
+		s.record.started(l.occ, s.now)
+	}
+	s.place[agent].Running++
+	s.agents[agent].took(s, int(agent))
+	if s.p.callback >= 0 {
+		s.pools[s.p.callback].take(s, s.p.callback, 1)
+	}
+	if s.trace != nil {
+		j.step = s.trace.ordered(s, r.live, int(r.job), line.blocked)
+	}
+	l.node = s.shape(s.p.nets[l.net].shape).step(l.node, verbDispatch, int(r.job)).to
+	s.lease(r.live, int(r.job))
+	return true
+}
+
+// took notes whose turn it was, for all classes that share the list.
+func (s *Simulator) took(list, agent string) {
+	for i := range s.lines {
+		if s.p.classes[i].want.Turns() == list {
+			s.lines[i].last = agent
+		}
+	}
+}
+
+// anyFree spares the question whom to give a job, where the answer can only be nobody.
+func (s *Simulator) anyFree(c *class) bool {
+	for i := c.lo; i < c.hi; i++ {
+		if a := &s.place[i]; a.Linked && a.Running < a.Slots {
+			return true
+		}
+	}
+	return false
+}
+
+// begins draws how an attempt will end, and when.
+func (s *Simulator) begins(at int32, job int) {
+	l := &s.live[at]
+	j := &l.jobs[job]
+	d := &s.p.nets[l.net].jobs[job]
+	j.begun = s.now
+	l2 := l.name.with(uint64(job)<<16 | uint64(j.tried))
+	took := d.mean
+	j.verb = verbGood
+	if s.p.o.Replications > 1 {
+		took = d.spread.at(l2)
+		if d.spread.failed > 0 && l2.with(3).unit() < d.spread.failed {
+			j.verb = verbFailed
+		}
+	}
+	s.endsAfter(at, job, took)
+}
+
+// endsAfter foresees an attempt's end, at its time-out at the latest.
+func (s *Simulator) endsAfter(at int32, job int, took time.Duration) {
+	l := &s.live[at]
+	if limit := s.p.nets[l.net].jobs[job].timeout; limit > 0 && took > limit {
+		took, l.jobs[job].verb = limit, verbTimeout
+	}
+	s.events.push(event{at: s.now + int64(max(took, 0)), kind: eventEnd, live: at, gen: l.gen, job: int32(job), n: l.jobs[job].tried})
+}
+
+// end ends an attempt: its slot and its ports are free, and its successors may go.
+func (s *Simulator) end(at int32, job int) {
+	l := &s.live[at]
+	j := &l.jobs[job]
+	j.flies = false
+	s.giveBack(at, job)
+	if s.trace != nil {
+		s.trace.done(j.step, s.now)
+	}
+	s.step(at, j.verb, job)
+}
+
+// giveBack frees what an attempt had.
+func (s *Simulator) giveBack(at int32, job int) {
+	j := &s.live[at].jobs[job]
+	s.place[j.agent].Running--
+	s.agents[j.agent].gave(s, int(j.agent), j.ordered, j.step)
+	for _, c := range s.p.fits[j.agent] {
+		s.open(c)
+	}
+	if s.p.callback >= 0 {
+		s.pools[s.p.callback].freed = j.step
+		s.rest(s.p.callback, 1, j.ordered)
+	}
+	s.unlease(at, job)
+}
