@@ -15,7 +15,7 @@ import (
 
 func (a *app) netCommand() *cobra.Command {
 	c := a.dataFlag(&cobra.Command{Use: "net", Short: "definitions: validate, apply, show"})
-	c.AddCommand(a.netValidate(), a.netApply(), a.netList(), a.netShow(), a.netExport(), a.netSchema())
+	c.AddCommand(a.netValidate(), a.netApply(), a.netList(), a.netShow(), a.netExport(), a.netImport(), a.netSchema())
 	return c
 }
 
