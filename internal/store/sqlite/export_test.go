@@ -29,3 +29,22 @@ func (s *Store) Fill(ctx context.Context, n int) error {
 	}
 	return nil
 }
+
+// FillTimes puts n decided occurrences of 50,000 nets into the store, 50,000 a day from 2026 on; one in a thousand was missed.
+func (s *Store) FillTimes(ctx context.Context, n int) error {
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+	const step = 50_000
+	for from := 0; from < n; from += step {
+		size := min(step, n-from)
+		err := s.state.writer.do(ctx, func(ctx context.Context, c *conn) error {
+			return c.run(ctx, fmt.Sprintf(`WITH RECURSIVE seq (i) AS (SELECT %d UNION ALL SELECT i + 1 FROM seq WHERE i < %d)`, from, from+size-1)+`
+				INSERT INTO occurrences (`+recordColumns+`) SELECT ?1 + i * 1728000, printf('folder%d/net%06d', i % 100, i % 50000), 'daily', ?1 + i * 1728000, i % 50000,
+				'', iif(i % 1000 = 7, 'missed', 'released'), iif(i % 1000 = 7, 'server_down', 'due'), '', ?1 + i * 1728000, '', 1, 'Europe/Berlin', '2025c',
+				iif(i % 1000 = 7, '', printf('a%012d', i)), NULL, '', NULL, '', 1 FROM seq`, begin)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

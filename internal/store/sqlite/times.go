@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -177,9 +176,3 @@ func (t *terms) sql() string {
 
 // undismissed is the condition of the partial index on what is missed and nobody has seen to.
 const undismissed = `decision = 'missed' AND recovered_by = '' AND dismissed IS NULL`
-
-// marshal is the stored form of a value that is never empty.
-func marshal(v any) (string, error) {
-	b, err := json.Marshal(v)
-	return string(b), err
-}

@@ -78,7 +78,7 @@ func removeTimes(ctx context.Context, c *conn, old oldTimes) error {
 		}
 	}
 	for sql, ids := range map[string][]int64{
-		`DELETE FROM ranges WHERE id = ?`: old.ranges, `DELETE FROM overrides WHERE id = ?`: old.overrides, `DELETE FROM spans WHERE id = ?`: old.spans,
+		`DELETE FROM ranges WHERE id = ?`: old.ranges, `DELETE FROM overrides WHERE id = ?`: old.overrides,
 	} {
 		for _, id := range ids {
 			if _, err := c.exec(ctx, sql, id); err != nil {
@@ -86,5 +86,21 @@ func removeTimes(ctx context.Context, c *conn, old oldTimes) error {
 			}
 		}
 	}
+	for _, id := range old.spans {
+		if err := removeSpan(ctx, c, id); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// removeSpan removes a span, and its rule where no other has it.
+func removeSpan(ctx context.Context, c *conn, id int64) error {
+	var rule int64
+	err := c.query(ctx, `DELETE FROM spans WHERE id = ? RETURNING rule`, func(r row) error { rule = r.int(0); return nil }, id)
+	if err != nil {
+		return err
+	}
+	_, err = c.exec(ctx, `DELETE FROM rules WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM spans WHERE rule = ?1)`, rule)
+	return err
 }

@@ -12,14 +12,18 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/store"
 )
 
-const spanColumns = `id, net, schedule, version, since, until, rule, calendars, tzdata`
+// ruleText is what spans have in common, as it is stored.
+type ruleText struct {
+	Rule      calendar.Schedule `json:"rule"`
+	Calendars map[string]int    `json:"calendars,omitempty"`
+	TZData    string            `json:"tzdata"`
+}
 
-// preparedSpan is a span with its JSON made. The rule is stored without its name, which the span has: so many schedules that differ in nothing
-// else share a text, and are read once.
+// preparedSpan is a span with its JSON made. The rule is stored without its name, which the span has: so schedules that differ in nothing
+// else share a text.
 type preparedSpan struct {
 	occurrence.Span
-	rule      string
-	calendars any
+	text string
 }
 
 func prepareSpan(s occurrence.Span) (preparedSpan, error) {
@@ -27,15 +31,10 @@ func prepareSpan(s occurrence.Span) (preparedSpan, error) {
 	if s.ID != 0 {
 		return p, nil
 	}
-	rule := s.Rule
-	rule.Name = ""
-	var err error
-	if p.rule, err = marshal(rule); err != nil {
-		return p, err
-	}
-	if len(s.Calendars) > 0 {
-		p.calendars, err = marshal(s.Calendars)
-	}
+	r := ruleText{s.Rule, s.Calendars, s.TZData}
+	r.Rule.Name = ""
+	b, err := json.Marshal(r)
+	p.text = string(b)
 	return p, err
 }
 
@@ -84,8 +83,15 @@ func endSpan(ctx context.Context, c *conn, s occurrence.Span) error {
 }
 
 func openSpan(ctx context.Context, c *conn, p preparedSpan) (int64, error) {
-	id, rows, err := c.insert(ctx, `INSERT INTO spans (net, schedule, version, since, until, rule, calendars, tzdata) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO NOTHING`, p.Net, p.Schedule, p.Version, p.Since, p.Until, p.rule, p.calendars, p.TZData)
+	rule, rows, err := c.insert(ctx, `INSERT INTO rules (text) VALUES (?) ON CONFLICT DO NOTHING`, p.text)
+	if err == nil && rows == 0 {
+		err = c.query(ctx, `SELECT id FROM rules WHERE text = ?`, func(r row) error { rule = r.int(0); return nil }, p.text)
+	}
+	if err != nil {
+		return 0, err
+	}
+	id, rows, err := c.insert(ctx, `INSERT INTO spans (net, schedule, version, since, until, rule) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		p.Net, p.Schedule, p.Version, p.Since, p.Until, rule)
 	if err == nil && rows == 0 {
 		err = &store.Conflict{Noun: "span", ID: p.Net + " " + p.Schedule}
 	}
@@ -126,9 +132,18 @@ func (s *Store) Spans(ctx context.Context, q store.SpanQuery) ([]occurrence.Span
 	if q.IDs != nil {
 		t.add("id IN (SELECT value FROM json_each(?))", strings.Join(strings.Fields(fmt.Sprint(q.IDs)), ","))
 	}
-	read := spanReader{rules: map[string]calendar.Schedule{}, calendars: map[string]map[string]int{}}
+	read := spanReader{rules: map[int64]ruleText{}}
 	err := s.state.read(ctx, func(c *conn) error {
-		return c.query(ctx, `SELECT `+spanColumns+` FROM spans`+t.sql()+` ORDER BY net, schedule, since, id`, read.span, t.args...)
+		// They are large and may be many: room is made for all at once.
+		err := c.query(ctx, `SELECT count(*) FROM spans`+t.sql(), func(r row) error {
+			read.list = make([]occurrence.Span, 0, r.int(0))
+			return nil
+		}, t.args...)
+		if err != nil {
+			return err
+		}
+		return c.query(ctx, `SELECT id, net, schedule, version, since, until, rule FROM spans`+t.sql()+` ORDER BY net, schedule, since, id`,
+			func(r row) error { return read.span(ctx, c, r) }, t.args...)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading spans: %w", err)
@@ -136,43 +151,25 @@ func (s *Store) Spans(ctx context.Context, q store.SpanQuery) ([]occurrence.Span
 	return read.list, nil
 }
 
-// spanReader reads spans. What many of them have in common is read once and shared: a hundred thousand schedules have few
-// different rules, zones and versions.
+// spanReader reads spans. What they have in common is read once, and shared.
 type spanReader struct {
-	list      []occurrence.Span
-	rules     map[string]calendar.Schedule
-	calendars map[string]map[string]int
-	net       string
-	tzdata    string
+	list  []occurrence.Span
+	rules map[int64]ruleText
 }
 
-func (d *spanReader) span(r row) error {
-	s := occurrence.Span{
-		ID: r.int(0), Net: r.str(1), Schedule: r.str(2), Version: int(r.int(3)), Since: r.time(4), Until: r.time(5), TZData: r.str(8),
-	}
-	if s.Net == d.net {
-		s.Net = d.net
-	}
-	if s.TZData == d.tzdata {
-		s.TZData = d.tzdata
-	}
-	d.net, d.tzdata = s.Net, s.TZData
-	text, ok := r.str(6), false
-	if s.Rule, ok = d.rules[text]; !ok {
-		if err := json.Unmarshal([]byte(text), &s.Rule); err != nil {
+func (d *spanReader) span(ctx context.Context, c *conn, r row) error {
+	s := occurrence.Span{ID: r.int(0), Net: r.str(1), Schedule: r.str(2), Version: int(r.int(3)), Since: r.time(4), Until: r.time(5)}
+	id := r.int(6)
+	text, ok := d.rules[id]
+	if !ok {
+		err := c.query(ctx, `SELECT text FROM rules WHERE id = ?`, func(r row) error { return json.Unmarshal([]byte(r.str(0)), &text) }, id)
+		if err != nil {
 			return fmt.Errorf("reading the rule of span %d: %w", s.ID, err)
 		}
-		d.rules[text] = s.Rule
+		d.rules[id] = text
 	}
+	s.Rule, s.Calendars, s.TZData = text.Rule, text.Calendars, text.TZData
 	s.Rule.Name = s.Schedule
-	if text := r.str(7); text != "" {
-		if s.Calendars, ok = d.calendars[text]; !ok {
-			if err := json.Unmarshal([]byte(text), &s.Calendars); err != nil {
-				return fmt.Errorf("reading the calendars of span %d: %w", s.ID, err)
-			}
-			d.calendars[text] = s.Calendars
-		}
-	}
 	d.list = append(d.list, s)
 	return nil
 }

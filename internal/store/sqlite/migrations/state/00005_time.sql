@@ -18,20 +18,26 @@ CREATE TABLE calendars (
   UNIQUE (name, version)
 ) STRICT;
 
--- A time in which a schedule was as rule (calendar.Schedule in JSON) says: since <= due < until; NULL: it is in force.
+-- What spans have in common, in JSON: the rule without its name, versions of calendars, version of the time zone database. A hundred
+-- thousand schedules have few different ones.
+CREATE TABLE rules (
+  id   INTEGER PRIMARY KEY,
+  text TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- A time in which a schedule was as its rule says: since <= due < until; NULL: it is in force.
 CREATE TABLE spans (
-  id        INTEGER PRIMARY KEY AUTOINCREMENT,
-  net       TEXT NOT NULL,
-  schedule  TEXT NOT NULL,
-  version   INTEGER NOT NULL,
-  since     INTEGER NOT NULL,
-  until     INTEGER,
-  rule      TEXT NOT NULL,
-  calendars TEXT,
-  tzdata    TEXT NOT NULL
+  id       INTEGER PRIMARY KEY AUTOINCREMENT,
+  net      TEXT NOT NULL,
+  schedule TEXT NOT NULL,
+  version  INTEGER NOT NULL,
+  since    INTEGER NOT NULL,
+  until    INTEGER,
+  rule     INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX spans_net ON spans (net, schedule, since);
 CREATE UNIQUE INDEX spans_open ON spans (net, schedule) WHERE until IS NULL;
+CREATE INDEX spans_rule ON spans (rule);
 CREATE INDEX spans_ended ON spans (until) WHERE until IS NOT NULL;
 
 -- Occurrences that were decided, or that are pending and due or touched. The keys of the table and of its unique index begin with
