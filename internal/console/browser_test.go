@@ -217,7 +217,8 @@ func TestBrowserEveryPageFits(t *testing.T) {
 	b.login(s, "/")
 	paths := map[string]string{
 		"today": "/", "nets": "/nets", "net": "/nets/estate/harvest", "runs": "/runs", "run": runPath(bigRun), "run-small": "/runs/01k2v7q4m9-000414",
-		"nodes": "/nodes", "directory": "/directory", "node": "/nodes/east1", "node-away": "/nodes/dmz1", "ports": "/ports?check=host", "port": "/ports/why/callback", "proofs": "/ports/proofs", "audit": "/audit", "users": "/users", "trouble": "/runs/none",
+		"agenda": "/agenda?zone=Europe/Berlin", "agenda-long": "/agenda?zone=Europe/Berlin&day=2026-10-25", "schedules": "/schedules", "schedule": "/schedules/estate/harvest/nightly", "schedule-paused": "/schedules/estate/ledger/close",
+		"missed": "/missed", "why": "/why", "why-one": whyPath("estate/ledger", "close", tw.time.held()), "why-at": "/why?net=census/packages", "nodes": "/nodes", "directory": "/directory", "node": "/nodes/east1", "node-away": "/nodes/dmz1", "ports": "/ports?check=host", "port": "/ports/why/callback", "proofs": "/ports/proofs", "audit": "/audit", "users": "/users", "trouble": "/runs/none",
 	}
 	for name, path := range paths {
 		b.do(chromedp.Navigate(s.URL + path))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/reeve-scheduler/reeve/internal/access"
 	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/calendar"
 )
 
 // Config is what a console needs.
@@ -29,6 +30,8 @@ type Config struct {
 	Log *slog.Logger
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
+	// Zones are the time zones of agendas and schedules; nil: those that are embedded in this program.
+	Zones Zones
 	// StreamLife is how long an event stream lasts before the browser must ask for it again, and so shows its session
 	// again: a session that was ended sees nothing more after it. 0: 2 minutes.
 	StreamLife time.Duration
@@ -40,6 +43,7 @@ type console struct {
 	logout     func(r *http.Request) *http.Cookie
 	log        *slog.Logger
 	now        func() time.Time
+	zones      Zones
 	streamLife time.Duration
 	pages      pages
 	assets     assets
@@ -51,13 +55,16 @@ func New(cfg Config) (http.Handler, error) {
 		return nil, errors.New("building console: no service")
 	}
 	c := &console{
-		service: cfg.Service, login: cfg.Login, logout: cfg.Logout, log: cfg.Log, now: cfg.Now, streamLife: cfg.StreamLife,
+		service: cfg.Service, login: cfg.Login, logout: cfg.Logout, log: cfg.Log, now: cfg.Now, zones: cfg.Zones, streamLife: cfg.StreamLife,
 	}
 	if c.log == nil {
 		c.log = slog.Default()
 	}
 	if c.now == nil {
 		c.now = time.Now
+	}
+	if c.zones == nil {
+		c.zones = calendar.Builtin()
 	}
 	if c.streamLife <= 0 {
 		c.streamLife = 2 * time.Minute
@@ -96,12 +103,27 @@ func table() []route {
 		{"GET /ports/proofs", access.View, (*console).proofs},
 		{"GET /ports/why/{what...}", access.View, (*console).port},
 		{"GET /ports/documents/{target}", access.View, (*console).paper},
+		{"GET /agenda", access.View, (*console).agenda},
+		{"GET /schedules", access.View, (*console).schedules},
+		{"GET /schedules/{what...}", access.View, (*console).schedule},
+		{"GET /missed", access.View, (*console).missedList},
+		{"GET /why", access.View, (*console).why},
 		{"GET /audit", access.Audit, (*console).audit},
 		{"GET /users", access.ManageUsers, (*console).users},
 		{"GET /live", access.View, (*console).live},
 
 		{"POST /runs", access.Run, (*console).startRun},
 		{"POST /runs/{id}/{verb}", access.View, (*console).controlRun}, // the service knows which verb needs what
+		{"POST /schedules/{verb}", access.Control, (*console).steerSchedule},
+		{"POST /occurrences/release", access.Run, actOn("release")},
+		{"POST /occurrences/dismiss", access.Control, actOn("dismiss")},
+		{"POST /occurrences/cancel", access.Control, actOn("cancel")},
+		{"POST /missed/dismiss", access.Control, (*console).dismissMissed},
+		{"POST /overrides/add", access.Run, override("add")},
+		{"POST /overrides/move", access.Control, override("move")},
+		{"POST /overrides/skip", access.Control, override("skip")},
+		{"POST /overrides/hold", access.Control, override("hold")},
+		{"POST /overrides/{id}/drop", access.Control, (*console).dropOverride},
 		{"POST /nodes", access.ManageNodes, (*console).enrolNode},
 		{"POST /nodes/discover", access.ManageNodes, (*console).discover},
 		{"POST /nodes/{name}/{verb}", access.ManageNodes, (*console).controlNode},

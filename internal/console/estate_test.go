@@ -34,6 +34,7 @@ func estate(now time.Time) *twin {
 	t.facts["01k2v7q4m9-000418"] = []api.Fact{{Reason: "agent_not_linked", Text: "agent dmz1 is not linked since 08:11; it is the only one with zone=dmz", Fix: "start it, or look at its log"}}
 	t.facts["01k2v7q4m9-000416"] = []api.Fact{{Reason: "held", Text: "held by mara until the ledger is closed"}}
 	estateOutput(t)
+	estateTime(t, now)
 	t.tokens = []api.Token{{ID: "tk-7f2a", Kind: "agent", Name: "north3", Labels: map[string]string{"site": "north"}, By: "mara", Expires: now.Add(11 * time.Minute), State: "valid"}}
 	t.people = []api.User{
 		{Name: "mara", FullName: "Mara Lindqvist", Permissions: []string{"view", "view_log", "run", "control", "define", "define_command", "manage_nodes", "manage_users", "audit"}, Created: now.Add(-900 * time.Hour)},

@@ -63,7 +63,7 @@ func loadPages(a assets) (pages, error) {
 		t := template.New("frame.html").Option("missingkey=error").Funcs(template.FuncMap{
 			"asset": a.path, "moment": moment, "span": span, "size": size, "pairs": pairs, "known": known, "reason": reasonText,
 			"runPath": runPath, "nodePath": nodePath, "netPath": netPath, "userPath": userPath, "jobPath": jobPath,
-			"portPath": portPath, "verdictState": verdictState, "verdictWord": verdictWord, "deref": deref, "objectPath": objectPath, "join": strings.Join, "since": func(a, b time.Time) string { return span(b.Sub(a)) },
+			"portPath": portPath, "verdictState": verdictState, "verdictWord": verdictWord, "deref": deref, "schedulePath": schedulePath, "row": rowIn, "decisionStyle": decisionStyle, "whyPath": whyPath, "nominal": nominalText, "objectPath": objectPath, "join": strings.Join, "since": func(a, b time.Time) string { return span(b.Sub(a)) },
 		})
 		if t, err = t.ParseFS(embedded, "templates/frame.html", "templates/parts.html", name); err != nil {
 			return nil, fmt.Errorf("reading the console's templates: %w", err)
@@ -274,6 +274,8 @@ func noticeText(did string) string {
 		return "The token was revoked."
 	case "lease":
 		return "The lease was given back: its number is held for as long as its pool says, and then free."
+	case "added", "moved", "skipped", "dropped", "withdrawn", "dismissed", "paused", "resumed":
+		return timeNotice(did)
 	case "change":
 		return "The change of ports was ended as it was asked."
 	case "user":
@@ -282,6 +284,29 @@ func noticeText(did string) string {
 		return "The user was deleted."
 	case "logout":
 		return "You are logged out."
+	}
+	return ""
+}
+
+// timeNotice says what was done about schedules and occurrences.
+func timeNotice(did string) string {
+	switch did {
+	case "added":
+		return "Added to the agenda."
+	case "moved":
+		return "Moved: it is due at the new time."
+	case "skipped":
+		return "It will be skipped: when it falls due it is cancelled."
+	case "dropped":
+		return "Taken back: the schedule's own rule holds again."
+	case "withdrawn":
+		return "Cancelled: it will not be released."
+	case "dismissed":
+		return "Dismissed: nothing is to be done about it."
+	case "paused":
+		return "Paused: what falls due is suppressed until it is resumed."
+	case "resumed":
+		return "Resumed: what falls due is released again."
 	}
 	return ""
 }

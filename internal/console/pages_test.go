@@ -34,7 +34,7 @@ type site struct {
 func open(t *testing.T, tw *twin, subjects ...access.Subject) *site {
 	t.Helper()
 	h, err := New(Config{
-		Service: tw, StreamLife: time.Minute,
+		Service: tw, StreamLife: time.Minute, Zones: goZones{},
 		Login: func(_ *http.Request, name, password string) (*http.Cookie, error) {
 			for _, s := range subjects {
 				if s.Name == name && subtle.ConstantTimeCompare([]byte(password), []byte(testPassword)) == 1 {
@@ -78,3 +78,13 @@ func (s *site) as(t *testing.T, name string) *http.Client {
 	}
 	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
+
+// goZones are the zones that the test's Go knows.
+type goZones struct{}
+
+func (goZones) Location(name string) (*time.Location, bool) {
+	loc, err := time.LoadLocation(name)
+	return loc, err == nil && name != "Local"
+}
+
+func (goZones) Names() []string { return []string{"Europe/Berlin", "Europe/Stockholm", "UTC"} }

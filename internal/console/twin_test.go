@@ -46,6 +46,7 @@ type twin struct {
 	logs    map[string][]api.Log  // by run/job/n
 	closed  map[string]bool       // logs that are complete
 	calls   []string              // what was asked to change, in order
+	time    twinTime
 }
 
 func newTwin(now time.Time) *twin {

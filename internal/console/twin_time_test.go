@@ -1,96 +1,284 @@
 package console
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
+	"github.com/reeve-scheduler/reeve/internal/access"
 	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/fault"
 )
 
-func (s *twin) ListSchedules(ctx context.Context, q api.ScheduleQuery) ([]api.Schedule, error) {
-	return []api.Schedule{}, nil
+// twinTime is what a twin knows of time.
+type twinTime struct {
+	schedules   []api.Schedule
+	occurrences []api.Occurrence // by due
+	missed      []api.Missed
+	overrides   []api.Override
+	risks       []api.Risk
+	balances    []api.Balance
+	whys        []api.Fact // of every net
+	month       func(net, schedule string, month time.Time) []api.MonthDay
 }
 
-func (s *twin) Schedule(ctx context.Context, net, name string) (api.Schedule, error) {
-	return api.Schedule{}, nil
+func inZone(name string) *time.Location {
+	loc, err := time.LoadLocation(cmp.Or(name, "UTC"))
+	if err != nil {
+		return time.UTC
+	}
+	return loc
 }
 
-func (s *twin) PauseSchedule(ctx context.Context, net, name string, order api.Pause) (api.Schedule, error) {
-	return api.Schedule{}, nil
+func (t *twin) sees(ctx context.Context, net, wantNet, folder string) bool {
+	return (wantNet == "" || net == wantNet) && (folder == "" || strings.HasPrefix(net, folder+"/")) && t.may(ctx, access.View, folderOf(net)) == nil
 }
 
-func (s *twin) ResumeSchedule(ctx context.Context, net, name string) (api.Schedule, error) {
-	return api.Schedule{}, nil
+func (t *twin) ListSchedules(ctx context.Context, q api.ScheduleQuery) ([]api.Schedule, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := []api.Schedule{}
+	for _, s := range t.time.schedules {
+		if t.sees(ctx, s.Net, q.Net, q.Folder) && (!q.Paused || s.Paused != nil) && s.Net+"/"+s.Name > q.After && len(out) < cmp.Or(q.Limit, 1000) {
+			out = append(out, s)
+		}
+	}
+	return out, nil
 }
 
-func (s *twin) DiffSchedules(ctx context.Context, name string, text []byte, months int) ([]api.ScheduleDiff, error) {
+func (t *twin) Schedule(ctx context.Context, net, name string) (api.Schedule, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range t.time.schedules {
+		if s.Net == net && s.Name == name {
+			return s, t.may(ctx, access.View, folderOf(net))
+		}
+	}
+	return api.Schedule{}, fault.Newf(fault.NotFound, "there is no schedule %s of %s", name, net)
+}
+
+func (t *twin) pause(ctx context.Context, net, name, call string, p *api.Pause) (api.Schedule, error) {
+	if err := t.may(ctx, access.Control, folderOf(net)); err != nil {
+		return api.Schedule{}, err
+	}
+	t.asked(call, func() {
+		for i := range t.time.schedules {
+			if t.time.schedules[i].Net == net && t.time.schedules[i].Name == name {
+				t.time.schedules[i].Paused = p
+			}
+		}
+	})
+	return t.Schedule(ctx, net, name)
+}
+
+func (t *twin) PauseSchedule(ctx context.Context, net, name string, order api.Pause) (api.Schedule, error) {
+	return t.pause(ctx, net, name, fmt.Sprintf("pause %s %s %s %s", net, name, shownTime(order.Until), order.Reason), &order)
+}
+
+func (t *twin) ResumeSchedule(ctx context.Context, net, name string) (api.Schedule, error) {
+	return t.pause(ctx, net, name, "resume "+net+" "+name, nil)
+}
+
+func (t *twin) DiffSchedules(context.Context, string, []byte, int) ([]api.ScheduleDiff, error) {
 	return []api.ScheduleDiff{}, nil
 }
 
-func (s *twin) ListOccurrences(ctx context.Context, q api.OccurrenceQuery) (api.OccurrencePage, error) {
-	return api.OccurrencePage{}, nil
+func (t *twin) ListOccurrences(ctx context.Context, q api.OccurrenceQuery) (api.OccurrencePage, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var all []api.Occurrence
+	for _, o := range t.time.occurrences {
+		switch {
+		case !t.sees(ctx, o.Net, q.Net, q.Folder), q.Schedule != "" && o.Schedule != q.Schedule:
+		case !q.Since.IsZero() && o.Due.Before(q.Since), !q.Until.IsZero() && !o.Due.Before(q.Until):
+		case len(q.Decisions) > 0 && !slices.Contains(q.Decisions, o.Decision), !q.Planned && deref(o.Reason) == "not_due":
+		default:
+			all = append(all, o)
+		}
+	}
+	items, next, err := pageOf(all, q.After, cmp.Or(q.Limit, 100))
+	return api.OccurrencePage{Occurrences: items, Next: next}, err
 }
 
-func (s *twin) Occurrence(ctx context.Context, net, schedule string, nominal time.Time) (api.Occurrence, error) {
-	return api.Occurrence{}, nil
+// pageOf cuts a page out of a list; its cursors are places in the list.
+func pageOf(all []api.Occurrence, after string, limit int) ([]api.Occurrence, *string, error) {
+	from := 0
+	if after != "" {
+		var err error
+		if from, err = strconv.Atoi(after); err != nil {
+			return nil, nil, fault.New(fault.Invalid, "this is no cursor", "")
+		}
+	}
+	from = min(from, len(all))
+	to := min(from+limit, len(all))
+	if to < len(all) {
+		return all[from:to], ptr(strconv.Itoa(to)), nil
+	}
+	return all[from:to], nil, nil
 }
 
-func (s *twin) Missed(ctx context.Context, q api.OccurrenceQuery) ([]api.Missed, error) {
-	return []api.Missed{}, nil
+func (t *twin) Occurrence(ctx context.Context, net, schedule string, nominal time.Time) (api.Occurrence, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, o := range t.time.occurrences {
+		if o.Net == net && o.Schedule == schedule && o.Nominal.Equal(nominal) {
+			return o, t.may(ctx, access.View, folderOf(net))
+		}
+	}
+	return api.Occurrence{}, fault.Newf(fault.NotFound, "schedule %s of %s has no occurrence at %s", schedule, net, nominal.Format(time.RFC3339))
 }
 
-func (s *twin) ActOnOccurrence(ctx context.Context, act api.OccurrenceAct) (api.Occurrence, error) {
-	return api.Occurrence{}, nil
+func (t *twin) Missed(ctx context.Context, q api.OccurrenceQuery) ([]api.Missed, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(t.time.missed), func(m api.Missed) bool { return !t.sees(ctx, m.Net, q.Net, q.Folder) }), nil
 }
 
-func (s *twin) DismissMissed(ctx context.Context, q api.OccurrenceQuery) (int64, error) {
-	return 0, nil
+func (t *twin) ActOnOccurrence(ctx context.Context, act api.OccurrenceAct) (api.Occurrence, error) {
+	needs := access.Control
+	if act.Verb == "release" {
+		needs = access.Run
+	}
+	if err := t.may(ctx, needs, folderOf(act.Net)); err != nil {
+		return api.Occurrence{}, err
+	}
+	t.asked(strings.TrimSpace(fmt.Sprintf("%s %s %s %s %s", act.Verb, act.Net, act.Schedule, act.Nominal.Format(time.RFC3339), act.Reason)), func() {})
+	o, err := t.Occurrence(ctx, act.Net, act.Schedule, act.Nominal)
+	if act.Verb == "release" {
+		o.RecoveredBy = ptr(bigRun)
+	}
+	return o, err
 }
 
-func (s *twin) Balance(ctx context.Context, q api.BalanceQuery) ([]api.Balance, error) {
-	return []api.Balance{}, nil
+func (t *twin) DismissMissed(ctx context.Context, q api.OccurrenceQuery) (int64, error) {
+	if err := t.may(ctx, access.Control, folderOf(q.Net)); err != nil {
+		return 0, err
+	}
+	t.asked(fmt.Sprintf("dismiss all of %q %q from %s to %s", q.Net, q.Schedule, shownTime(&q.Since), shownTime(&q.Until)), func() { t.time.missed = nil })
+	return 3, nil
 }
 
-func (s *twin) WhyNet(ctx context.Context, net string, at time.Time) (api.Why, error) {
-	return api.Why{}, nil
+func shownTime(t *time.Time) string {
+	if t == nil || t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format(time.RFC3339Nano)
 }
 
-func (s *twin) AtRisk(ctx context.Context, hours int) ([]api.Risk, error) {
-	return []api.Risk{}, nil
+func (t *twin) Balance(ctx context.Context, q api.BalanceQuery) ([]api.Balance, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(t.time.balances), func(b api.Balance) bool {
+		return !t.sees(ctx, b.Net, q.Net, q.Folder) || q.Schedule != "" && b.Schedule != q.Schedule || q.Broken && b.Holds
+	}), nil
 }
 
-func (s *twin) ShowAgenda(ctx context.Context, q api.AgendaQuery) (api.AgendaPage, error) {
-	return api.AgendaPage{}, nil
+func (t *twin) WhyNet(ctx context.Context, net string, at time.Time) (api.Why, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return api.Why{Subject: net + " --at " + at.Format(time.RFC3339), State: "missed", Facts: t.time.whys}, t.may(ctx, access.View, folderOf(net))
 }
 
-func (s *twin) MonthOf(ctx context.Context, net, schedule string, month time.Time) ([]api.MonthDay, error) {
-	return []api.MonthDay{}, nil
+func (t *twin) AtRisk(context.Context, int) ([]api.Risk, error) { return t.time.risks, nil }
+
+func (t *twin) ShowAgenda(ctx context.Context, q api.AgendaQuery) (api.AgendaPage, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	loc := inZone(q.Zone)
+	day, err := time.ParseInLocation(time.DateOnly, cmp.Or(q.Day, t.now.In(loc).Format(time.DateOnly)), loc)
+	if err != nil {
+		return api.AgendaPage{}, fault.New(fault.Invalid, "this is no day", "")
+	}
+	page := api.AgendaPage{Day: day.Format(time.DateOnly), Zone: loc.String(), Begin: day.UTC(), End: day.AddDate(0, 0, 1).UTC(), Now: t.now}
+	for at := page.Begin; at.Before(page.End); at = at.Add(time.Hour) {
+		page.Hours = append(page.Hours, api.AgendaHour{Begin: at})
+	}
+	var all []api.Occurrence
+	for _, o := range t.time.occurrences {
+		if o.Due.Before(page.Begin) || !o.Due.Before(page.End) || !t.sees(ctx, o.Net, q.Net, q.Folder) {
+			continue
+		}
+		page.Counts.Expected++
+		h := &page.Hours[int(o.Due.Sub(page.Begin)/time.Hour)]
+		switch o.Decision {
+		case "pending":
+			page.Counts.Pending++
+			h.Due++
+		case "released":
+			page.Counts.Released++
+			h.Due++
+			h.Done++
+		case "missed":
+			page.Counts.Missed++
+			h.Due++
+			h.Trouble++
+		case "suppressed":
+			page.Counts.Suppressed++
+		case "cancelled":
+			page.Counts.Cancelled++
+		}
+		if o.Late {
+			page.Counts.Late++
+			h.Trouble++
+		}
+		if q.State == "" || q.State == o.Decision || q.State == "late" && o.Late {
+			all = append(all, o)
+		}
+	}
+	page.Overrides = t.time.overrides
+	page.Items, page.Next, err = pageOf(all, q.After, cmp.Or(q.Limit, 200))
+	return page, err
 }
 
-func (s *twin) ListOverrides(ctx context.Context, net string, all bool) ([]api.Override, error) {
-	return []api.Override{}, nil
+func (t *twin) MonthOf(ctx context.Context, net, schedule string, month time.Time) ([]api.MonthDay, error) {
+	if t.time.month == nil {
+		return []api.MonthDay{}, nil
+	}
+	return t.time.month(net, schedule, month), t.may(ctx, access.View, folderOf(net))
 }
 
-func (s *twin) CreateOverride(ctx context.Context, o api.CreateOverride) (api.Override, error) {
-	return api.Override{}, nil
+func (t *twin) ListOverrides(ctx context.Context, net string, _ bool) ([]api.Override, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(t.time.overrides), func(o api.Override) bool { return !t.sees(ctx, o.Net, net, "") }), nil
 }
 
-func (s *twin) DropOverride(ctx context.Context, id int64) (api.Override, error) {
-	return api.Override{}, nil
+func (t *twin) CreateOverride(ctx context.Context, o api.CreateOverride) (api.Override, error) {
+	needs := access.Control
+	if o.Kind == "add" {
+		needs = access.Run
+	}
+	if err := t.may(ctx, needs, folderOf(o.Net)); err != nil {
+		return api.Override{}, err
+	}
+	t.asked(fmt.Sprintf("override %s %s %q nominal=%s from=%s to=%s expires=%s %v %s", o.Kind, o.Net, o.Schedule, shownTime(o.Nominal), shownTime(o.From), shownTime(o.To), shownTime(o.Expires), o.Params, o.Reason), func() {})
+	return api.Override{ID: 9}, nil
 }
 
-func (s *twin) ListCalendars(ctx context.Context) ([]api.CalendarSummary, error) {
+func (t *twin) DropOverride(ctx context.Context, id int64) (api.Override, error) {
+	if err := t.may(ctx, access.Control, ""); err != nil {
+		return api.Override{}, err
+	}
+	t.asked(fmt.Sprintf("drop override %d", id), func() {})
+	return api.Override{ID: id}, nil
+}
+
+func (t *twin) ListCalendars(context.Context) ([]api.CalendarSummary, error) {
 	return []api.CalendarSummary{}, nil
 }
 
-func (s *twin) Calendar(ctx context.Context, name string, version int) (api.Calendar, error) {
+func (t *twin) Calendar(context.Context, string, int) (api.Calendar, error) {
 	return api.Calendar{}, nil
 }
 
-func (s *twin) CalendarDays(ctx context.Context, ref string, since, until string) ([]api.CalendarDay, error) {
+func (t *twin) CalendarDays(context.Context, string, string, string) ([]api.CalendarDay, error) {
 	return []api.CalendarDay{}, nil
 }
 
-func (s *twin) Forecast(ctx context.Context, q api.ForecastQuery) (api.Forecast, error) {
+func (t *twin) Forecast(context.Context, api.ForecastQuery) (api.Forecast, error) {
 	return api.Forecast{}, nil
 }

@@ -130,15 +130,7 @@ func (i instant) Zero() bool { return i.ISO == "" }
 // moment accepts time.Time and *time.Time. form is stamp (date where it is not today, and time), clock (time), or
 // age (how long ago).
 func moment(now time.Time, form string, at any) instant {
-	var t time.Time
-	switch v := at.(type) {
-	case time.Time:
-		t = v
-	case *time.Time:
-		if v != nil {
-			t = *v
-		}
-	}
+	t := timeOf(at)
 	if t.IsZero() {
 		return instant{}
 	}
