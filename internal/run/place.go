@@ -40,6 +40,25 @@ type Moment struct {
 // only after the others. Where there is none it returns -1, the reason, and a sentence that names what is in the way.
 func Place(want jobnet.Agent, agents []Candidate, at Moment) (int, Reason, string) {
 	best, before := -1, ranking(want, at)
+	for i := range agents {
+		if a := &agents[i]; a.free() && matches(want, a) && (best < 0 || before(a, &agents[best])) {
+			best = i
+		}
+	}
+	if best >= 0 {
+		return best, "", ""
+	}
+	reason, text := inTheWay(want, agents)
+	return -1, reason, text
+}
+
+// free reports whether an agent could take a start now.
+func (a *Candidate) free() bool {
+	return a.Linked && !a.Drained && a.Disk == "" && a.Running < a.Slots && a.Callback == ""
+}
+
+// inTheWay says why no agent can take a job. It is asked only then: words for what is full cost more than finding what is not.
+func inTheWay(want jobnet.Agent, agents []Candidate) (Reason, string) {
 	var fits, away, drained, disk, full []string
 	callback := ""
 	for i := range agents {
@@ -59,27 +78,23 @@ func Place(want jobnet.Agent, agents []Candidate, at Moment) (int, Reason, strin
 			full = append(full, fmt.Sprintf("%s (%d of %d)", a.Name, a.Running, a.Slots))
 		case a.Callback != "":
 			callback = a.Callback
-		case best < 0 || before(a, &agents[best]):
-			best = i
 		}
 	}
 	switch {
-	case best >= 0:
-		return best, "", ""
 	case len(agents) == 0:
-		return -1, ReasonNoAgent, "the domain has no agent"
+		return ReasonNoAgent, "the domain has no agent"
 	case len(fits) == 0:
-		return -1, ReasonNoAgent, "no agent of the domain fits " + Selector(want) + onlyNamed(want, agents)
+		return ReasonNoAgent, "no agent of the domain fits " + Selector(want) + onlyNamed(want, agents)
 	case callback != "": // a slot is free: this is what is missing
-		return -1, ReasonCallback, callback
+		return ReasonCallback, callback
 	case len(full) > 0:
-		return -1, ReasonNoSlot, "every slot is taken on " + list(full)
+		return ReasonNoSlot, "every slot is taken on " + list(full)
 	case len(disk) > 0:
-		return -1, ReasonAgentDisk, "no room on the disk of " + list(disk)
+		return ReasonAgentDisk, "no room on the disk of " + list(disk)
 	case len(drained) > 0:
-		return -1, ReasonDraining, "drained: " + list(drained)
+		return ReasonDraining, "drained: " + list(drained)
 	}
-	return -1, ReasonNotLinked, "not linked: " + list(away)
+	return ReasonNotLinked, "not linked: " + list(away)
 }
 
 // onlyNamed says which desk agents a job would fit that named them; empty: none.
@@ -102,7 +117,7 @@ func onlyNamed(want jobnet.Agent, agents []Candidate) string {
 // ranking returns which of two agents that could both take the job goes before the other.
 func ranking(want jobnet.Agent, at Moment) func(a, b *Candidate) bool {
 	if len(want.Names) == 0 {
-		return func(a, b *Candidate) bool { return cmp.Or(a.Running-b.Running, cmp.Compare(a.Name, b.Name)) < 0 }
+		return func(a, b *Candidate) bool { return a.Running < b.Running || a.Running == b.Running && a.Name < b.Name }
 	}
 	start := 0
 	if want.Select == jobnet.SelectNext {
@@ -148,6 +163,9 @@ func matches(want jobnet.Agent, a *Candidate) bool {
 	}
 	if a.Desk && want.Name == "" && len(want.Names) == 0 {
 		return false
+	}
+	if len(want.Labels) == 0 { // a walk over no map at all still costs as much as all of the above
+		return true
 	}
 	for k, v := range want.Labels {
 		if have, ok := a.Labels[k]; !ok || have != v {
