@@ -72,6 +72,7 @@ func requests() map[string][2]string {
 		"cancel-verification": {"/api/v1/plan/verify/v1/cancel", ""}, "proof-map": {"/api/v1/plan/proofs/map", ""}, "list-proofs": {"/api/v1/plan/proofs", ""}, "proof-history": {"/api/v1/plan/proofs/history", ""},
 		"list-silences": {"/api/v1/plan/silences", ""}, "unused-openings": {"/api/v1/plan/unused", ""},
 		"list-schedules":     {"/api/v1/schedules", ""},
+		"diff-schedules":     {"/api/v1/schedules/diff?name=x&months=6", "net: census/packages"},
 		"show-schedule":      {"/api/v1/schedules/census/packages?schedule=nightly", ""},
 		"pause-schedule":     {"/api/v1/schedules/pause?net=census/packages&schedule=nightly", `{"reason":"x"}`},
 		"resume-schedule":    {"/api/v1/schedules/resume?net=census/packages&schedule=nightly", ""},

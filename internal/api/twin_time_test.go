@@ -109,6 +109,7 @@ func timeCalls(ctx context.Context, c *api.Client) []roundTrip {
 	agenda := api.AgendaQuery{Day: "2026-05-04", Zone: "Europe/Berlin", Net: net, Folder: "census", State: "late", After: "x y", Limit: 9}
 	month := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	calls := []roundTrip{
+		{"DiffSchedules", []any{"a b.yaml", []byte("net: a\n\x00\xff"), 6}, nil, func() (any, error) { return c.DiffSchedules(ctx, "a b.yaml", []byte("net: a\n\x00\xff"), 6) }},
 		{"ListSchedules", []any{schedules}, nil, func() (any, error) { return c.ListSchedules(ctx, schedules) }},
 		{"ListSchedules", []any{api.ScheduleQuery{}}, nil, func() (any, error) { return c.ListSchedules(ctx, api.ScheduleQuery{}) }},
 		{"Schedule", []any{net, name}, nil, func() (any, error) { return c.Schedule(ctx, net, name) }},

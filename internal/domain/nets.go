@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sort"
 
 	"github.com/reeve-scheduler/reeve/internal/access"
@@ -16,63 +17,112 @@ import (
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
-// ApplyNets implements api.Service. All nets of the text are stored in one commit, or none.
+// ApplyNets implements api.Service. All nets and calendars of the text are stored in one commit, or none, and with them what they
+// change of the schedules in force.
 func (s *Service) ApplyNets(ctx context.Context, name string, text []byte, dryRun bool) (api.ApplyResult, error) {
-	nets, err := jobfile.Parse(name, text, s.planned)
+	s.applying.Lock() // what leans on a calendar is read before the calendar is committed
+	defer s.applying.Unlock()
+	p, err := s.readDefinitions(ctx, name, text)
 	if err != nil {
 		return api.ApplyResult{}, err
 	}
-	result := api.ApplyResult{DryRun: dryRun, Nets: make([]api.Applied, 0, len(nets))}
-	var batch store.Batch
-	for i := range nets {
-		applied, version, audit, err := s.applyNet(ctx, &nets[i])
+	a := &application{definitions: p, r: p.rescheduling(s.cfg.Store, DiffMonths)}
+	a.result = api.ApplyResult{DryRun: dryRun, Nets: make([]api.Applied, 0, len(p.docs.Nets)), Calendars: make([]api.Applied, 0, len(p.docs.Calendars))}
+	for i := range p.docs.Calendars {
+		one, version, audit, err := s.applyCalendar(ctx, &p.docs.Calendars[i])
 		if err != nil {
 			return api.ApplyResult{}, err
 		}
-		result.Nets = append(result.Nets, applied)
+		one.Occurrences = []api.ScheduleDiff{}
+		a.result.Calendars = append(a.result.Calendars, one)
 		if version != nil {
-			batch.Nets = append(batch.Nets, *version)
-			batch.Audit = append(batch.Audit, audit)
+			a.batch.Calendars, a.batch.Audit = append(a.batch.Calendars, *version), append(a.batch.Audit, audit)
 		}
 	}
-	if dryRun || len(batch.Nets) == 0 {
-		return result, nil
+	for i := range p.docs.Nets {
+		if err := s.applyNet(ctx, a, &p.docs.Nets[i]); err != nil {
+			return api.ApplyResult{}, err
+		}
+	}
+	others, err := s.others(ctx, p, a.r)
+	if err != nil {
+		return api.ApplyResult{}, err
+	}
+	for i := range a.result.Calendars {
+		c := &a.result.Calendars[i]
+		c.Occurrences, c.Uncompared = append(c.Occurrences, others[c.Name].Diffs...), others[c.Name].Uncompared
+	}
+	a.batch.Spans = a.r.Writes
+	if dryRun || len(a.batch.Nets)+len(a.batch.Calendars)+len(a.batch.Spans) == 0 {
+		return a.result, nil
 	}
 	if why := s.cfg.Engine.Disk(); why != "" {
 		return api.ApplyResult{}, fault.New(fault.Disk, why, "make room; the server goes on by itself")
 	}
-	if err := s.commit(ctx, batch); err != nil {
+	if err := s.commit(ctx, a.batch); err != nil {
 		return api.ApplyResult{}, err
 	}
-	for _, v := range batch.Nets {
-		s.cfg.Hub.Publish(api.Change{Kind: "net", ID: v.Name, Net: v.Name})
-	}
-	return result, nil
+	return a.result, s.applied(ctx, a)
 }
 
-// applyNet compares a net with its newest version; version is nil where nothing has changed.
-func (s *Service) applyNet(ctx context.Context, n *jobnet.Net) (api.Applied, *store.NetVersion, store.AuditRecord, error) {
+// application is what one text stores, while it is worked out.
+type application struct {
+	*definitions
+	r      *Rescheduling
+	batch  store.Batch
+	result api.ApplyResult
+}
+
+// applied tells those who must know of a commit.
+func (s *Service) applied(ctx context.Context, a *application) error {
+	nets := maps.Clone(a.r.Nets)
+	if nets == nil {
+		nets = map[string]bool{}
+	}
+	for _, v := range a.batch.Nets {
+		nets[v.Name] = true
+	}
+	for _, v := range a.batch.Calendars {
+		s.cfg.Hub.Publish(api.Change{Kind: "calendar", ID: v.Name})
+	}
+	names := slices.Sorted(maps.Keys(nets))
+	for _, name := range names {
+		s.cfg.Hub.Publish(api.Change{Kind: "net", ID: name, Net: name})
+	}
+	// It is stored: whoever goes away now must not keep the engine from hearing of it.
+	return s.cfg.Engine.Rescheduled(context.WithoutCancel(ctx), names)
+}
+
+// applyNet compares a net with its newest version, and adds what is to be stored.
+func (s *Service) applyNet(ctx context.Context, a *application, n *jobnet.Net) error {
 	who, err := s.mayDefine(ctx, n)
 	if err != nil {
-		return api.Applied{}, nil, store.AuditRecord{}, err
+		return err
 	}
 	text := jobfile.Format(*n)
 	old, err := s.cfg.Store.Net(ctx, n.Name, 0)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return api.Applied{}, nil, store.AuditRecord{}, storeFault(err)
+		return storeFault(err)
 	}
-	if old.Version > 0 && old.Text == string(text) {
-		return api.Applied{Name: n.Name, Version: old.Version, Change: "unchanged"}, nil, store.AuditRecord{}, nil
+	out := api.Applied{Name: n.Name, Version: old.Version, Change: "unchanged", Occurrences: []api.ScheduleDiff{}}
+	if old.Version == 0 || old.Text != string(text) {
+		out.Change = "changed"
+		if old.Version == 0 {
+			out.Change = "created"
+		}
+		out.Version, out.Diff = old.Version+1, jobfile.Diff([]byte(old.Text), text)
+		a.batch.Nets = append(a.batch.Nets, store.NetVersion{
+			Name: n.Name, Version: out.Version, Hash: hashed(string(text)), Text: string(text), Applied: a.now, By: who.Name,
+		})
+		a.batch.Audit = append(a.batch.Audit, s.audit(who, "net.apply", n.Name, fmt.Sprintf("version %d", out.Version)))
 	}
-	change := "changed"
-	if old.Version == 0 {
-		change = "created"
+	changed, err := a.r.Net(ctx, n, out.Version)
+	if err != nil {
+		return storeFault(err)
 	}
-	v := store.NetVersion{
-		Name: n.Name, Version: old.Version + 1, Hash: hashed(string(text)), Text: string(text), Applied: s.cfg.Now(), By: who.Name,
-	}
-	applied := api.Applied{Name: n.Name, Version: v.Version, Change: change, Diff: jobfile.Diff([]byte(old.Text), text)}
-	return applied, &v, s.audit(who, "net.apply", n.Name, fmt.Sprintf("version %d", v.Version)), nil
+	out.Occurrences, out.Uncompared = append(out.Occurrences, changed.Diffs...), changed.Uncompared
+	a.result.Nets = append(a.result.Nets, out)
+	return nil
 }
 
 // mayDefine asks for every right that a definition needs: to define, to define commands, to run as somebody.

@@ -26,8 +26,3 @@ func (s *Service) PauseSchedule(ctx context.Context, net, name string, order api
 func (s *Service) ResumeSchedule(ctx context.Context, net, name string) (api.Schedule, error) {
 	return api.Schedule{}, fault.New(fault.Internal, "this is not built yet", "")
 }
-
-// DiffSchedules implements api.Schedules.
-func (s *Service) DiffSchedules(ctx context.Context, name string, text []byte, months int) ([]api.ScheduleDiff, error) {
-	return nil, fault.New(fault.Internal, "this is not built yet", "")
-}

@@ -12,10 +12,12 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/access"
 	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/directory"
 	"github.com/reeve-scheduler/reeve/internal/discovery"
 	"github.com/reeve-scheduler/reeve/internal/engine"
@@ -65,6 +67,7 @@ type Config struct {
 	Name        string // of the domain
 	Version     string
 	Started     time.Time
+	Zones       *calendar.Zones // the time zone database; nil: the one that is built in
 	Plan        ports.Compiled
 	Ports       PortPlan
 	Addresses   []string // advertised, HOST:PORT
@@ -80,14 +83,18 @@ type Config struct {
 
 // Service implements api.Service.
 type Service struct {
-	cfg Config
-	ids *RunIDs
+	cfg      Config
+	ids      *RunIDs
+	applying sync.Mutex // one text of definitions after the other
 }
 
 var _ api.Service = (*Service)(nil)
 
 // New builds a Service.
 func New(cfg Config) *Service {
+	if cfg.Zones == nil {
+		cfg.Zones = calendar.Builtin()
+	}
 	return &Service{cfg: cfg, ids: NewRunIDs(cfg.Now, cfg.Rand)}
 }
 
