@@ -5,42 +5,66 @@ import (
 	"time"
 )
 
-// Compiler makes rules of schedules, and keeps what they share: zones, parsed expressions, resolved calendars. It is not safe
-// for use by several goroutines at once; its rules are.
-type Compiler struct {
-	zones  *Zones
-	lookup Lookup
-}
-
-// NewCompiler builds a compiler over a time zone database and the calendars that schedules may name.
-func NewCompiler(zones *Zones, lookup Lookup) *Compiler { return &Compiler{zones: zones, lookup: lookup} }
-
-// Compile makes the rule of a schedule of a net; the names of both spread what is to be spread (H, jitter). Everything that is
-// wrong with it is returned at once: also that it is never due (within 40 years), and that its calendar leaves no day.
-func (c *Compiler) Compile(net string, s Schedule) (*Rule, []Problem) { return &Rule{schedule: s}, nil }
-
 // Rule is a schedule that was compiled. It is never changed.
 type Rule struct {
-	schedule Schedule
+	schedule    Schedule
+	zone        *zone
+	nominals    nominals
+	first, last int64 // from First and before Last: nothing else is nominal
 }
 
 // Schedule returns what the rule was made of.
 func (r *Rule) Schedule() Schedule { return r.schedule }
 
 // Location returns the schedule's time zone.
-func (r *Rule) Location() *time.Location { return time.UTC }
+func (r *Rule) Location() *time.Location { return r.zone.loc }
+
+// nominal returns the first nominal instant with lo <= instant < hi.
+func (r *Rule) nominal(lo, hi int64) (int64, bool) {
+	lo, hi = max(lo, r.first), min(hi, r.last)
+	if lo >= hi {
+		return 0, false
+	}
+	return r.nominals.next(lo, hi)
+}
 
 // Next returns the first occurrence that is due after an instant; false: there is none within 40 years. Of several with the same Due
 // it is the one with the earliest Nominal: use Between where each counts.
-func (r *Rule) Next(after time.Time) (Occurrence, bool) { return Occurrence{}, false }
+func (r *Rule) Next(after time.Time) (Occurrence, bool) {
+	lo := max(clamp(after)+1, r.first)
+	n, ok := r.nominal(lo, min(lo+horizon, latest))
+	if !ok {
+		return Occurrence{}, false
+	}
+	return r.decided(n), true
+}
+
+func (r *Rule) decided(n int64) Occurrence {
+	t := instant(n)
+	return Occurrence{Nominal: t, Due: t, Moved: r.nominals.moved(n)}
+}
 
 // Between returns the occurrences with since < Due <= until, by Due and then Nominal, the suppressed ones among them.
 func (r *Rule) Between(since, until time.Time) iter.Seq[Occurrence] {
-	return func(func(Occurrence) bool) {}
+	return func(yield func(Occurrence) bool) {
+		for lo, hi := clamp(since)+1, clamp(until)+1; ; {
+			n, ok := r.nominal(lo, hi)
+			if !ok || !yield(r.decided(n)) {
+				return
+			}
+			lo = n + 1
+		}
+	}
 }
 
 // Count counts the occurrences with since < Due <= until, by civil day and not one by one.
-func (r *Rule) Count(since, until time.Time) Counts { return Counts{} }
+func (r *Rule) Count(since, until time.Time) Counts {
+	lo, hi := max(clamp(since)+1, r.first), min(clamp(until)+1, r.last)
+	if lo >= hi {
+		return Counts{}
+	}
+	return Counts{All: r.nominals.count(lo, hi)}
+}
 
 // Counts is how many occurrences there are. All counts the suppressed ones too.
 type Counts struct {
@@ -51,16 +75,80 @@ type Counts struct {
 func (c Counts) Suppressed() int64 { return c.Calendar + c.Blackout + c.Collision }
 
 // At returns the occurrence with this nominal instant; false: the rule has none.
-func (r *Rule) At(nominal time.Time) (Occurrence, bool) { return Occurrence{}, false }
+func (r *Rule) At(nominal time.Time) (Occurrence, bool) {
+	n := clamp(nominal)
+	if !instant(n).Equal(nominal) {
+		return Occurrence{}, false
+	}
+	if _, ok := r.nominal(n, n+1); !ok {
+		return Occurrence{}, false
+	}
+	return r.decided(n), true
+}
 
-// Taken returns the wall times that are no occurrences because of the fields for gaps and overlaps, and that would be at since < At <= until.
-func (r *Rule) Taken(since, until time.Time) iter.Seq[Taken] { return func(func(Taken) bool) {} }
+// Taken returns the wall times that are no occurrences because of the fields for gaps and overlaps, and that would be at
+// since < At <= until. In a gap that is where the gap is.
+func (r *Rule) Taken(since, until time.Time) iter.Seq[Taken] {
+	return func(yield func(Taken) bool) {
+		z, ok := r.nominals.(zoned)
+		lo, hi := max(clamp(since)+1, r.first), min(clamp(until)+1, r.last)
+		if !ok {
+			return
+		}
+		if c, ok := z.walls.(*cron); ok && c.everyHour {
+			return
+		}
+		taken := z.timeline.taken
+		for i := from(taken, lo); i < len(taken) && taken[i].start < hi; i++ {
+			p, offset := taken[i], taken[i].lo-taken[i].start
+			a, b := max(p.start, lo)+offset, min(p.end, hi)+offset
+			if p.kind == pieceFirst {
+				a, b = p.lo, p.hi
+				if p.start < lo {
+					continue
+				}
+			}
+			for {
+				w, ok := z.walls.next(a, b)
+				if !ok {
+					break
+				}
+				at := w - offset
+				if p.kind == pieceFirst {
+					at = p.start
+				}
+				if !yield(Taken{Wall: wallText(w), At: instant(at), Reason: p.reason}) {
+					return
+				}
+				a = w + 1
+			}
+		}
+	}
+}
 
-// Day returns the business day of an instant: the civil day in the schedule's zone, less the boundary of its calendar.
-func (r *Rule) Day(t time.Time) Day { return 0 }
+// Day returns the business day of an instant: the civil day in the schedule's zone, less the boundary of its calendar. Business
+// days follow each other: where clocks are put back over the boundary, what comes the second time belongs to the later day.
+func (r *Rule) Day(t time.Time) Day { return Day(r.day(clamp(t))) }
+
+func (r *Rule) day(n int64) int64 {
+	d := floorDiv(r.zone.wall(n)-r.boundary(), daySeconds)
+	for n < r.begin(d) {
+		d--
+	}
+	for n >= r.begin(d+1) {
+		d++
+	}
+	return d
+}
+
+func (r *Rule) boundary() int64 { return 0 }
+
+func (r *Rule) begin(d int64) int64 { return r.zone.reach(d*daySeconds + r.boundary()) }
 
 // Bounds returns the instants at which a business day begins and ends.
-func (r *Rule) Bounds(d Day) (begin, end time.Time) { return time.Time{}, time.Time{} }
+func (r *Rule) Bounds(d Day) (begin, end time.Time) {
+	return instant(r.begin(int64(d))), instant(r.begin(int64(d) + 1))
+}
 
 // ByEnd reports whether the next occurrence is only known when the run before it has ended (every, by end). Such a rule has
 // one occurrence of its own, the first: at From, or at once when it comes into force.

@@ -1,0 +1,301 @@
+package calendar
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Compiler makes rules of schedules, and keeps what they share: zones, parsed expressions, resolved calendars. It is not safe
+// for use by several goroutines at once; its rules are.
+type Compiler struct {
+	database  *Zones
+	lookup    Lookup
+	zones     map[string]*zone
+	timelines map[timelineKey]*timeline
+	parsed    map[string]*cron // by text, without those with H
+	crons     map[cron]*cron
+	days      map[string]*Days
+	words     map[string]string
+}
+
+type timelineKey struct {
+	zone *zone
+	gap  Gap
+	fold Fold
+}
+
+// NewCompiler builds a compiler over a time zone database and the calendars that schedules may name.
+func NewCompiler(zones *Zones, lookup Lookup) *Compiler {
+	return &Compiler{
+		database: zones, lookup: lookup,
+		zones: map[string]*zone{}, timelines: map[timelineKey]*timeline{}, parsed: map[string]*cron{}, crons: map[cron]*cron{},
+		days: map[string]*Days{}, words: map[string]string{},
+	}
+}
+
+// Compile makes the rule of a schedule of a net; the names of both spread what is to be spread (H, jitter). Everything that is
+// wrong with it is returned at once: also that it is never due (within 40 years), and that its calendar leaves no day.
+func (c *Compiler) Compile(net string, s Schedule) (*Rule, []Problem) {
+	k := &compiling{Compiler: c, net: net, schedule: s}
+	return k.rule()
+}
+
+// compiling is the making of one rule.
+type compiling struct {
+	*Compiler
+	net      string
+	schedule Schedule
+	zone     *zone
+	from     *moment
+	problems []Problem
+}
+
+func (k *compiling) fail(field, form string, args ...any) {
+	k.problems = append(k.problems, Problem{Field: field, Message: fmt.Sprintf(form, args...)})
+}
+
+func (k *compiling) rule() (*Rule, []Problem) {
+	s := &k.schedule
+	k.checkWords()
+	k.findZone()
+	r := &Rule{first: earliest, last: latest}
+	if s.From != "" {
+		if m, err := parseMoment(s.From); err != nil {
+			k.fail("from", "%v", err)
+		} else {
+			k.from = &m
+		}
+	}
+	var until *moment
+	if s.Until != "" {
+		if m, err := parseMoment(s.Until); err != nil {
+			k.fail("until", "%v", err)
+		} else {
+			until = &m
+		}
+	}
+	if k.zone == nil { // what the times mean cannot be said; what is wrong with the rest can
+		k.zone = &zone{loc: time.UTC, segments: []segment{{}}}
+	}
+	if k.from != nil {
+		r.first = k.from.at(k.zone)
+	}
+	if until != nil {
+		r.last = until.at(k.zone)
+		if r.last <= r.first {
+			k.fail("until", "nothing is left: until %s is not after from %s", s.Until, s.From)
+		}
+	}
+	k.ofKind(r)
+	if len(k.problems) > 0 {
+		return nil, k.problems
+	}
+	r.schedule, r.zone = k.shared(*s), k.zone
+	k.checkDue(r)
+	if len(k.problems) > 0 {
+		return nil, k.problems
+	}
+	return r, nil
+}
+
+// checkWords checks the fields that have a closed list of words, and the amounts.
+func (k *compiling) checkWords() {
+	s := &k.schedule
+	word(k, "dst_gap", s.Gap, GapNextValid, GapSkip, GapShift)
+	word(k, "dst_overlap", s.Fold, FoldFirst, FoldLast, FoldBoth)
+	word(k, "on_collision", s.OnCollision, CollisionOne, CollisionBoth)
+	word(k, "catchup", s.Catchup, CatchupNone, CatchupLast, CatchupAll)
+	word(k, "overlap", s.Overlap, OverlapAllow, OverlapSkip, OverlapQueue, OverlapReplace)
+	for _, d := range []struct {
+		field  string
+		amount time.Duration
+	}{{"start_within", s.StartWithin}, {"must_end", s.MustEnd}, {"jitter", s.Jitter}} {
+		if d.amount < 0 {
+			k.fail(d.field, "%s is below zero", d.amount)
+		}
+	}
+}
+
+func word[T ~string](k *compiling, field string, got T, words ...T) {
+	if slices.Contains(words, got) {
+		return
+	}
+	var list []string
+	for _, w := range words {
+		list = append(list, string(w))
+	}
+	k.fail(field, "%q is not one of %s", string(got), strings.Join(list, ", "))
+}
+
+func (k *compiling) findZone() {
+	name := k.schedule.Zone
+	if k.zone = k.zones[name]; k.zone != nil {
+		return
+	}
+	loc, ok := k.database.Location(name)
+	if !ok {
+		fix := "write a name of the time zone database, as Europe/Berlin or UTC"
+		if names := k.database.Nearest(name); len(names) > 0 {
+			fix = "did you mean " + strings.Join(names, ", ") + "?"
+		}
+		k.fail("zone", "there is no time zone %q in tzdata %s; %s", name, k.database.Version(), fix)
+		return
+	}
+	k.zone = newZone(loc)
+	k.zones[strings.Clone(name)] = k.zone
+}
+
+func (k *compiling) timeline(gap Gap, fold Fold) *timeline {
+	key := timelineKey{k.zone, gap, fold}
+	t := k.timelines[key]
+	if t == nil {
+		t = newTimeline(k.zone, gap, fold)
+		k.timelines[key] = t
+	}
+	return t
+}
+
+// ofKind reads the one field that says when: cron, rrule, every or dates.
+func (k *compiling) ofKind(r *Rule) {
+	s := &k.schedule
+	var kinds []string
+	for _, kind := range []struct {
+		name string
+		set  bool
+	}{{"cron", s.Cron != ""}, {"rrule", s.RRule != ""}, {"every", s.Every != 0}, {"dates", len(s.Dates) > 0}} {
+		if kind.set {
+			kinds = append(kinds, kind.name)
+		}
+	}
+	switch {
+	case len(kinds) == 0:
+		k.fail("cron", "nothing says when it is due; write one of cron, rrule, every and dates")
+		return
+	case len(kinds) > 1:
+		k.fail(kinds[1], "%s stand in one schedule, which has one of cron, rrule, every and dates; make a schedule of each", strings.Join(kinds, " and "))
+		return
+	}
+	switch kinds[0] {
+	case "cron":
+		k.cron(r)
+	case "rrule":
+		k.fail("rrule", "rrule is not taken yet")
+	case "every":
+		k.every(r)
+	case "dates":
+		k.dates(r)
+	}
+}
+
+func (k *compiling) cron(r *Rule) {
+	text := k.schedule.Cron
+	c := k.parsed[text]
+	if c == nil {
+		parsed, mistakes := parseCron(text, k.net+"\x00"+k.schedule.Name)
+		for _, m := range mistakes {
+			k.fail("cron", "%s", m)
+		}
+		if len(mistakes) > 0 {
+			return
+		}
+		if c = k.crons[parsed]; c == nil {
+			c = &parsed
+			k.crons[parsed] = c
+		}
+		if !parsed.hashed {
+			k.parsed[strings.Clone(text)] = c
+		}
+	}
+	gap, fold := k.schedule.Gap, k.schedule.Fold
+	if c.everyHour {
+		gap, fold = GapSkip, FoldBoth // each real instant whose wall time matches
+	}
+	r.nominals = zoned{c, k.timeline(gap, fold)}
+}
+
+// every makes the grid. By end, it has its first place only.
+func (k *compiling) every(r *Rule) {
+	s := &k.schedule
+	word(k, "every_by", s.EveryBy, EveryStart, EveryEnd)
+	switch {
+	case s.Every < time.Second:
+		k.fail("every", "%s is less than a second", s.Every)
+		return
+	case s.Every%time.Second != 0:
+		k.fail("every", "%s is not in whole seconds", s.Every)
+		return
+	case s.Every > 40*366*24*time.Hour:
+		k.fail("every", "%s is longer than 40 years", s.Every)
+		return
+	}
+	g := grid{step: int64(s.Every / time.Second)}
+	if k.from != nil {
+		g.origin = r.first
+	} else {
+		r.first = 0
+	}
+	r.nominals = g
+}
+
+const maxDates = 10_000
+
+func (k *compiling) dates(r *Rule) {
+	if len(k.schedule.Dates) > maxDates {
+		k.fail("dates", "%d dates stand there; at most %d can", len(k.schedule.Dates), maxDates)
+		return
+	}
+	walls := make(list, 0, len(k.schedule.Dates))
+	for i, text := range k.schedule.Dates {
+		w, err := parseWall(text)
+		if err != nil {
+			k.fail(fmt.Sprintf("dates[%d]", i), "%v", err)
+			continue
+		}
+		walls = append(walls, w)
+	}
+	slices.Sort(walls)
+	r.nominals = zoned{slices.Compact(walls), k.timeline(k.schedule.Gap, k.schedule.Fold)}
+}
+
+// year2000 is where the search for a first occurrence begins, where the schedule does not say so itself: what is wrong with a
+// schedule must not depend on the day on which one asks.
+const year2000 = 946684800
+
+// checkDue refuses a schedule that is never due.
+func (k *compiling) checkDue(r *Rule) {
+	start := max(r.first, year2000)
+	if r.last <= start {
+		start = max(r.first, r.last-horizon)
+	}
+	end := min(r.last, start+horizon)
+	field := "cron"
+	switch {
+	case k.schedule.RRule != "":
+		field = "rrule"
+	case k.schedule.Every > 0:
+		return
+	case len(k.schedule.Dates) > 0:
+		field, start, end = "dates", r.first, r.last
+	}
+	if _, ok := r.nominals.next(start, end); !ok {
+		k.fail(field, "it is never due: no time within 40 years is meant by it")
+	}
+}
+
+// shared replaces words that many schedules have by one copy of each: there may be a hundred thousand.
+func (k *compiling) shared(s Schedule) Schedule {
+	for _, p := range []*string{
+		&s.Cron, &s.RRule, (*string)(&s.EveryBy), &s.Zone, &s.Calendar, &s.Shift, (*string)(&s.OnCollision), (*string)(&s.Gap),
+		(*string)(&s.Fold), (*string)(&s.Catchup), (*string)(&s.Overlap), &s.From, &s.Until,
+	} {
+		have, ok := k.words[*p]
+		if !ok {
+			have = strings.Clone(*p)
+			k.words[have] = have
+		}
+		*p = have
+	}
+	return s
+}
