@@ -9,73 +9,81 @@ import (
 
 // changed is what people changed of what is due, and what waits, by what it is about.
 type changed struct {
-	skipped  map[occurrence.Key]bool
-	moved    map[occurrence.Key]time.Time
-	added    map[string][]occurrence.Override
-	holds    map[[2]string][]occurrence.Override // that hold all from a date
-	pauses   map[[2]string]occurrence.Pause
-	pending  map[string][]occurrence.Record
-	lastEnds map[string]time.Time
+	single  map[occurrence.Key][]occurrence.Override // skip, move and hold of one
+	from    map[scheduleKey][]occurrence.Override    // holds of all from a date
+	added   map[string][]occurrence.Override
+	pauses  map[scheduleKey]occurrence.Pause
+	pending map[string][]occurrence.Record
+	waits   map[occurrence.Key]bool
 }
+
+type scheduleKey struct{ net, schedule string }
 
 func changesOf(w *World) changed {
 	c := changed{
-		skipped: map[occurrence.Key]bool{}, moved: map[occurrence.Key]time.Time{}, added: map[string][]occurrence.Override{},
-		holds: map[[2]string][]occurrence.Override{}, pauses: map[[2]string]occurrence.Pause{}, pending: map[string][]occurrence.Record{}, lastEnds: w.LastEnds,
+		single: map[occurrence.Key][]occurrence.Override{}, from: map[scheduleKey][]occurrence.Override{}, added: map[string][]occurrence.Override{},
+		pauses: map[scheduleKey]occurrence.Pause{}, pending: map[string][]occurrence.Record{}, waits: map[occurrence.Key]bool{},
 	}
 	for _, o := range w.Changes {
-		if o.State != occurrence.OverrideActive {
-			continue
-		}
-		switch o.Kind {
-		case occurrence.OverrideSkip:
-			c.skipped[o.Key] = true
-		case occurrence.OverrideMove:
-			c.moved[o.Key] = o.To
-		case occurrence.OverrideAdd:
+		switch key := (scheduleKey{o.Net, o.Schedule}); {
+		case o.State != occurrence.OverrideActive:
+		case o.Kind == occurrence.OverrideAdd:
 			c.added[o.Net] = append(c.added[o.Net], o)
-		case occurrence.OverrideHold:
-			c.hold(o)
+		case !o.From.IsZero():
+			c.from[key] = append(c.from[key], o)
+		default:
+			c.single[o.Key] = append(c.single[o.Key], o)
 		}
 	}
 	for _, p := range w.Pauses {
-		c.pauses[[2]string{p.Net, p.Schedule}] = p
+		c.pauses[scheduleKey{p.Net, p.Schedule}] = p
 	}
 	for _, r := range w.Pending {
-		if r.Decision == occurrence.Pending && r.Reason != occurrence.HeldBack {
+		if r.Decision == occurrence.Pending && !r.Due.After(w.Now) {
 			c.pending[r.Net] = append(c.pending[r.Net], r)
-			c.skipped[r.Key] = true // it is not to be found once more by its rule
+			c.waits[r.Key] = true // it is not to be found once more by its rule
 		}
 	}
 	return c
 }
 
-// hold takes a hold as long as it stands: what is held until it expires falls due then.
-func (c *changed) hold(o occurrence.Override) {
-	if !o.From.IsZero() {
-		key := [2]string{o.Net, o.Schedule}
-		c.holds[key] = append(c.holds[key], o)
-		return
-	}
-	if o.Expires.IsZero() {
-		c.skipped[o.Key] = true
-		return
-	}
-	c.moved[o.Key] = o.Expires
+// plain reports whether nobody has changed anything of a schedule.
+func (c *changed) plain(key scheduleKey) bool {
+	_, paused := c.pauses[key]
+	return !paused && len(c.from[key]) == 0 && len(c.single) == 0 && len(c.waits) == 0
 }
 
-// dropped reports whether an occurrence will not be released, by its rule or because a person says so.
-func (c *changed) dropped(key [2]string, o calendar.Occurrence) bool {
-	if o.Suppressed != "" || c.skipped[occurrence.Key{Net: key[0], Schedule: key[1], Nominal: o.Nominal}] {
-		return true
+// decided is when an occurrence goes on to the simulation, with what people changed of it: at an instant, having waited for a reason; or never.
+func (c *changed) decided(s occurrence.Situation) (at, due time.Time, waits occurrence.Reason, ok bool) {
+	key := scheduleKey{s.Key.Net, s.Key.Schedule}
+	if p, paused := c.pauses[key]; paused {
+		s.Pause = &p
 	}
-	if p, ok := c.pauses[key]; ok && (p.Until.IsZero() || o.Due.Before(p.Until)) {
-		return true
-	}
-	for _, h := range c.holds[key] {
-		if !o.Due.Before(h.From) && (h.Expires.IsZero() || o.Due.Before(h.Expires)) {
-			return true
+	s.Overrides = append(append([]occurrence.Override(nil), c.single[s.Key]...), c.from[key]...)
+	s.Agent = true // whether there is one, and whether a run is open, is seen in the simulation
+	due = s.Occurrence.Due
+	for range 4 { // moved, held until, and then its window: more can not come of it
+		v := occurrence.Decide(s)
+		switch {
+		case v.Decision == occurrence.Released:
+			return s.Now, due, s.Waits, true
+		case v.Decision != occurrence.Pending || v.Again.IsZero():
+			return time.Time{}, time.Time{}, "", false
 		}
+		if v.Reason == occurrence.NotYet {
+			due = v.Again
+		}
+		if s.Since.IsZero() {
+			s.Since = s.Now
+		}
+		s.Now, s.Waits = v.Again, v.Reason
 	}
-	return false
+	return time.Time{}, time.Time{}, "", false
+}
+
+// situation is what decides an occurrence where nothing but people stands in its way.
+func situation(key scheduleKey, o calendar.Occurrence, s *calendar.Schedule) occurrence.Situation {
+	return occurrence.Situation{
+		Key: occurrence.Key{Net: key.net, Schedule: key.schedule, Nominal: o.Nominal}, Occurrence: o, Schedule: s, Now: o.Due, Open: nil,
+	}
 }

@@ -5,66 +5,112 @@ import (
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/calendar"
+	"github.com/reeve-scheduler/reeve/internal/occurrence"
 	"github.com/reeve-scheduler/reeve/internal/run"
 )
 
-// due decides an occurrence that has fallen due, or that is looked at again.
+// waiting is an occurrence that has fallen due and waits.
+type waiting struct {
+	occ   int32
+	since int64
+	why   occurrence.Reason
+	newer bool // a later one of its schedule has fallen due since
+}
+
+// due looks at an occurrence that has fallen due.
 func (s *Simulator) due(occ int32) {
 	o := &s.p.occs[occ]
 	n := &s.nets[o.net]
-	rule := s.schedule(o)
-	if rule == nil || n.open == 0 && len(n.waiting) == 0 {
-		s.decide(occ, rule)
-		return
-	}
-	switch rule.Overlap {
-	case calendar.OverlapAllow:
-		s.decide(occ, rule)
-	case calendar.OverlapSkip:
-		s.record.skipped++
-	case calendar.OverlapReplace:
-		for _, at := range slices.Clone(n.runs) {
-			s.cancel(at)
+	for i := range n.waiting {
+		if s.p.occs[n.waiting[i].occ].rule == o.rule {
+			n.waiting[i].newer = true
 		}
-		s.wait(occ)
-		s.again(o.net)
-	case calendar.OverlapQueue:
-		s.wait(occ)
 	}
-}
-
-func (s *Simulator) wait(occ int32) {
-	n := &s.nets[s.p.occs[occ].net]
-	n.waiting = append(n.waiting, occ)
 	s.record.pending(occ)
-}
-
-// schedule returns what the schedule of an occurrence says; nil: it was added by hand.
-func (s *Simulator) schedule(o *planned) *calendar.Schedule {
-	if o.rule < 0 {
-		return nil
+	if w := (waiting{occ: occ, since: -1}); s.look(&w) {
+		n.waiting = append(n.waiting, w)
+		s.again(o.net) // of those that it takes the place of
 	}
-	return &s.p.nets[o.net].schedules[o.rule]
 }
 
-// decide releases an occurrence, if its start window is open.
-func (s *Simulator) decide(occ int32, rule *calendar.Schedule) {
-	o := &s.p.occs[occ]
-	if rule != nil && rule.StartWithin > 0 && (s.now > o.due+int64(rule.StartWithin) || !s.p.nets[o.net].served) {
-		s.record.missed(occ)
-		return
+// look has an occurrence decided; it reports whether it waits.
+func (s *Simulator) look(w *waiting) bool {
+	o := &s.p.occs[w.occ]
+	n := &s.nets[o.net]
+	for { // twice at most: where the open runs are cancelled for it
+		sit := occurrence.Situation{
+			Key: occurrence.Key{Net: s.p.nets[o.net].name}, Occurrence: calendar.Occurrence{Nominal: s.p.time(o.due), Due: s.p.time(o.due)},
+			Schedule: s.p.scheduleOf(o), Now: s.p.time(s.now), Open: s.names(int(n.open)), Agent: s.p.nets[o.net].served, Newer: w.newer,
+		}
+		if w.since >= 0 {
+			sit.Since, sit.Waits = s.p.time(w.since), w.why
+		} else if o.waits != "" {
+			sit.Since, sit.Waits = s.p.time(o.due), o.waits
+		}
+		for i := range n.waiting {
+			if e := &n.waiting[i]; e.occ != w.occ && e.occ < w.occ && s.p.occs[e.occ].rule == o.rule {
+				sit.Queued++
+			}
+		}
+		v := occurrence.Decide(sit)
+		switch v.Decision {
+		case occurrence.Released:
+			s.release(w.occ)
+			return false
+		case occurrence.Missed:
+			s.record.missed(w.occ)
+			return false
+		case occurrence.Suppressed, occurrence.Cancelled:
+			s.record.suppressed(w.occ)
+			return false
+		case occurrence.Pending:
+		}
+		if w.since < 0 {
+			w.since = s.now
+		}
+		if w.why = v.Reason; !v.Again.IsZero() {
+			s.events.push(event{at: max(s.p.offset(v.Again), s.now+1), kind: eventAgain, live: o.net})
+		}
+		if !v.Cancel || !s.cancelAll(o.net) {
+			return true
+		}
 	}
-	s.release(occ)
 }
 
-// again looks at what waits for the runs of a net to end.
+// again looks at what waits in a net.
 func (s *Simulator) again(net int32) {
 	n := &s.nets[net]
-	for n.open == 0 && len(n.waiting) > 0 {
-		occ := n.waiting[0]
-		n.waiting = n.waiting[1:]
-		s.decide(occ, s.schedule(&s.p.occs[occ]))
+	if len(n.waiting) == 0 || n.looks {
+		return // whoever looks already comes to those that have changed
 	}
+	n.looks = true
+	for i := 0; i < len(n.waiting); {
+		w := n.waiting[i]
+		if s.look(&w) {
+			n.waiting[i] = w
+			i++
+			continue
+		}
+		n.waiting = slices.Delete(n.waiting, i, i+1)
+		i = 0 // what it has opened, or made room for, concerns the others
+	}
+	n.looks = false
+}
+
+// names stands for the ids of so many open runs; nobody reads them.
+func (s *Simulator) names(n int) []string {
+	for len(s.ids) < n {
+		s.ids = append(s.ids, "open")
+	}
+	return s.ids[:n]
+}
+
+// cancelAll cancels the open runs of a net; it reports whether all have ended.
+func (s *Simulator) cancelAll(net int32) bool {
+	for _, at := range slices.Clone(s.nets[net].runs) {
+		s.cancel(at)
+	}
+	return s.nets[net].open == 0
 }
 
 // cancel cancels an open run: what has not started never does, and what runs ends at once.

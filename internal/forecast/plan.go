@@ -34,6 +34,8 @@ type Plan struct {
 	runs     []Open
 	turns    map[string]string
 
+	byHand     calendar.Schedule
+	begun      int64 // how long the first day had lasted when the forecast began
 	days       []Day
 	suppressed int64
 	notes      []string
@@ -69,8 +71,8 @@ type planned struct {
 	mustEnd int64 // 0: no such limit
 	name    luck
 	net     int32
-	rule    int32 // position in planNet.rules; -1: added by hand
-	counted bool
+	rule    int32             // position in planNet.rules; -1: added by hand
+	waits   occurrence.Reason // for what it has waited before the simulation looks at it; empty: it is looked at when it is due
 }
 
 // class is a selector of agents, which many jobs share.
@@ -96,7 +98,8 @@ func New(w World, o Options) (*Plan, error) {
 	if o.Known == nil {
 		o.Known = func(string) bool { return true }
 	}
-	p := &Plan{o: o, from: w.Now.UTC(), callback: -1, runs: w.Runs, turns: w.Turns}
+	p := &Plan{o: o, from: w.Now.UTC(), callback: -1, runs: w.Runs, turns: w.Turns, byHand: calendar.DefaultSchedule()}
+	p.byHand.Name = occurrence.Manual
 	p.until = int64(o.Days) * int64(24*time.Hour)
 	changes, err := readWhatIfs(&w, o.WhatIf)
 	if err != nil {
@@ -261,119 +264,6 @@ func worse(a, b Basis) Basis {
 	order := []Basis{FromHistory, FromEstimate, FromGuess}
 	return order[max(slices.Index(order, a), slices.Index(order, b))]
 }
-
-// addOccurrences finds all that falls due, with what people changed of it.
-func (p *Plan) addOccurrences(w *World, changes *whatIfs) {
-	p.days = make([]Day, 0, p.o.Days+1)
-	for d := p.from.Truncate(24 * time.Hour); d.Before(p.time(p.until)); d = d.Add(24 * time.Hour) {
-		p.days = append(p.days, Day{Begin: d})
-	}
-	ch := changesOf(w)
-	most := p.o.Budget / fewest
-	for i := range w.Nets {
-		if changes.without[p.nets[i].name] {
-			continue
-		}
-		for k, r := range w.Nets[i].Rules {
-			p.addRule(int32(i), int32(k), r, &ch, most)
-		}
-		p.addPending(w, int32(i), &ch)
-	}
-	slices.SortFunc(p.occs, func(a, b planned) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.net, b.net), cmp.Compare(a.rule, b.rule), cmp.Compare(a.due, b.due))
-	})
-}
-
-// addRule adds what a schedule has due. Of one that has more than can be simulated the rest is only counted.
-func (p *Plan) addRule(net, rule int32, r Rule, ch *changed, most int) {
-	s := r.Schedule()
-	key := [2]string{p.nets[net].name, s.Name}
-	name := luck(p.o.Seed).text(key[0]).text(key[1])
-	if last, ok := ch.lastEnds[key[0]+"/"+key[1]]; ok && r.ByEnd() {
-		if o, ok := r.AfterEnd(last); ok {
-			p.add(planned{net: net, rule: rule, name: name.with(uint64(o.Nominal.UnixNano()))}, o.Due, o.Due, &s)
-		}
-		return
-	}
-	kept := 0
-	for o := range r.Between(p.from, p.time(p.until)) {
-		if ch.dropped(key, o) {
-			p.suppressed++
-			continue
-		}
-		due := o.Due
-		if to, ok := ch.moved[occurrence.Key{Net: key[0], Schedule: key[1], Nominal: o.Nominal}]; ok {
-			due = to
-		}
-		if kept > most {
-			p.count(due)
-			continue
-		}
-		kept++
-		p.add(planned{net: net, rule: rule, name: name.with(uint64(o.Nominal.UnixNano()))}, due, due, &s)
-	}
-}
-
-// addPending adds what fell due earlier and waits, and what people added.
-func (p *Plan) addPending(w *World, net int32, ch *changed) {
-	name := p.nets[net].name
-	for _, r := range ch.pending[name] {
-		o := planned{net: net, rule: p.rule(net, r.Schedule), name: luck(p.o.Seed).text(name).text(r.Schedule).with(uint64(r.Nominal.UnixNano()))}
-		var s *calendar.Schedule
-		if o.rule >= 0 {
-			own := p.nets[net].rules[o.rule].Schedule()
-			s = &own
-		}
-		p.add(o, maxTime(r.Due, w.Now), r.Due, s)
-	}
-	for _, a := range ch.added[name] {
-		o := planned{net: net, rule: -1, name: luck(p.o.Seed).text(name).text(occurrence.Manual).with(uint64(a.Nominal.UnixNano()))}
-		p.add(o, maxTime(a.Nominal, w.Now), a.Nominal, nil)
-	}
-}
-
-func maxTime(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-// rule finds a schedule of a net; -1: it has none of this name.
-func (p *Plan) rule(net int32, schedule string) int32 {
-	return int32(slices.IndexFunc(p.nets[net].rules, func(r Rule) bool { return r.Schedule().Name == schedule }))
-}
-
-// add adds one occurrence that is looked at at an instant and due at another.
-func (p *Plan) add(o planned, at, due time.Time, s *calendar.Schedule) {
-	o.at, o.due = max(p.offset(at), 0), p.offset(due)
-	if o.at > p.until {
-		return
-	}
-	if s != nil && s.MustEnd > 0 {
-		o.mustEnd = o.due + int64(s.MustEnd)
-	}
-	p.occs = append(p.occs, o)
-	p.count(at)
-}
-
-// count counts an occurrence on its day.
-func (p *Plan) count(at time.Time) {
-	if d := p.day(p.offset(at)); d >= 0 {
-		p.days[d].Occurrences++
-	}
-}
-
-func (p *Plan) day(at int64) int {
-	if len(p.days) == 0 {
-		return -1
-	}
-	d := int((at + p.offset2day()) / int64(24*time.Hour))
-	return min(max(d, 0), len(p.days)-1)
-}
-
-// offset2day is how long the first day had lasted when the forecast began.
-func (p *Plan) offset2day() int64 { return int64(p.from.Sub(p.days[0].Begin)) }
 
 // bound fits the simulation to the budget: fewer replications first, then a nearer horizon.
 func (p *Plan) bound() {

@@ -5,7 +5,7 @@ type event struct {
 	at   int64
 	seq  int64 // events of one instant come in the order in which they were foreseen
 	kind eventKind
-	live int32  // the run; of a rested port the pool
+	live int32  // the run; of a rested port the pool, of what waits the net
 	gen  uint32 // of the run
 	job  int32
 	n    int32 // of the attempt
@@ -18,6 +18,7 @@ const (
 	eventRetry                   // a retry's delay has passed
 	eventRested                  // a port of a pool may be leased again
 	eventDue                     // an occurrence that nobody could foresee is due: of a schedule that counts from ends
+	eventAgain                   // what waits in a net is looked at again: a start window closes
 )
 
 // events is a heap of events, the next first.

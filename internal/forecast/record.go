@@ -117,12 +117,17 @@ func (r *record) opened(now int64) {
 	}
 }
 
-// pending notes that an occurrence waits for the runs of its net.
+// pending notes that an occurrence has fallen due.
 func (r *record) pending(occ int32) { r.row().end[occ] = unended }
 
 func (r *record) missed(occ int32) {
 	r.row().end[occ] = never
 	r.lost++
+}
+
+func (r *record) suppressed(occ int32) {
+	r.row().end[occ] = never
+	r.skipped++
 }
 
 func (r *record) released(occ int32, after int64) {

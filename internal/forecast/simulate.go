@@ -29,6 +29,7 @@ type Simulator struct {
 	runs   int64
 	made   int // by schedules that count from ends
 	record record
+	ids    []string
 	trace  *trace // nil: nobody wants to know why
 }
 
@@ -65,9 +66,9 @@ type liveJob struct {
 // netState is what the decisions about occurrences look at.
 type netState struct {
 	open    int32
-	stuck   int32 // of these, those that only a person ends
 	runs    []int32
-	waiting []int32 // occurrences, in order
+	waiting []waiting // occurrences, in order
+	looks   bool      // somebody looks at waiting now
 }
 
 // Simulator makes one for a plan.
@@ -207,6 +208,9 @@ func (s *Simulator) happen(e event) {
 		return
 	case eventDue:
 		s.dueAfterEnd(e)
+		return
+	case eventAgain:
+		s.again(e.live)
 		return
 	case eventEnd, eventRetry:
 	}
