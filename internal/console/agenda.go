@@ -213,7 +213,7 @@ type hourBar struct {
 	Due, Done, Trouble          int64
 	DueY, DoneY, TroubleY       int
 	DueTall, DoneTall, TroubleH int
-	Now, Past, On               bool
+	Now, Past, On, Twice        bool
 }
 
 const hourTall = 72
@@ -223,6 +223,10 @@ func hourBarOf(h *api.AgendaHour, d *agendaData) hourBar {
 	bar := hourBar{Begin: h.Begin, Due: h.Due, Done: h.Done, Trouble: h.Trouble, Label: local.Format("15"), Href: d.address("hour", h.Begin.UTC().Format(time.RFC3339))}
 	if local.Minute() != 0 {
 		bar.Label = local.Format("15:04")
+	}
+	if at := d.Wall.instants(local); len(at) > 1 { // this hour comes twice
+		bar.Twice = true
+		bar.Label += map[bool]string{true: "A", false: "B"}[at[0].Equal(h.Begin)]
 	}
 	bar.Text = fmt.Sprintf("%s: %d due, %d released, %d missed or late", d.Wall.Clock(h.Begin).Text, h.Due, h.Done, h.Trouble)
 	bar.Now = !d.Wall.now.Before(h.Begin) && d.Wall.now.Before(h.Begin.Add(time.Hour))

@@ -47,6 +47,7 @@ type console struct {
 	streamLife time.Duration
 	pages      pages
 	assets     assets
+	keeper     keeper
 }
 
 // New builds the console. Its handler serves everything below "/", and expects the subject in the request's context.

@@ -187,7 +187,7 @@ jobs:
 // harvest is the run of forty jobs, in the middle of its life.
 func harvest(now time.Time) api.Run {
 	start := now.Add(-9 * time.Minute)
-	run := api.Run{ID: bigRun, Net: "estate/harvest", Version: 7, State: "running", By: "schedule", Created: start.Add(-time.Second), Started: &start, Params: map[string]string{"day": "2026-11-03", "top": "20"}}
+	run := api.Run{ID: bigRun, Net: "estate/harvest", Version: 7, State: "running", By: "schedule", Schedule: ptr("nightly"), Nominal: ptr(start.Add(-192 * time.Second)), Created: start.Add(-time.Second), Started: &start, Params: map[string]string{"day": "2026-11-03", "top": "20"}}
 	for _, n := range harvestJobs() {
 		run.Jobs = append(run.Jobs, api.Job{Name: n.Name, After: n.After, State: "waiting", Reason: ptr("predecessors"), Since: start})
 	}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"crypto/rand"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -33,6 +34,9 @@ type netData struct {
 	Key     string // makes ordering a run by this page safe to repeat
 	Params  []pair
 	Older   bool // not the newest version
+
+	Schedules        []scheduleRow
+	SchedulesUnknown bool // they could not be asked
 }
 
 func (c *console) net(w http.ResponseWriter, r *http.Request) error {
@@ -47,6 +51,14 @@ func (c *console) net(w http.ResponseWriter, r *http.Request) error {
 	d := netData{Net: n, Key: "console-" + rand.Text(), Params: pairs(n.Params), Older: n.Version < n.Newest}
 	if d.Runs, err = c.service.ListRuns(r.Context(), api.RunQuery{Net: n.Name, Limit: 10}); err != nil {
 		return err
+	}
+	schedules, err := c.service.ListSchedules(r.Context(), api.ScheduleQuery{Net: n.Name})
+	if err != nil { // the net is worth seeing without
+		c.log.Warn("page of a net", slog.String("net", n.Name), slog.Any("error", err))
+		d.SchedulesUnknown = true
+	}
+	for i := range schedules {
+		d.Schedules = append(d.Schedules, c.scheduleRow(&schedules[i]))
 	}
 	items := make([]item, len(n.Jobs))
 	for i := range n.Jobs {

@@ -169,8 +169,8 @@ func movedText(rule string) string {
 func nominalText(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 // whyPath leads to the page of one occurrence.
-func whyPath(net, schedule string, nominal time.Time) string {
-	return "/why?" + url.Values{"net": {net}, "schedule": {schedule}, "nominal": {nominalText(nominal)}}.Encode()
+func whyPath(net, schedule string, nominal any) string {
+	return "/why?" + url.Values{"net": {net}, "schedule": {schedule}, "nominal": {nominalText(timeOf(nominal))}}.Encode()
 }
 
 // schedulePath leads to the page of a schedule.
@@ -200,13 +200,13 @@ func (v verbs) Any() bool {
 	return v.Release || v.Dismiss || v.Cancel || v.Skip || v.Move || v.Hold
 }
 
-func verbsOf(o *api.Occurrence, may func(access.Permission, string) bool) verbs {
+func verbsOf(o *api.Occurrence, now time.Time, may func(access.Permission, string) bool) verbs {
 	run, control := may(access.Run, folderOf(o.Net)), may(access.Control, folderOf(o.Net))
 	open := o.Decision == "missed" && o.RecoveredBy == nil && o.Dismissed == nil
-	pending := o.Decision == "pending"
+	pending, early := o.Decision == "pending", o.Due.After(now)
 	return verbs{
-		Release: run && (open || pending), Dismiss: control && open, Cancel: control && pending,
-		Skip: control && pending, Move: control && pending, Hold: control && pending && deref(o.Reason) != "held_back",
+		Release: run && (open || pending), Dismiss: control && open, Cancel: control && pending && !early,
+		Skip: control && pending && early, Move: control && pending, Hold: control && pending && deref(o.Reason) != "held_back",
 	}
 }
 
@@ -252,7 +252,7 @@ func (c *console) whyOne(r *http.Request, d *whyData, nominal string) error {
 	row := rowOf(&o)
 	d.One, d.Asked, d.When = &row, true, o.Due
 	d.Wall = c.wall(o.Zone)
-	d.Verbs = verbsOf(&o, api.SubjectOf(r.Context()).May)
+	d.Verbs = verbsOf(&o, c.now(), api.SubjectOf(r.Context()).May)
 	d.Why, err = c.service.WhyNet(r.Context(), d.Net, o.Due)
 	return err
 }

@@ -31,6 +31,7 @@ type todayData struct {
 	NodeTrouble     []nodeTrouble
 	Linked, Agents  int
 	Slots, Busy     int
+	Time            todayTime
 }
 
 // waitingRun is a run that waits, and the first reason for it.
@@ -83,6 +84,7 @@ func (c *console) today(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	d.nodes()
+	d.Time = c.timeOfToday(ctx)
 	return c.page(w, r, "today", view{Title: "Today", Section: "today", Events: "/live", Data: d})
 }
 

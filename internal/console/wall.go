@@ -185,7 +185,7 @@ func (ch clockChange) text() string {
 	if ch.After > ch.Before {
 		return fmt.Sprintf("at %s clocks are put forward to %s: the time between does not exist", was, is)
 	}
-	return fmt.Sprintf("at %s clocks are put back to %s: the time between comes twice", was, is)
+	return fmt.Sprintf("at %s clocks are put back to %s: the time between comes twice, first (A) and last (B)", was, is)
 }
 
 // dayLength says how long a day of a zone is, in words.
