@@ -35,10 +35,21 @@ type Archive interface {
 	// Totals returns how many occurrences were decided since the store was made, ranges and pruned ones included, by decision and
 	// reason. Pending ones are not in it.
 	Totals(ctx context.Context) ([]Total, error)
+	// Hours counts records by the hour after the query's Since in which they are due, as the query filters them, by hour and decision, and
+	// how many of them are late at an instant. Ranges are not in it, and Limit and After do not matter.
+	Hours(ctx context.Context, q OccurrenceQuery, now time.Time) ([]Hourly, error)
 	// PruneOccurrences removes records and ranges that were due before an instant, and overrides that ended and spans that were over before it;
 	// at most limit of each. What is pending, what is missed and neither recovered nor dismissed, the spans of these, and overrides
 	// that are active or stale stay. It returns the largest count of a kind that went.
 	PruneOccurrences(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// Hourly is how many records are due in an hour. Late are those whose run ended after its time, or has not ended and is over it.
+type Hourly struct {
+	Hour     int // from 0
+	Decision occurrence.Decision
+	Count    int64
+	Late     int64
 }
 
 // Total is how many occurrences were decided so, and when the last of them was.
@@ -90,8 +101,9 @@ type OccurrenceQuery struct {
 	Since       time.Time // due at or after
 	Until       time.Time // due before
 	Decisions   []occurrence.Decision
-	Undismissed bool // missed, not recovered and not dismissed
-	Newest      bool // of records: the last due first
+	Undismissed bool      // missed, not recovered and not dismissed
+	Newest      bool      // of records: the last due first
+	Late        time.Time // of records: only those that are late at this instant, as Hourly has it
 	After       OccurrenceCursor
 	Limit       int
 }

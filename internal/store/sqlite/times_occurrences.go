@@ -189,6 +189,9 @@ func recordTerms(q store.OccurrenceQuery) (from string, t terms) {
 	if !q.Until.IsZero() {
 		t.add("due < ?", q.Until)
 	}
+	if !q.Late.IsZero() {
+		t.add(lateAt, q.Late)
+	}
 	return from, t
 }
 

@@ -50,6 +50,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"proofs":            testProofs,
 		"silences, uses":    testSilencesAndUses,
 		"occurrences":       testOccurrences,
+		"hours":             testHours,
 		"agenda":            testAgenda,
 		"spans":             testSpans,
 		"through":           testThrough,
