@@ -94,6 +94,7 @@ func requests() map[string][2]string {
 		"move-override":      {"/api/v1/overrides/move", anOverride},
 		"skip-override":      {"/api/v1/overrides/skip", anOverride},
 		"hold-override":      {"/api/v1/overrides/hold", anOverride},
+		"forecast":           {"/api/v1/forecast?days=3&what_if=agent-down=north&what_if=without=census/packages", ""},
 
 		"watch":   {"/api/v1/watch", ""},
 		"backup":  {"/api/v1/backup", ""},

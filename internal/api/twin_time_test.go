@@ -129,6 +129,11 @@ func timeCalls(ctx context.Context, c *api.Client) []roundTrip {
 		{"ListOverrides", []any{net, true}, nil, func() (any, error) { return c.ListOverrides(ctx, net, true) }},
 		{"DropOverride", []any{int64(7)}, nil, func() (any, error) { return c.DropOverride(ctx, 7) }},
 	}
+	look := api.ForecastQuery{
+		Days: 9, Net: net, Folder: "census", Replications: 40, WhatIf: []string{"duration=a/b:+50%", "agent-slots=a,b:2"}, Limit: 8, Seed: -5,
+	}
+	calls = append(calls, roundTrip{"Forecast", []any{look}, nil, func() (any, error) { return c.Forecast(ctx, look) }},
+		roundTrip{"Forecast", []any{api.ForecastQuery{}}, nil, func() (any, error) { return c.Forecast(ctx, api.ForecastQuery{}) }})
 	for _, verb := range []string{"release", "dismiss", "cancel"} {
 		act := api.OccurrenceAct{Net: net, Schedule: name, Nominal: at, Verb: verb, Reason: "ask <ann>"}
 		calls = append(calls, roundTrip{"ActOnOccurrence", []any{act}, nil, func() (any, error) { return c.ActOnOccurrence(ctx, act) }})
