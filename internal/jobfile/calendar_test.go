@@ -1,6 +1,7 @@
 package jobfile
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -63,6 +65,35 @@ func TestGoodCalendars(t *testing.T) {
 			}
 			golden(t, strings.TrimSuffix(file, ".yaml")+".canonical", canonical)
 		})
+	}
+}
+
+// TestCalendarSchema: the schema takes what is good, and not what is broken in form.
+func TestCalendarSchema(t *testing.T) {
+	t.Parallel()
+	var schema map[string]any
+	if err := json.Unmarshal(CalendarSchema(), &schema); err != nil {
+		t.Fatal(err)
+	}
+	errors := func(text string) []string {
+		var v any
+		if err := yaml.Unmarshal([]byte(text), &v); err != nil {
+			t.Fatal(err)
+		}
+		return validate(schema, "calendar", v)
+	}
+	for doc := range strings.SplitSeq(string(read(t, "testdata/calendars/good/bank.canonical")), "---\n") {
+		if got := errors(doc); len(got) > 0 {
+			t.Errorf("got %v in\n%s", got, doc)
+		}
+	}
+	for _, text := range []string{
+		"{}", "calendar: A", "{calendar: a, week: [monday]}", "{calendar: a, boundary: '6:00'}", "{calendar: a, free: ['2026-1-1']}",
+		"{calendar: a, free: [{name: x}]}", "{calendar: a, sets: [{union: [x]}]}", "{calendar: a, more: 1}",
+	} {
+		if got := errors(text); len(got) == 0 {
+			t.Errorf("%s: want an error", text)
+		}
 	}
 }
 

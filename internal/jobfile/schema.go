@@ -86,6 +86,13 @@ func describeType(t reflect.Type, tag reflect.StructTag) node {
 	case reflect.TypeFor[argument]():
 		n.Type = []string{"string", "number", "boolean"}
 		return n
+	case reflect.TypeFor[dated](): // a date alone, or with its name
+		named := node{}
+		describeStruct(&named, t)
+		alone := named.Properties.schemas[0]
+		alone.Description = ""
+		n.OneOf = []node{alone, named}
+		return n
 	case reflect.TypeFor[duration]():
 		n.Type, n.Pattern = "string", durationPattern
 	case reflect.TypeFor[size]():
