@@ -42,6 +42,14 @@ type Archive interface {
 	// at most limit of each. What is pending, what is missed and neither recovered nor dismissed, the spans of these, and overrides
 	// that are active or stale stay. It returns the largest count of a kind that went.
 	PruneOccurrences(ctx context.Context, before time.Time, limit int) (int, error)
+	// Past returns what Durations does, and how many attempts of each job failed among these.
+	Past(ctx context.Context, net string, limit int) (map[string]JobPast, error)
+}
+
+// JobPast is how the newest attempts of a job ended.
+type JobPast struct {
+	Took   []time.Duration // of those that ended well, newest first
+	Failed int             // how many failed while these ended well
 }
 
 // Hourly is how many records are due in an hour. Late are those whose run ended after its time, or has not ended and is over it.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/run"
+	"github.com/reeve-scheduler/reeve/internal/store"
 )
 
 // What Durations looks at, at most: a net of thousands of jobs, or one that always fails, must not hold a reader for long.
@@ -18,9 +19,21 @@ const (
 
 // Durations implements store.Times.
 func (s *Store) Durations(ctx context.Context, net string, limit int) (map[string][]time.Duration, error) {
+	past, err := s.Past(ctx, net, limit)
 	took := map[string][]time.Duration{}
+	for name, p := range past {
+		if len(p.Took) > 0 {
+			took[name] = p.Took
+		}
+	}
+	return took, err
+}
+
+// Past implements store.Archive.
+func (s *Store) Past(ctx context.Context, net string, limit int) (map[string]store.JobPast, error) {
+	past := map[string]store.JobPast{}
 	if limit <= 0 {
-		return took, nil
+		return past, nil
 	}
 	err := s.state.read(ctx, func(c *conn) error {
 		var numbers []int64
@@ -39,12 +52,13 @@ func (s *Store) Durations(ctx context.Context, net string, limit int) (map[strin
 			}
 			short = 0
 			for _, j := range jobs {
-				for _, d := range j.took {
-					if len(took[j.name]) < limit {
-						took[j.name] = append(took[j.name], d)
-					}
+				p := past[j.name]
+				if len(p.Took) < limit {
+					p.Failed += j.failed
 				}
-				if len(took[j.name]) < limit {
+				p.Took = append(p.Took, j.took[:min(len(j.took), limit-len(p.Took))]...)
+				past[j.name] = p
+				if len(p.Took) < limit {
 					short++
 				}
 			}
@@ -57,13 +71,14 @@ func (s *Store) Durations(ctx context.Context, net string, limit int) (map[strin
 	if err != nil {
 		return nil, fmt.Errorf("reading how long the jobs of %s took: %w", net, err)
 	}
-	return took, nil
+	return past, nil
 }
 
-// jobTook is how long the attempts of a job took that ended well, newest first.
+// jobTook is how long the attempts of a job took that ended well, newest first, and how many failed.
 type jobTook struct {
-	name string
-	took []time.Duration
+	name   string
+	took   []time.Duration
+	failed int
 }
 
 func readDurations(ctx context.Context, c *conn, n int64) ([]jobTook, error) {
@@ -82,8 +97,11 @@ func readDurations(ctx context.Context, c *conn, n int64) ([]jobTook, error) {
 		}
 		one := jobTook{name: j.Name}
 		for _, a := range slices.Backward(j.Attempts) {
-			if (a.Status == run.Succeeded || a.Status == run.Warning) && !a.Started.IsZero() && !a.Ended.Before(a.Started) {
+			switch good := a.Status == run.Succeeded || a.Status == run.Warning; {
+			case good && !a.Started.IsZero() && !a.Ended.Before(a.Started):
 				one.took = append(one.took, a.Ended.Sub(a.Started))
+			case a.Status == run.Failed:
+				one.failed++
 			}
 		}
 		list = append(list, one)

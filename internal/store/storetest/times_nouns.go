@@ -195,6 +195,8 @@ func testDurations(t *testing.T, s store.Store) {
 	same(t, "newest first", durations("n0", 5), map[string][]time.Duration{
 		"job0": {228 * second, 128 * second, 226 * second, 126 * second, 224 * second}, "job1": {2 * second, 0},
 	})
+	past := must[map[string]store.JobPast](t)(s.Past(t.Context(), "n0", 5))
+	same(t, "with those that failed meanwhile", past["job0"], store.JobPast{Took: durations("n0", 5)["job0"], Failed: 3})
 	same(t, "of another net", durations("n1", 1)["job0"], []time.Duration{229 * second})
 	same(t, "of none", len(durations("n2", 5)), 0)
 	same(t, "no limit is none", len(durations("n1", 0)), 0)
