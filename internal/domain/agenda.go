@@ -1,34 +1,200 @@
 package domain
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/reeve-scheduler/reeve/internal/access"
 	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/fault"
+	"github.com/reeve-scheduler/reeve/internal/occurrence"
+	"github.com/reeve-scheduler/reeve/internal/store"
 )
+
+const manyOfDay = 200
 
 // ShowAgenda implements api.Agenda.
 func (s *Service) ShowAgenda(ctx context.Context, q api.AgendaQuery) (api.AgendaPage, error) {
-	return api.AgendaPage{}, fault.New(fault.Internal, "this is not built yet", "")
+	none := api.AgendaPage{}
+	_, folder, err := s.scope(ctx, access.View, q.Net, q.Folder)
+	if err != nil {
+		return none, err
+	}
+	now := s.cfg.Now()
+	out := api.AgendaPage{Zone: cmp.Or(q.Zone, "UTC"), Now: now.UTC()}
+	day, rule, err := s.civilDay(q.Day, out.Zone, now)
+	if err != nil {
+		return none, err
+	}
+	out.Day = day.String()
+	out.Begin, out.End = rule.Bounds(day)
+	w := window{net: q.Net, folder: folder, since: out.Begin, until: out.End, limit: cmp.Or(q.Limit, manyOfDay)}
+	if w.limit < 0 || w.limit > mostOccurrences {
+		return none, fault.Newf(fault.Invalid, "limit is %d; from 1 to %d", q.Limit, mostOccurrences)
+	}
+	if w.after, err = readCursor(q.After); err != nil {
+		return none, err
+	}
+	if q.State == "late" {
+		w.late = now
+	} else if q.State != "" {
+		if w.decisions, err = decisionsOf([]string{q.State}); err != nil {
+			return none, err
+		}
+	}
+	soon, err := s.coming(ctx, &window{net: w.net, folder: w.folder, since: w.since, until: w.until})
+	if err != nil {
+		return none, err
+	}
+	if out.Counts, out.Hours, err = s.countDay(ctx, &w, soon); err != nil {
+		return none, err
+	}
+	items, err := s.items(ctx, &w, soon)
+	if err != nil {
+		return none, err
+	}
+	if out.Items, out.Next, err = s.page(ctx, items, w.limit); err != nil {
+		return none, err
+	}
+	out.Overrides, err = s.overridesOf(ctx, &w)
+	return out, err
 }
 
-// MonthOf implements api.Agenda.
-func (s *Service) MonthOf(ctx context.Context, net, schedule string, month time.Time) ([]api.MonthDay, error) {
-	return nil, fault.New(fault.Internal, "this is not built yet", "")
+// civilDay reads a day of a zone ("" is today), and returns a rule that knows where days of the zone begin and end.
+func (s *Service) civilDay(text, zone string, now time.Time) (calendar.Day, *calendar.Rule, error) {
+	daily := calendar.DefaultSchedule()
+	daily.Name, daily.Cron, daily.Zone = "day", "0 0 * * *", zone
+	rule, problems := calendar.NewCompiler(s.cfg.Zones, nil).Compile("day", daily)
+	if len(problems) > 0 {
+		return 0, nil, fault.New(fault.Invalid, fmt.Sprintf("there is no time zone %q", zone), "write it as Europe/Berlin")
+	}
+	if text == "" {
+		return rule.Day(now), rule, nil
+	}
+	d, err := time.Parse(time.DateOnly, text)
+	if err != nil || d.Year() < 1970 || d.Year() > 2200 {
+		return 0, nil, fault.New(fault.Invalid, fmt.Sprintf("%q is no day", text), "write it as 2026-12-24")
+	}
+	day := calendar.DayOf(d.Date())
+	if begin, end := rule.Bounds(day); !end.After(begin) {
+		return 0, nil, fault.New(fault.Invalid, fmt.Sprintf("%s was not a day in %s: clocks were put forward over it", text, zone), "ask for the day before or after")
+	}
+	return day, rule, nil
 }
 
-// ListOverrides implements api.Agenda.
-func (s *Service) ListOverrides(ctx context.Context, net string, all bool) ([]api.Override, error) {
-	return nil, fault.New(fault.Internal, "this is not built yet", "")
+// countDay counts what the store has of a day, and what is to come.
+func (s *Service) countDay(ctx context.Context, w *window, soon []coming) (api.AgendaCounts, []api.AgendaHour, error) {
+	c := dayCount{begin: w.since, hours: []api.AgendaHour{}}
+	for t := w.since; t.Before(w.until); t = t.Add(time.Hour) {
+		c.hours = append(c.hours, api.AgendaHour{Begin: t.UTC()})
+	}
+	query := store.OccurrenceQuery{Net: w.net, Folder: w.folder, Since: w.since, Until: w.until}
+	hours, err := s.cfg.Store.Hours(ctx, query, s.cfg.Now())
+	if err != nil {
+		return c.sum, nil, storeFault(err)
+	}
+	for _, h := range hours {
+		c.add(h.Hour, h.Decision, h.Count, h.Late)
+	}
+	ranges, err := s.cfg.Store.Ranges(ctx, query)
+	if err != nil {
+		return c.sum, nil, storeFault(err)
+	}
+	for i := range ranges {
+		s.countRange(ctx, &c, w, &ranges[i])
+	}
+	for i := range soon {
+		c.add(int(soon[i].due.Sub(w.since)/time.Hour), soon[i].decision, 1, 0)
+	}
+	return c.sum, c.hours, nil
 }
 
-// CreateOverride implements api.Agenda.
-func (s *Service) CreateOverride(ctx context.Context, o api.CreateOverride) (api.Override, error) {
-	return api.Override{}, fault.New(fault.Internal, "this is not built yet", "")
+// dayCount is the sums of a day and of its hours.
+type dayCount struct {
+	begin time.Time
+	sum   api.AgendaCounts
+	hours []api.AgendaHour
 }
 
-// DropOverride implements api.Agenda.
-func (s *Service) DropOverride(ctx context.Context, id int64) (api.Override, error) {
-	return api.Override{}, fault.New(fault.Internal, "this is not built yet", "")
+func (c *dayCount) add(hour int, d occurrence.Decision, n, late int64) {
+	h := &c.hours[min(max(hour, 0), len(c.hours)-1)]
+	c.sum.Expected += n
+	c.sum.Late += late
+	h.Trouble += late
+	switch d {
+	case occurrence.Pending:
+		c.sum.Pending += n
+		h.Due += n
+	case occurrence.Released:
+		c.sum.Released += n
+		h.Due += n
+		h.Done += n
+	case occurrence.Missed:
+		c.sum.Missed += n
+		h.Due += n
+		h.Trouble += n
+	case occurrence.Suppressed:
+		c.sum.Suppressed += n
+	case occurrence.Cancelled:
+		c.sum.Cancelled += n
+	}
+}
+
+// countRange adds what a range has in each hour of the day. Where its rule cannot be made any more, a range that lies in the day
+// is counted where it begins; of one that reaches beyond it nothing can be said.
+func (s *Service) countRange(ctx context.Context, c *dayCount, w *window, r *occurrence.Range) {
+	rule, ok := s.ruleOfSpan(ctx, r.Span, occurrence.Key{Net: r.Net, Schedule: r.Schedule})
+	if !ok {
+		if !r.First.Before(w.since) && r.Last.Before(w.until) {
+			c.add(int(r.First.Sub(w.since)/time.Hour), r.Decision, r.Count, 0)
+		}
+		return
+	}
+	for i := range c.hours {
+		from, to := c.hours[i].Begin, c.hours[i].Begin.Add(time.Hour)
+		if to.After(w.until) {
+			to = w.until
+		}
+		if n := ofReason(countBetween(rule, laterOf(from, r.First), earlierOf(to, r.Last.Add(time.Microsecond))), r.Reason); n > 0 {
+			c.add(i, r.Decision, n, 0)
+		}
+	}
+}
+
+// countBetween counts what is due at or after one instant and before another.
+func countBetween(rule *calendar.Rule, from, until time.Time) calendar.Counts {
+	if !until.After(from) {
+		return calendar.Counts{}
+	}
+	return rule.Count(from.Add(-time.Microsecond), until.Add(-time.Microsecond))
+}
+
+// ofReason is how many of a count a reason is about.
+func ofReason(n calendar.Counts, r occurrence.Reason) int64 {
+	switch r { //nolint:exhaustive // every other reason is about those that the schedule itself does not suppress
+	case occurrence.Calendar:
+		return n.Calendar
+	case occurrence.Blackout:
+		return n.Blackout
+	case occurrence.Collision:
+		return n.Collision
+	}
+	return n.All - n.Suppressed()
+}
+
+func laterOf(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earlierOf(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }

@@ -1,49 +1,256 @@
 package domain
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/reeve-scheduler/reeve/internal/access"
 	"github.com/reeve-scheduler/reeve/internal/api"
 	"github.com/reeve-scheduler/reeve/internal/fault"
+	"github.com/reeve-scheduler/reeve/internal/occurrence"
+	"github.com/reeve-scheduler/reeve/internal/store"
 )
+
+const (
+	manyOccurrences = 100
+	mostOccurrences = 1000
+	plannedAhead    = 24 * time.Hour
+	plannedMost     = 400 * 24 * time.Hour
+)
+
+func allDecisions() []occurrence.Decision {
+	return []occurrence.Decision{occurrence.Pending, occurrence.Released, occurrence.Missed, occurrence.Suppressed, occurrence.Cancelled}
+}
+
+func decisionsOf(names []string) ([]occurrence.Decision, error) {
+	var out []occurrence.Decision
+	for _, name := range names {
+		d := occurrence.Decision(name)
+		if !slices.Contains(allDecisions(), d) {
+			return nil, fault.New(fault.Invalid, fmt.Sprintf("there is no decision %q", name), "decisions: pending, released, missed, suppressed, cancelled")
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
 
 // ListOccurrences implements api.Occurrences.
 func (s *Service) ListOccurrences(ctx context.Context, q api.OccurrenceQuery) (api.OccurrencePage, error) {
-	return api.OccurrencePage{}, fault.New(fault.Internal, "this is not built yet", "")
+	none := api.OccurrencePage{}
+	_, folder, err := s.scope(ctx, access.View, q.Net, q.Folder)
+	if err != nil {
+		return none, err
+	}
+	w := window{net: q.Net, folder: folder, schedule: q.Schedule, since: q.Since, until: q.Until, limit: cmp.Or(q.Limit, manyOccurrences)}
+	if w.decisions, err = decisionsOf(q.Decisions); err != nil {
+		return none, err
+	}
+	if w.after, err = readCursor(q.After); err != nil {
+		return none, err
+	}
+	if w.limit < 0 || w.limit > mostOccurrences {
+		return none, fault.Newf(fault.Invalid, "limit is %d; from 1 to %d", q.Limit, mostOccurrences)
+	}
+	now := s.cfg.Now()
+	if q.Planned {
+		if w.until.IsZero() {
+			w.until = now.Add(plannedAhead)
+		}
+		if w.until.After(now.Add(plannedMost)) {
+			return none, fault.New(fault.Invalid, "until is more than 400 days ahead", "ask for less, or see `reeve schedule preview`")
+		}
+	}
+	var soon []coming
+	if q.Planned {
+		ahead := w
+		if w.after.Due.After(ahead.since) {
+			ahead.since = w.after.Due
+		}
+		if soon, err = s.coming(ctx, &ahead); err != nil {
+			return none, err
+		}
+	}
+	items, err := s.items(ctx, &w, soon)
+	if err != nil {
+		return none, err
+	}
+	out := api.OccurrencePage{}
+	out.Occurrences, out.Next, err = s.page(ctx, items, w.limit)
+	return out, err
 }
 
 // Occurrence implements api.Occurrences.
 func (s *Service) Occurrence(ctx context.Context, net, schedule string, nominal time.Time) (api.Occurrence, error) {
-	return api.Occurrence{}, fault.New(fault.Internal, "this is not built yet", "")
+	if _, err := s.may(ctx, access.View, folderOf(net)); err != nil {
+		return api.Occurrence{}, err
+	}
+	return s.occurrence(ctx, occurrence.Key{Net: net, Schedule: schedule, Nominal: nominal.UTC().Truncate(time.Microsecond)})
+}
+
+// occurrence shows one: its record, the range that stands for it, or what its rule has.
+func (s *Service) occurrence(ctx context.Context, key occurrence.Key) (api.Occurrence, error) {
+	r, found, err := s.recordOf(ctx, key)
+	if err != nil {
+		return api.Occurrence{}, err
+	}
+	if !found {
+		soon, ok, err := s.comingOf(ctx, key)
+		if err != nil {
+			return api.Occurrence{}, err
+		}
+		if !ok {
+			return api.Occurrence{}, fault.New(fault.NotFound, fmt.Sprintf("schedule %s of net %s has no occurrence of the nominal instant %s", key.Schedule, key.Net, stamp(key.Nominal)),
+				"see `reeve occurrence list "+key.Net+" --planned`")
+		}
+		out := s.showComing(&soon)
+		out.Certificate = s.certificate(ctx, soon.span, key)
+		return out, nil
+	}
+	out := s.showRecord(ctx, &r)
+	out.Certificate = s.certificate(ctx, r.Span, key)
+	return out, nil
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// recordOf returns an occurrence's record, or one that says what the range says that stands for it.
+func (s *Service) recordOf(ctx context.Context, key occurrence.Key) (occurrence.Record, bool, error) {
+	records, err := s.cfg.Store.Occurrences(ctx, store.OccurrenceQuery{Net: key.Net, Schedule: key.Schedule, Nominal: key.Nominal, Limit: 1})
+	if err != nil {
+		return occurrence.Record{}, false, storeFault(err)
+	}
+	if len(records) > 0 {
+		return records[0], true, nil
+	}
+	ranges, err := s.cfg.Store.Ranges(ctx, store.OccurrenceQuery{Net: key.Net, Schedule: key.Schedule})
+	if err != nil {
+		return occurrence.Record{}, false, storeFault(err)
+	}
+	for i := range ranges {
+		if r, ok := s.ofRange(ctx, &ranges[i], key); ok {
+			return r, true, nil
+		}
+	}
+	return occurrence.Record{}, false, nil
+}
+
+// ofRange returns the occurrence of a key as a range has it; false: the range is not about it.
+func (s *Service) ofRange(ctx context.Context, r *occurrence.Range, key occurrence.Key) (occurrence.Record, bool) {
+	if key.Nominal.Before(r.First) || key.Nominal.After(r.Last) {
+		return occurrence.Record{}, false
+	}
+	rule, ok := s.ruleOfSpan(ctx, r.Span, key)
+	if !ok {
+		return occurrence.Record{}, false
+	}
+	o, ok := rule.At(key.Nominal)
+	if !ok || (o.Suppressed != "") != (occurrence.Reason(o.Suppressed) == r.Reason) {
+		return occurrence.Record{}, false
+	}
+	return occurrence.Record{
+		Key: key, Span: r.Span, Due: o.Due, Moved: o.Moved, Decision: r.Decision, Reason: r.Reason, Detail: r.Detail, Decided: r.Decided,
+		Zone: r.Zone, TZData: r.TZData, Dismissed: r.Dismissed, DismissedBy: r.DismissedBy,
+	}, true
 }
 
 // Missed implements api.Occurrences.
 func (s *Service) Missed(ctx context.Context, q api.OccurrenceQuery) ([]api.Missed, error) {
-	return nil, fault.New(fault.Internal, "this is not built yet", "")
+	_, folder, err := s.scope(ctx, access.View, q.Net, q.Folder)
+	if err != nil {
+		return nil, err
+	}
+	limit := cmp.Or(q.Limit, mostOccurrences)
+	if limit < 0 || limit > mostOccurrences {
+		return nil, fault.Newf(fault.Invalid, "limit is %d; from 1 to %d", q.Limit, mostOccurrences)
+	}
+	query := store.OccurrenceQuery{
+		Net: q.Net, Folder: folder, Schedule: q.Schedule, Since: q.Since, Until: q.Until, Limit: limit,
+		Decisions: []occurrence.Decision{occurrence.Missed}, Undismissed: true,
+	}
+	records, err := s.cfg.Store.Occurrences(ctx, query)
+	if err != nil {
+		return nil, storeFault(err)
+	}
+	ranges, err := s.cfg.Store.Ranges(ctx, query)
+	if err != nil {
+		return nil, storeFault(err)
+	}
+	out := make([]api.Missed, 0, len(records)+len(ranges))
+	for i := range records {
+		r := &records[i]
+		out = append(out, api.Missed{
+			Net: r.Net, Schedule: r.Schedule, First: r.Nominal.UTC(), Last: r.Nominal.UTC(), Count: 1,
+			Reason: string(r.Reason), Detail: opt(r.Detail), Decided: r.Decided.UTC(),
+		})
+	}
+	for i := range ranges {
+		r := &ranges[i]
+		out = append(out, api.Missed{
+			Net: r.Net, Schedule: r.Schedule, First: r.First.UTC(), Last: r.Last.UTC(), Count: r.Count,
+			Reason: string(r.Reason), Detail: opt(r.Detail), Decided: r.Decided.UTC(),
+		})
+	}
+	slices.SortStableFunc(out, func(a, b api.Missed) int {
+		return cmp.Or(a.First.Compare(b.First), strings.Compare(a.Net, b.Net), strings.Compare(a.Schedule, b.Schedule))
+	})
+	return out[:min(limit, len(out))], nil
 }
 
 // ActOnOccurrence implements api.Occurrences.
 func (s *Service) ActOnOccurrence(ctx context.Context, act api.OccurrenceAct) (api.Occurrence, error) {
-	return api.Occurrence{}, fault.New(fault.Internal, "this is not built yet", "")
+	needs, ok := map[string]access.Permission{"release": access.Run, "dismiss": access.Control, "cancel": access.Control}[act.Verb]
+	if !ok {
+		if _, err := s.may(ctx, access.View, folderOf(act.Net)); err != nil {
+			return api.Occurrence{}, err
+		}
+		return api.Occurrence{}, fault.New(fault.Invalid, fmt.Sprintf("an occurrence cannot be %q", act.Verb), "release, dismiss or cancel")
+	}
+	who, err := s.may(ctx, needs, folderOf(act.Net))
+	if err != nil {
+		return api.Occurrence{}, err
+	}
+	key := occurrence.Key{Net: act.Net, Schedule: act.Schedule, Nominal: act.Nominal.UTC().Truncate(time.Microsecond)}
+	do := s.act(who, "occurrence."+act.Verb, fmt.Sprintf("%s/%s %s", key.Net, key.Schedule, key.Nominal.Format(time.RFC3339Nano)), act.Reason)
+	switch act.Verb {
+	case "release":
+		_, err = s.cfg.Engine.ReleaseOccurrence(ctx, key, do)
+	case "dismiss":
+		_, err = s.cfg.Engine.Dismiss(ctx, occurrenceDismissal(key), do)
+	case "cancel":
+		_, err = s.cfg.Engine.CancelOccurrence(ctx, key, do)
+	}
+	if err != nil {
+		return api.Occurrence{}, err
+	}
+	s.scheduleChanged(act.Net, act.Schedule)
+	return s.occurrence(ctx, key)
 }
 
 // DismissMissed implements api.Occurrences.
 func (s *Service) DismissMissed(ctx context.Context, q api.OccurrenceQuery) (int64, error) {
-	return 0, fault.New(fault.Internal, "this is not built yet", "")
+	who, folder, err := s.scope(ctx, access.Control, q.Net, q.Folder)
+	if err != nil {
+		return 0, err
+	}
+	if !q.Since.IsZero() || q.Limit != 0 || len(q.Decisions) > 0 {
+		return 0, fault.New(fault.Invalid, "what is dismissed is bounded by net, folder, schedule and until", "leave since, limit and decisions away")
+	}
+	what := cmp.Or(q.Net, folder, "all nets")
+	if q.Schedule != "" {
+		what += "/" + q.Schedule
+	}
+	n, err := s.cfg.Engine.Dismiss(ctx, dismissalOf(q, folder), s.act(who, "occurrence.dismiss", what, "all that was missed"))
+	if err == nil && n > 0 {
+		s.cfg.Hub.Publish(api.Change{Kind: "occurrence", ID: what, Net: q.Net})
+	}
+	return n, err
 }
 
 // Balance implements api.Occurrences.
 func (s *Service) Balance(ctx context.Context, q api.BalanceQuery) ([]api.Balance, error) {
-	return nil, fault.New(fault.Internal, "this is not built yet", "")
-}
-
-// WhyNet implements api.Occurrences.
-func (s *Service) WhyNet(ctx context.Context, net string, at time.Time) (api.Why, error) {
-	return api.Why{}, fault.New(fault.Internal, "this is not built yet", "")
-}
-
-// AtRisk implements api.Occurrences.
-func (s *Service) AtRisk(ctx context.Context, hours int) ([]api.Risk, error) {
 	return nil, fault.New(fault.Internal, "this is not built yet", "")
 }

@@ -1,0 +1,252 @@
+package domain
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/engine"
+	"github.com/reeve-scheduler/reeve/internal/occurrence"
+	"github.com/reeve-scheduler/reeve/internal/store"
+)
+
+// coming is an occurrence that is due later, as it will be if nothing changes: what the rule has, with what people have said.
+type coming struct {
+	occurrence.Key
+	due      time.Time
+	moved    string
+	decision occurrence.Decision
+	reason   occurrence.Reason
+	detail   string
+	by       string
+	span     int64
+	zone     string
+	tzdata   string
+}
+
+// comingLimit bounds what one request looks ahead at.
+const comingLimit = 200_000
+
+// coming returns what is due in a window and is neither decided nor stored, by due; decisions, cursor and limit do not matter.
+func (s *Service) coming(ctx context.Context, w *window) ([]coming, error) {
+	since := s.cfg.Engine.Decided()
+	if from := w.since.Add(-time.Nanosecond); from.After(since) {
+		since = from
+	}
+	until := w.until.Add(-time.Nanosecond)
+	if !until.After(since) {
+		return nil, nil
+	}
+	stored, err := s.cfg.Store.Occurrences(ctx, store.OccurrenceQuery{Net: w.net, Folder: w.folder, Schedule: w.schedule, Since: s.cfg.Engine.Decided().Add(time.Microsecond), Limit: comingLimit})
+	if err != nil {
+		return nil, storeFault(err)
+	}
+	known := make(map[occurrence.Key]bool, len(stored))
+	for i := range stored {
+		known[stored[i].Key] = true
+	}
+	people, err := s.peoples(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	// A page needs no more than its limit and what falls away of it; who wants all gives no limit.
+	limit := comingLimit
+	if w.limit > 0 && w.after.Key.Net == "" {
+		limit = min(limit, w.limit+1+len(stored)+people.count())
+	}
+	found := s.cfg.Engine.Upcoming(engine.UpcomingQuery{Since: since, Until: until, Net: w.net, Folder: w.folder, Schedule: w.schedule, Limit: limit})
+	out := make([]coming, 0, len(found))
+	for i := range found {
+		if c := people.apply(&found[i]); !known[c.Key] && people.stays(&c, since, until) {
+			out = append(out, c)
+		}
+	}
+	out = append(out, people.added(s, known, since, until)...)
+	s.zones(out)
+	slices.SortFunc(out, func(a, b coming) int {
+		return (&item{due: a.due, key: a.Key}).compare(&item{due: b.due, key: b.Key})
+	})
+	return out, nil
+}
+
+// comingOf returns one occurrence that is to come.
+func (s *Service) comingOf(ctx context.Context, key occurrence.Key) (coming, bool, error) {
+	w := &window{net: key.Net, schedule: key.Schedule}
+	people, err := s.peoples(ctx, w)
+	if err != nil {
+		return coming{}, false, err
+	}
+	for _, c := range people.byHand {
+		if sameKey(c.Key, key) {
+			return manual(c), true, nil
+		}
+	}
+	sch, ok := s.cfg.Engine.RuleOf(key.Net, key.Schedule)
+	if !ok {
+		return coming{}, false, nil
+	}
+	o, ok := sch.Rule.At(key.Nominal)
+	if !ok || !o.Due.After(s.cfg.Engine.Decided()) {
+		return coming{}, false, nil
+	}
+	list := []coming{people.apply(&engine.Upcoming{Net: key.Net, Schedule: key.Schedule, Span: sch.Span, Occurrence: o})}
+	s.zones(list)
+	return list[0], true, nil
+}
+
+// zones fills in what each has of its schedule.
+func (s *Service) zones(list []coming) {
+	type where struct{ zone, tzdata string }
+	known := map[scheduleKey]where{}
+	for i := range list {
+		k := scheduleKey{list[i].Net, list[i].Schedule}
+		at, ok := known[k]
+		if !ok {
+			at = where{zone: "UTC"}
+			if sch, ok := s.cfg.Engine.RuleOf(k.net, k.name); ok {
+				written := sch.Rule.Schedule()
+				at = where{written.Zone, sch.TZData}
+			}
+			known[k] = at
+		}
+		list[i].zone, list[i].tzdata = at.zone, at.tzdata
+	}
+}
+
+// peoples is what people have said about what is to come.
+type peoples struct {
+	single map[occurrence.Key][]occurrence.Override
+	from   map[scheduleKey][]occurrence.Override
+	byHand []occurrence.Override
+	moved  int
+	paused func(net, name string) (occurrence.Pause, bool)
+	engine *engine.Engine
+}
+
+func (s *Service) peoples(ctx context.Context, w *window) (*peoples, error) {
+	overrides, err := s.cfg.Store.Overrides(ctx, w.net, []occurrence.OverrideState{occurrence.OverrideActive}, 0)
+	if err != nil {
+		return nil, storeFault(err)
+	}
+	p := &peoples{single: map[occurrence.Key][]occurrence.Override{}, from: map[scheduleKey][]occurrence.Override{}, paused: s.cfg.Engine.PausedNow, engine: s.cfg.Engine}
+	for _, o := range overrides {
+		if w.folder != "" && !within(w.folder, o.Net) || w.schedule != "" && o.Schedule != w.schedule {
+			continue
+		}
+		switch {
+		case o.Kind == occurrence.OverrideAdd:
+			p.byHand = append(p.byHand, o)
+		case o.Nominal.IsZero():
+			k := scheduleKey{o.Net, o.Schedule}
+			p.from[k] = append(p.from[k], o)
+		default:
+			p.single[o.Key] = append(p.single[o.Key], o)
+			if o.Kind == occurrence.OverrideMove {
+				p.moved++
+			}
+		}
+	}
+	return p, nil
+}
+
+// within reports whether a net stands below a folder.
+func within(folder, net string) bool {
+	at := folderOf(net)
+	return at == folder || len(at) > len(folder) && at[:len(folder)] == folder && at[len(folder)] == '/'
+}
+
+func (p *peoples) count() int { return p.moved + len(p.byHand) }
+
+// apply is what will become of an occurrence as things are: the order of what is asked is that of occurrence.Decide.
+func (p *peoples) apply(u *engine.Upcoming) coming {
+	c := coming{
+		Key: occurrence.Key{Net: u.Net, Schedule: u.Schedule, Nominal: u.Nominal}, due: u.Due, moved: string(u.Moved), span: u.Span,
+		decision: occurrence.Pending, reason: occurrence.NotYet,
+	}
+	if u.Suppressed != "" {
+		c.decision, c.reason = occurrence.Suppressed, occurrence.Reason(u.Suppressed)
+		return c
+	}
+	overrides := p.single[c.Key]
+	for i := range overrides {
+		if o := &overrides[i]; o.Kind == occurrence.OverrideMove && inForce(o, u.Due) {
+			c.due, c.moved, c.by, c.detail = o.To, movedByHand, o.By, "moved by "+o.By+": "+o.Reason
+		}
+	}
+	if pause, ok := p.paused(u.Net, u.Schedule); ok && !c.due.Before(pause.Since) && (pause.Until.IsZero() || c.due.Before(pause.Until)) {
+		c.decision, c.reason, c.by, c.detail = occurrence.Suppressed, occurrence.Paused, pause.By, "the schedule is paused by "+pause.By+reasonText(pause.Reason)
+		return c
+	}
+	for _, o := range slices.Concat(overrides, p.from[scheduleKey{u.Net, u.Schedule}]) {
+		switch {
+		case o.Kind == occurrence.OverrideSkip && inForce(&o, c.due):
+			c.decision, c.reason, c.by, c.detail = occurrence.Cancelled, occurrence.ByPerson, o.By, "to be skipped: "+o.By+reasonText(o.Reason)
+			return c
+		case o.Kind == occurrence.OverrideHold && inForce(&o, c.due) && (o.From.IsZero() || !c.due.Before(o.From)):
+			c.reason, c.by, c.detail = occurrence.HeldBack, o.By, "held by "+o.By+reasonText(o.Reason)
+		}
+	}
+	return c
+}
+
+func reasonText(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + why
+}
+
+func inForce(o *occurrence.Override, at time.Time) bool {
+	return o.Expires.IsZero() || at.Before(o.Expires)
+}
+
+// stays reports whether what a person may have moved is still due in the window.
+func (p *peoples) stays(c *coming, since, until time.Time) bool {
+	return c.moved != movedByHand || c.due.After(since) && !c.due.After(until)
+}
+
+// added returns what no rule has in the window: what was added by hand, and what was moved into it from elsewhere.
+func (p *peoples) added(s *Service, known map[occurrence.Key]bool, since, until time.Time) []coming {
+	var out []coming
+	for _, o := range p.byHand {
+		if c := manual(o); !known[c.Key] && c.due.After(since) && !c.due.After(until) {
+			out = append(out, c)
+		}
+	}
+	for key, overrides := range p.single {
+		for _, o := range overrides {
+			if o.Kind != occurrence.OverrideMove || known[key] || !o.To.After(since) || o.To.After(until) {
+				continue
+			}
+			sch, ok := s.cfg.Engine.RuleOf(key.Net, key.Schedule)
+			if !ok {
+				continue
+			}
+			at, ok := sch.Rule.At(key.Nominal)
+			if !ok || at.Due.After(since) && !at.Due.After(until) { // that one is in the list already
+				continue
+			}
+			if c := p.apply(&engine.Upcoming{Net: key.Net, Schedule: key.Schedule, Span: sch.Span, Occurrence: at}); p.stays(&c, since, until) && c.moved == movedByHand {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// manual is what a person has added.
+func manual(o occurrence.Override) coming {
+	return coming{
+		Key: occurrence.Key{Net: o.Net, Schedule: occurrence.Manual, Nominal: o.Nominal}, due: o.Nominal, zone: "UTC",
+		decision: occurrence.Pending, reason: occurrence.NotYet, by: o.By, detail: "added by " + o.By + reasonText(o.Reason),
+	}
+}
+
+func (s *Service) showComing(c *coming) api.Occurrence {
+	out := api.Occurrence{
+		Net: c.Net, Schedule: c.Schedule, Nominal: c.Nominal.UTC(), Due: c.due.UTC(), Zone: c.zone, TZData: c.tzdata, Moved: opt(c.moved),
+		Decision: string(c.decision), Reason: opt(string(c.reason)), Detail: opt(c.detail), By: opt(c.by),
+	}
+	return out
+}

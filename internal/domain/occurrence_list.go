@@ -1,0 +1,178 @@
+package domain
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/engine"
+	"github.com/reeve-scheduler/reeve/internal/fault"
+	"github.com/reeve-scheduler/reeve/internal/occurrence"
+	"github.com/reeve-scheduler/reeve/internal/store"
+)
+
+// window is what a list asks for. Zero values do not filter.
+type window struct {
+	net, folder, schedule string
+	since, until          time.Time // due at or after, due before
+	decisions             []occurrence.Decision
+	late                  time.Time // only those that are late at this instant
+	after                 store.OccurrenceCursor
+	limit                 int
+}
+
+func (w *window) has(d occurrence.Decision) bool {
+	return len(w.decisions) == 0 || slices.Contains(w.decisions, d)
+}
+
+// item is an occurrence in a list: one that the store has, or one that is to come.
+type item struct {
+	due  time.Time // by which it stands in the list
+	key  occurrence.Key
+	rec  *occurrence.Record
+	soon *coming
+}
+
+func (a *item) compare(b *item) int {
+	return cmp.Or(a.due.Compare(b.due), strings.Compare(a.key.Net, b.key.Net), strings.Compare(a.key.Schedule, b.key.Schedule), a.key.Nominal.Compare(b.key.Nominal))
+}
+
+// behind reports whether an item comes after the last one of the page before.
+func (a *item) behind(c *store.OccurrenceCursor) bool {
+	if c.Key.Net == "" {
+		return true
+	}
+	return a.compare(&item{due: c.Due, key: c.Key}) > 0
+}
+
+// items returns the page of a window, with what is to come, and one item more where there is another page.
+func (s *Service) items(ctx context.Context, w *window, soon []coming) ([]item, error) {
+	records, err := s.cfg.Store.Occurrences(ctx, store.OccurrenceQuery{
+		Net: w.net, Folder: w.folder, Schedule: w.schedule, Since: w.since, Until: w.until, Decisions: w.decisions, Late: w.late, After: w.after, Limit: w.limit + 1,
+	})
+	if err != nil {
+		return nil, storeFault(err)
+	}
+	items := make([]item, 0, len(records))
+	for i := range records {
+		items = append(items, item{due: records[i].Due, key: records[i].Key, rec: &records[i]})
+	}
+	for i := range soon {
+		if it := (item{due: soon[i].due, key: soon[i].Key, soon: &soon[i]}); w.late.IsZero() && it.behind(&w.after) && w.has(soon[i].decision) {
+			items = append(items, it)
+		}
+	}
+	slices.SortFunc(items, func(a, b item) int { return a.compare(&b) })
+	return items[:min(len(items), w.limit+1)], nil
+}
+
+// page shows items, and where there is one more than the limit says how to go on.
+func (s *Service) page(ctx context.Context, items []item, limit int) ([]api.Occurrence, *string, error) {
+	var next *string
+	if len(items) > limit {
+		items = items[:limit]
+		next = opt(writeCursor(&items[limit-1]))
+	}
+	out := make([]api.Occurrence, len(items))
+	for i := range items {
+		if items[i].rec != nil {
+			out[i] = s.showRecord(ctx, items[i].rec)
+		} else {
+			out[i] = s.showComing(items[i].soon)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b api.Occurrence) int { return a.Due.Compare(b.Due) }) // a person may have moved one
+	return out, next, nil
+}
+
+// A cursor is what the last item of a page is ordered by; names have no spaces.
+func writeCursor(it *item) string {
+	return strings.Join([]string{it.due.UTC().Format(time.RFC3339Nano), it.key.Nominal.UTC().Format(time.RFC3339Nano), it.key.Schedule, it.key.Net}, " ")
+}
+
+func readCursor(text string) (store.OccurrenceCursor, error) {
+	var c store.OccurrenceCursor
+	if text == "" {
+		return c, nil
+	}
+	parts := strings.SplitN(text, " ", 4)
+	if len(parts) == 4 && parts[3] != "" {
+		due, err := time.Parse(time.RFC3339Nano, parts[0])
+		nominal, err2 := time.Parse(time.RFC3339Nano, parts[1])
+		if err == nil && err2 == nil {
+			return store.OccurrenceCursor{Due: due, Key: occurrence.Key{Net: parts[3], Schedule: parts[2], Nominal: nominal}}, nil
+		}
+	}
+	return c, fault.New(fault.Invalid, fmt.Sprintf("%q is no cursor", text), "give after as the page before says in next")
+}
+
+// showRecord writes a record as the API has it, with what is known of its run.
+func (s *Service) showRecord(ctx context.Context, r *occurrence.Record) api.Occurrence {
+	out := api.Occurrence{
+		Net: r.Net, Schedule: r.Schedule, Nominal: r.Nominal.UTC(), Due: r.Due.UTC(), Zone: r.Zone, TZData: r.TZData, Moved: opt(string(r.Moved)),
+		Decision: string(r.Decision), Reason: opt(string(r.Reason)), Detail: opt(r.Detail), Decided: optTime(r.Decided), By: opt(r.By),
+		Run: opt(r.Run), RecoveredBy: opt(r.RecoveredBy), Dismissed: optTime(r.Dismissed), DismissedBy: opt(r.DismissedBy),
+	}
+	if r.Decision == occurrence.Pending {
+		out.Decided = nil
+		if w, ok := s.cfg.Engine.PendingWhy(r.Key); ok { // as it is now
+			out.Reason, out.Detail = opt(string(w.Reason)), opt(w.Detail)
+		}
+		if o := s.movedTo(ctx, r.Key); o != nil {
+			out.Due, out.Moved = o.To.UTC(), opt(movedByHand)
+		}
+	}
+	if id := cmp.Or(r.Run, r.RecoveredBy); id != "" {
+		s.showRunOf(ctx, &out, id, r.MustEnd)
+	}
+	return out
+}
+
+// movedByHand is what the API calls a move by a person.
+const movedByHand = "override"
+
+// showRunOf adds how the run of an occurrence is, and whether it is late.
+func (s *Service) showRunOf(ctx context.Context, out *api.Occurrence, id string, mustEnd time.Time) {
+	st, ok := s.cfg.Engine.OpenRun(id)
+	if !ok {
+		var err error
+		if st, err = s.cfg.Store.Run(ctx, id); err != nil {
+			return // it was pruned: what became of the occurrence is known without it
+		}
+	}
+	out.RunState, out.RunStarted, out.RunEnded = opt(string(st.Status)), optTime(st.Started), optTime(st.Ended)
+	if !mustEnd.IsZero() {
+		end := s.cfg.Now()
+		if st.Status.Ended() {
+			end = st.Ended
+		}
+		out.Late = end.After(mustEnd)
+	}
+}
+
+func (s *Service) movedTo(ctx context.Context, key occurrence.Key) *occurrence.Override {
+	overrides, err := s.cfg.Store.Overrides(ctx, key.Net, []occurrence.OverrideState{occurrence.OverrideActive}, 0)
+	if err != nil {
+		return nil
+	}
+	for i := range overrides {
+		if o := &overrides[i]; o.Kind == occurrence.OverrideMove && sameKey(o.Key, key) {
+			return o
+		}
+	}
+	return nil
+}
+
+func sameKey(a, b occurrence.Key) bool {
+	return a.Net == b.Net && a.Schedule == b.Schedule && a.Nominal.Equal(b.Nominal)
+}
+
+func occurrenceDismissal(key occurrence.Key) engine.Dismissal { return engine.Dismissal{Key: key} }
+
+func dismissalOf(q api.OccurrenceQuery, folder string) engine.Dismissal {
+	return engine.Dismissal{Net: q.Net, Folder: folder, Schedule: q.Schedule, Until: q.Until}
+}
