@@ -13,7 +13,8 @@ import (
 // the dispatch in one commit: a restart neither repeats a turn nor leaves one out. Only the engine's goroutine touches it.
 type turns map[string]store.Setting // as committed, by the list
 
-const turnSetting = "turn of "
+// TurnSetting begins the names of the settings that say which agent of a list was given a job last; the list follows.
+const TurnSetting = "turn of "
 
 // moment returns what the placement of a job is told of time and turns; ok is false where the store does not tell.
 func (e *Engine) moment(ctx context.Context, d *decision, want jobnet.Agent) (at run.Moment, ok bool) {
@@ -29,7 +30,7 @@ func (e *Engine) moment(ctx context.Context, d *decision, want jobnet.Agent) (at
 	last, known := e.turns[list]
 	if !known {
 		var err error
-		if last, err = e.cfg.Store.Setting(ctx, turnSetting+list); err != nil {
+		if last, err = e.cfg.Store.Setting(ctx, TurnSetting+list); err != nil {
 			e.cfg.Log.Error("reading whose turn it is; the job waits", slog.String("agents", list), slog.Any("error", err))
 			return at, false
 		}
@@ -48,7 +49,7 @@ func (d *decision) took(want jobnet.Agent, agent string, committed turns) {
 	if d.turns == nil {
 		d.turns = turns{}
 	}
-	d.turns[list] = store.Setting{Name: turnSetting + list, Value: agent, Rev: committed[list].Rev}
+	d.turns[list] = store.Setting{Name: TurnSetting + list, Value: agent, Rev: committed[list].Rev}
 }
 
 // committed takes over whose turn it was.

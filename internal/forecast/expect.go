@@ -22,7 +22,7 @@ func (p *Plan) addOccurrences(w *World, changes *whatIfs) {
 			continue
 		}
 		for k := range w.Nets[i].Rules {
-			p.addRule(w, int32(i), int32(k), &ch)
+			p.addRule(int32(i), int32(k), &ch)
 		}
 		p.addPending(w, int32(i), &ch)
 	}
@@ -32,16 +32,10 @@ func (p *Plan) addOccurrences(w *World, changes *whatIfs) {
 }
 
 // addRule adds what a schedule has due. Of one that has more than can be simulated the rest is only counted.
-func (p *Plan) addRule(w *World, net, rule int32, ch *changed) {
+func (p *Plan) addRule(net, rule int32, ch *changed) {
 	r, s := p.nets[net].rules[rule], &p.nets[net].schedules[rule]
 	key := scheduleKey{p.nets[net].name, s.Name}
 	name := luck(p.o.Seed).text(key.net).text(key.schedule)
-	if last, ok := w.LastEnds[key.net+"/"+key.schedule]; ok && r.ByEnd() {
-		if o, ok := r.AfterEnd(last); ok {
-			p.add(planned{net: net, rule: rule, name: name.with(uint64(o.Nominal.UnixNano()))}, o.Due, o.Due)
-		}
-		return
-	}
 	most, kept, plain := p.o.Budget/fewest, 0, ch.plain(key)
 	for o := range r.Between(p.from, p.time(p.until)) {
 		at, due, waits, ok := o.Due, o.Due, occurrence.Reason(""), o.Suppressed == ""

@@ -34,7 +34,6 @@ type World struct {
 	Agents   []run.Candidate   // Running is the forecast's to fill in
 	Turns    map[string]string // of a list of agents that take turns (jobnet.Agent.Turns): which was given a job last
 	Pools    []Pool
-	LastEnds map[string]time.Time // NET/SCHEDULE → when the last run of a schedule that counts from ends has ended
 }
 
 // Net is a net as its next occurrences will run it.
@@ -50,7 +49,7 @@ type Open struct {
 	Definition *run.Definition
 }
 
-// Rule says when a schedule is due; *calendar.Rule is one.
+// Rule says when a schedule is due; *calendar.Rule is one. Of one that counts from ends Between has the next one only, if it is known.
 type Rule interface {
 	Schedule() calendar.Schedule
 	Between(since, until time.Time) iter.Seq[calendar.Occurrence]

@@ -101,7 +101,7 @@ func New(w World, o Options) (*Plan, error) {
 	p := &Plan{o: o, from: w.Now.UTC(), callback: -1, runs: w.Runs, turns: w.Turns, byHand: calendar.DefaultSchedule()}
 	p.byHand.Name = occurrence.Manual
 	p.until = int64(o.Days) * int64(24*time.Hour)
-	changes, err := readWhatIfs(&w, o.WhatIf)
+	changes, err := readWhatIfs(&w, o.WhatIf, o.Known)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ type whatIfs struct {
 	pools     map[string]int // id → size
 	durations []longer
 	without   map[string]bool
+	nets      []string // that may be named
 }
 
 // longer changes how long the jobs of a net take. Job empty: all of them.
@@ -30,8 +31,13 @@ func Forms() []string {
 	return []string{"agent-down=NAME", "agent-slots=NAME:N", "duration=NET[/JOB]:+50%|-20%|2x|10m", "pool-closed=ID", "pool-size=ID:N", "without=NET"}
 }
 
-func readWhatIfs(w *World, texts []string) (*whatIfs, error) {
+func readWhatIfs(w *World, texts []string, known func(net string) bool) (*whatIfs, error) {
 	c := &whatIfs{agents: map[string]int{}, pools: map[string]int{}, without: map[string]bool{}}
+	for i := range w.Nets {
+		if name := w.Nets[i].Definition.Net.Name; known(name) {
+			c.nets = append(c.nets, name)
+		}
+	}
 	if len(texts) > MaxWhatIf {
 		return nil, fault.New(fault.Invalid, fmt.Sprintf("%d what-ifs are too many", len(texts)), fmt.Sprintf("give at most %d", MaxWhatIf))
 	}
@@ -70,8 +76,8 @@ func (c *whatIfs) read(w *World, text, verb, value string) error {
 		}
 		return c.pool(w, text, id, n)
 	case "without":
-		if !hasNet(w, value) {
-			return wrong(text, "there is no net "+value+" with a schedule", oneOf("nets with schedules", netNames(w)))
+		if !slices.Contains(c.nets, value) {
+			return wrong(text, "there is no net "+value+" with a schedule", oneOf("nets with schedules", c.nets))
 		}
 		c.without[value] = true
 		return nil
@@ -126,10 +132,10 @@ func (c *whatIfs) longer(w *World, text, value string) error {
 	}
 	name, amount := value[:at], value[at+1:]
 	l := longer{net: name}
-	if !hasNet(w, name) {
+	if !slices.Contains(c.nets, name) {
 		stroke := strings.LastIndexByte(name, '/')
-		if stroke < 0 || !hasNet(w, name[:stroke]) {
-			return wrong(text, "there is no net "+name+" with a schedule", oneOf("nets with schedules", netNames(w)))
+		if stroke < 0 || !slices.Contains(c.nets, name[:stroke]) {
+			return wrong(text, "there is no net "+name+" with a schedule", oneOf("nets with schedules", c.nets))
 		}
 		l.net, l.job = name[:stroke], name[stroke+1:]
 		if jobs := jobNames(w, l.net); !slices.Contains(jobs, l.job) {
@@ -188,16 +194,6 @@ func (c *whatIfs) duration(net, job string, s *spread) {
 			s.seen, s.wide = []float64{float64(l.to)}, 1
 		}
 	}
-}
-
-func hasNet(w *World, name string) bool { return slices.Contains(netNames(w), name) }
-
-func netNames(w *World) []string {
-	names := make([]string, len(w.Nets))
-	for i := range w.Nets {
-		names[i] = w.Nets[i].Definition.Net.Name
-	}
-	return names
 }
 
 func jobNames(w *World, net string) []string {
