@@ -41,15 +41,15 @@ func (a *app) netImport() *cobra.Command {
 	return c
 }
 
-// importFlags are what both have.
-type importFlags struct {
+// timetableFlags are what both have.
+type timetableFlags struct {
 	timetable.Options
 	file   string
 	months int
 	from   string
 }
 
-func (f *importFlags) add(c *cobra.Command) {
+func (f *timetableFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.Folder, "folder", "imported", "folder of the nets")
 	c.Flags().StringVar(&f.Zone, "zone", "", "time zone of the machine that they come from (default: this machine's)")
 	c.Flags().StringVar(&f.User, "user", "", "user as whom the jobs run, where the file does not say it")
@@ -62,7 +62,7 @@ const importHelp = "The definitions are printed, and what is not the same: for e
 	"Nothing is applied: look at the file, then `reeve net apply` it. Exit code 1: there are differences, or lines that could not be taken.\n\n" + exitHelp
 
 func (a *app) importCrontab() *cobra.Command {
-	var f importFlags
+	var f timetableFlags
 	var system, user bool
 	c := &cobra.Command{
 		Use: "crontab FILE…", Short: "crontabs of users, /etc/crontab, files of cron.d", Args: cobra.MinimumNArgs(1),
@@ -98,7 +98,7 @@ func (a *app) importCrontab() *cobra.Command {
 }
 
 func (a *app) importTimers() *cobra.Command {
-	var f importFlags
+	var f timetableFlags
 	c := &cobra.Command{
 		Use: "systemd FILE…", Short: "timers of systemd with the services that they start", Args: cobra.MinimumNArgs(1),
 		Long: "Reads unit files: each .timer, and the .service that it starts, which is looked for beside it where it is not among the files.\n\n" + importHelp,
@@ -130,7 +130,7 @@ func (a *app) importTimers() *cobra.Command {
 }
 
 // zone fills in this machine's time zone and checks the flags.
-func (f *importFlags) zone(zones *calendar.Zones) error {
+func (f *timetableFlags) zone(zones *calendar.Zones) error {
 	if f.Zone == "" {
 		f.Zone = machineZone()
 	}
@@ -160,7 +160,7 @@ func machineZone() string {
 }
 
 // imported compares, writes and prints.
-func (a *app) imported(result timetable.Result, f importFlags, zones *calendar.Zones) error {
+func (a *app) imported(result timetable.Result, f timetableFlags, zones *calendar.Zones) error {
 	from := time.Now().UTC().Truncate(time.Second)
 	if f.from != "" {
 		var err error
@@ -205,7 +205,7 @@ func (a *app) imported(result timetable.Result, f importFlags, zones *calendar.Z
 	return nil
 }
 
-func (a *app) writeImport(out imported, f importFlags) error {
+func (a *app) writeImport(out imported, f timetableFlags) error {
 	if f.file != "" {
 		if err := os.WriteFile(f.file, []byte(out.Nets), 0o644); err != nil { //nolint:gosec // definitions are no secret
 			return fault.Wrap(fault.Invalid, "writing the definitions", err)
@@ -226,7 +226,7 @@ func (a *app) writeImport(out imported, f importFlags) error {
 // differencesShown is how many differences of one entry a person sees; -o json has all.
 const differencesShown = 6
 
-func reportImport(w io.Writer, out imported, f importFlags) {
+func reportImport(w io.Writer, out imported, f timetableFlags) {
 	for _, m := range out.Mistakes {
 		fmt.Fprintln(w, printable(fault.Mistakes{m}.Error()))
 	}
