@@ -128,6 +128,7 @@ type Tally struct {
 	Decision      occurrence.Decision
 	Reason        occurrence.Reason
 	Count         int64
+	Early         int64 // how many of them were decided before they were due
 }
 
 // OccurrenceID is how a Conflict names an occurrence: net, schedule and nominal instant.

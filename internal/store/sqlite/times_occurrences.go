@@ -199,9 +199,9 @@ func recordTerms(q store.OccurrenceQuery) (from string, t terms) {
 func (s *Store) Tallies(ctx context.Context, q store.OccurrenceQuery) ([]store.Tally, error) {
 	from, t := recordTerms(q)
 	scan := func(r row) store.Tally {
-		return store.Tally{Net: r.str(0), Schedule: r.str(1), Decision: occurrence.Decision(r.str(2)), Reason: occurrence.Reason(r.str(3)), Count: r.int(4)}
+		return store.Tally{Net: r.str(0), Schedule: r.str(1), Decision: occurrence.Decision(r.str(2)), Reason: occurrence.Reason(r.str(3)), Count: r.int(4), Early: r.int(5)}
 	}
-	all, err := list(ctx, s.state, scan, `SELECT net, schedule, decision, reason, count(*) FROM `+from+t.sql()+
+	all, err := list(ctx, s.state, scan, `SELECT net, schedule, decision, reason, count(*), coalesce(sum(decided < due), 0) FROM `+from+t.sql()+
 		` GROUP BY net, schedule, decision, reason ORDER BY net, schedule, decision, reason`, t.args...)
 	if err != nil {
 		return nil, fmt.Errorf("counting occurrences: %w", err)

@@ -135,13 +135,20 @@ func (a *agenda) ask(q store.OccurrenceQuery) []occurrence.Record {
 
 // tallies counts what ask gives.
 func (a *agenda) tallies(q store.OccurrenceQuery) []store.Tally {
-	counts := map[store.Tally]int64{}
+	type counted struct{ all, early int64 }
+	counts := map[store.Tally]counted{}
 	for _, r := range a.ask(q) {
-		counts[store.Tally{Net: r.Net, Schedule: r.Schedule, Decision: r.Decision, Reason: r.Reason}]++
+		key := store.Tally{Net: r.Net, Schedule: r.Schedule, Decision: r.Decision, Reason: r.Reason}
+		n := counts[key]
+		n.all++
+		if !r.Decided.IsZero() && r.Decided.Before(r.Due) {
+			n.early++
+		}
+		counts[key] = n
 	}
 	var list []store.Tally
 	for tally, n := range counts {
-		tally.Count = n
+		tally.Count, tally.Early = n.all, n.early
 		list = append(list, tally)
 	}
 	slices.SortFunc(list, func(x, y store.Tally) int {
