@@ -43,67 +43,17 @@ func (a *app) readDefinition(path string) (string, []byte, error) {
 	return name, text, nil
 }
 
-// validated is what `net validate -o json` prints for a file.
-type validated struct {
-	File     string          `json:"file"`
-	Nets     []string        `json:"nets"`
-	Mistakes []fault.Mistake `json:"mistakes"`
-}
-
-func (a *app) netValidate() *cobra.Command {
-	return &cobra.Command{
-		Use: "validate FILE…", Short: "check definitions, without a server", Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			var results []validated
-			var all fault.Mistakes
-			for _, path := range args {
-				name, text, err := a.readDefinition(path)
-				if err != nil {
-					return err
-				}
-				v := validated{File: name, Nets: []string{}, Mistakes: []fault.Mistake{}}
-				nets, err := jobfile.Parse(name, text)
-				mistakes, ok := mistakesOf(err)
-				if err != nil && !ok {
-					return err
-				}
-				for i := range nets {
-					v.Nets = append(v.Nets, nets[i].Name)
-				}
-				v.Mistakes = append(v.Mistakes, mistakes...)
-				all = append(all, mistakes...)
-				results = append(results, v)
-			}
-			if a.output != "table" {
-				if err := a.print(results, nil); err != nil {
-					return err
-				}
-				if len(all) > 0 {
-					return &exitError{2}
-				}
-				return nil
-			}
-			if len(all) > 0 {
-				return all
-			}
-			for _, v := range results {
-				fmt.Fprintf(a.out, "%s: %d nets, no mistakes\n", v.File, len(v.Nets))
-			}
-			return nil
-		},
-	}
-}
-
 func (a *app) netApply() *cobra.Command {
 	var dryRun bool
 	c := &cobra.Command{
 		Use: "apply FILE…", Short: "store definitions as new versions; shows the difference", Args: cobra.MinimumNArgs(1),
+		Long: "apply stores the nets and calendars of each file, all of a file or none, and shows how their texts and their occurrences change.",
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := a.client()
 			if err != nil {
 				return err
 			}
-			result := api.ApplyResult{DryRun: dryRun, Nets: []api.Applied{}}
+			result := api.ApplyResult{DryRun: dryRun, Nets: []api.Applied{}, Calendars: []api.Applied{}}
 			for _, path := range args {
 				name, text, err := a.readDefinition(path)
 				if err != nil {
@@ -113,27 +63,42 @@ func (a *app) netApply() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				result.Nets = append(result.Nets, one.Nets...)
+				result.Nets, result.Calendars = append(result.Nets, one.Nets...), append(result.Calendars, one.Calendars...)
 			}
-			if a.output != "table" {
-				return a.print(result, nil)
-			}
-			for _, n := range result.Nets {
-				would := ""
-				if dryRun && n.Change != "unchanged" {
-					would = "would be "
+			return a.print(result, func(w io.Writer) {
+				for _, n := range result.Calendars {
+					showApplied(w, "calendar ", n, dryRun)
 				}
-				fmt.Fprintf(a.out, "%s: %s%s (version %d)\n", n.Name, would, n.Change, n.Version)
-				if n.Diff != "" {
-					fmt.Fprint(a.out, indent(n.Diff))
+				for _, n := range result.Nets {
+					showApplied(w, "", n, dryRun)
 				}
-			}
-			return nil
+			})
 		},
 	}
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "only show the difference")
 	return c
 }
+
+// showApplied writes what an apply did to a net or calendar: its text, and its occurrences.
+func showApplied(w io.Writer, kind string, n api.Applied, dryRun bool) {
+	would := ""
+	if dryRun && n.Change != "unchanged" {
+		would = "would be "
+	}
+	fmt.Fprintf(w, "%s%s: %s%s (version %d)\n", kind, printable(n.Name), would, n.Change, n.Version)
+	if n.Diff != "" {
+		fmt.Fprint(w, indent(n.Diff))
+	}
+	if len(n.Occurrences) > 0 {
+		diffTable(w, n.Occurrences, appliedExamples, "  ")
+	}
+	if n.Uncompared > 0 {
+		fmt.Fprintf(w, "  %d more schedules change and were not compared: reeve schedule list shows when they are due next\n", n.Uncompared)
+	}
+}
+
+// appliedExamples is how many occurrences of each schedule an apply lists; schedule diff lists more.
+const appliedExamples = 3
 
 func indent(text string) string {
 	var b bytes.Buffer

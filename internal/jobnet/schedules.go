@@ -37,8 +37,13 @@ func (c *checker) schedule(path string, s *calendar.Schedule, compiler *calendar
 	if len(problems) > 0 {
 		return
 	}
-	if nothing(rule) {
-		c.add(path+".blackouts", "its blackouts cover every time at which it is due, so nothing would ever be released")
+	if why := nothing(rule); why != "" {
+		field := ".calendar"
+		text := fmt.Sprintf("every day on which it is due is free in %s, so nothing would ever be released", s.Calendar)
+		if why != calendar.ReasonCalendar {
+			field, text = ".blackouts", "its blackouts cover every time at which it is due, so nothing would ever be released"
+		}
+		c.add(path+field, "%s", text)
 		return
 	}
 	least, chain := CriticalPath(c.net)
@@ -61,7 +66,7 @@ func (c *checker) pace(path string, s *calendar.Schedule, rule *calendar.Rule, l
 	if s.Overlap == calendar.OverlapAllow || rule.ByEnd() {
 		return
 	}
-	first, ok := rule.Next(firstDay(rule))
+	first, ok := rule.Next(firstDay())
 	if !ok {
 		return
 	}
@@ -78,31 +83,34 @@ func (c *checker) pace(path string, s *calendar.Schedule, rule *calendar.Rule, l
 		calendar.OverlapReplace: "so most of its runs would be cancelled by the next one before they end",
 	}[s.Overlap]
 	c.add(path+".overlap", "by their estimates the jobs take at least %s, and it is due every %s on average: with overlap: %s a run must have ended before the next one, %s",
-		short(least), short((horizon / time.Duration(due)).Round(time.Second)), s.Overlap, becomes)
+		short(least), short((horizon / time.Duration(due-1)).Round(time.Second)), s.Overlap, becomes)
 }
 
 // firstDay is where a search for a rule's first occurrence begins.
-func firstDay(*calendar.Rule) time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
+func firstDay() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
 
-// nothing reports whether a rule suppresses all its occurrences itself.
-func nothing(rule *calendar.Rule) bool {
-	if len(rule.Schedule().Blackouts) == 0 {
-		return false // what a calendar leaves of a schedule, its compiler has looked at
-	}
-	begin := firstDay(rule)
+// nothing says by what a rule suppresses all its occurrences itself; empty: it does not.
+func nothing(rule *calendar.Rule) calendar.Reason {
+	begin := firstDay()
 	end := begin.AddDate(100, 0, 0)
 	const enough = 5000
 	seen := 0
+	var why calendar.Reason
 	for o := range rule.Between(begin, end) {
 		if o.Suppressed == "" {
-			return false
+			return ""
+		}
+		if why == "" || o.Suppressed == calendar.ReasonBlackout {
+			why = o.Suppressed
 		}
 		if seen++; seen == enough {
-			counts := rule.Count(begin, end)
-			return counts.All == counts.Suppressed()
+			if counts := rule.Count(begin, end); counts.All > counts.Suppressed() {
+				return ""
+			}
+			return why
 		}
 	}
-	return seen > 0
+	return why
 }
 
 // clipList shortens a long list for a message.

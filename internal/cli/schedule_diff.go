@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/domain"
+	"github.com/reeve-scheduler/reeve/internal/fault"
+)
+
+// scheduleDiff compares definitions with what is in force, with other files, or one time zone database with another.
+func (a *app) scheduleDiff() *cobra.Command {
+	var months, examples int
+	var check, all bool
+	var local localDiff
+	c := &cobra.Command{
+		Use: "diff [NEW.zip] FILE…", Short: "show which occurrences a change of definitions or of time zones adds, removes and moves",
+		Long: "diff compares the schedules of the files with those in force on the server.\n\n" +
+			"With --against it compares them with those of other files, and with --tzdata the same files by an older and a newer time zone\n" +
+			"database (NEW.zip, else the one of this program). Neither needs a server; calendars are those of the files and of --calendars.\n\n" +
+			"With --check the exit code is 1 where an occurrence is removed or moved.",
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if months < 1 || months > 120 {
+				return fault.New(fault.Invalid, fmt.Sprintf("--months is %d", months), "it goes from 1 to 120")
+			}
+			diffs, err := a.diffs(c, args, months, &local)
+			if err != nil {
+				return err
+			}
+			shown := []api.ScheduleDiff{}
+			bad := false
+			for _, d := range diffs {
+				bad = bad || d.Removed+d.Moved > 0
+				if all || d.Change != "unchanged" || d.Added+d.Removed+d.Moved > 0 {
+					shown = append(shown, d)
+				}
+			}
+			if err := a.printDiffs(shown, len(diffs), examples); err != nil {
+				return err
+			}
+			if check && bad {
+				return &exitError{1}
+			}
+			return nil
+		},
+	}
+	c.Flags().IntVar(&months, "months", domain.DiffMonths, "how far to look ahead, 1 to 120")
+	c.Flags().IntVar(&examples, "examples", 5, "how many occurrences of each schedule to list, up to 20")
+	c.Flags().BoolVar(&check, "check", false, "exit with 1 where an occurrence is removed or moved")
+	c.Flags().BoolVar(&all, "all", false, "also schedules of which nothing changes")
+	local.add(c)
+	return c
+}
+
+// diffs asks the server, or compares here.
+func (a *app) diffs(c *cobra.Command, args []string, months int, local *localDiff) ([]api.ScheduleDiff, error) {
+	if local.given() {
+		return a.diffHere(args, months, local)
+	}
+	client, err := a.client()
+	if err != nil {
+		return nil, err
+	}
+	all := []api.ScheduleDiff{}
+	for _, path := range args {
+		name, text, err := a.readDefinition(path)
+		if err != nil {
+			return nil, err
+		}
+		one, err := client.DiffSchedules(c.Context(), name, text, months)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one...)
+	}
+	return all, nil
+}
+
+func (a *app) printDiffs(diffs []api.ScheduleDiff, compared, examples int) error {
+	return a.print(diffs, func(w io.Writer) {
+		if len(diffs) == 0 {
+			fmt.Fprintf(w, "no occurrence changes (schedules compared: %d)\n", compared)
+			return
+		}
+		diffTable(w, diffs, examples, "")
+	})
+}
+
+// diffTable writes what becomes of schedules, and the first occurrences of each that change.
+func diffTable(w io.Writer, diffs []api.ScheduleDiff, examples int, indent string) {
+	fmt.Fprint(w, indent)
+	line(w, "NET", "SCHEDULE", "CHANGE", "CAUSE", "ADDED", "REMOVED", "MOVED", "SAME", "UNTIL")
+	for i := range diffs {
+		d := &diffs[i]
+		fmt.Fprint(w, indent)
+		line(w, d.Net, d.Schedule, d.Change, d.Cause, d.Added, d.Removed, d.Moved, d.Same, d.Until.UTC().Format("2006-01-02"))
+	}
+	for i := range diffs {
+		diffExamples(w, &diffs[i], examples, indent)
+	}
+}
+
+// diffExamples writes the first occurrences of a schedule that change.
+func diffExamples(w io.Writer, d *api.ScheduleDiff, most int, indent string) {
+	shown := d.Examples[:min(most, len(d.Examples))]
+	if d.Change == "added" || d.Change == "removed" {
+		shown = shown[:min(1, len(shown))] // the others follow from the schedule
+	}
+	if len(shown) == 0 && d.Note == nil {
+		return
+	}
+	fmt.Fprintf(w, "%s%s %s:\n", indent, printable(d.Net), printable(d.Schedule))
+	if d.Note != nil {
+		fmt.Fprintf(w, "%s  %s\n", indent, printable(*d.Note))
+	}
+	if d.Counted {
+		fmt.Fprintf(w, "%s  too many to look at each: counted day by day\n", indent)
+	}
+	for _, e := range shown {
+		fmt.Fprintf(w, "%s  %s\n", indent, exampleText(e))
+	}
+	if more := d.Added + d.Removed + d.Moved - int64(len(shown)); more > 0 && !d.Counted {
+		fmt.Fprintf(w, "%s  and %d more\n", indent, more)
+	}
+}
+
+func exampleText(e api.OccurrenceDiff) string {
+	text := e.Change + " "
+	switch {
+	case e.Last != nil && e.Before != nil:
+		text = fmt.Sprintf("%s %d from %s to %s", e.Change, e.Count, cell(e.Before), cell(e.Last))
+	case e.Last != nil:
+		text = fmt.Sprintf("%s %d from %s to %s", e.Change, e.Count, cell(e.After), cell(e.Last))
+	case e.Before != nil && e.After != nil:
+		text += cell(e.Before) + " to " + cell(e.After)
+	case e.Before != nil:
+		text += cell(e.Before)
+	default:
+		text += cell(e.After)
+	}
+	if e.Reason != nil {
+		text += " (" + printable(*e.Reason) + ")"
+	}
+	return text
+}
