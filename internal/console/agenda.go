@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	agendaOnPage = 100
+	agendaOnPage = 60
 	zoneCookie   = "reeve_zone" // the zone in which a person reads agendas
 )
 

@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -181,16 +182,16 @@ func cronMonthDays(field string) (string, bool) {
 	}
 	if day, ok := strings.CutSuffix(field, "W"); ok {
 		n, err := strconv.Atoi(day)
-		return "the weekday nearest to the " + ordinal(n), err == nil
+		return "the weekday nearest to the " + ordinal(n), err == nil && n >= 1 && n <= 31
 	}
 	if before, ok := strings.CutPrefix(field, "L-"); ok {
 		n, err := strconv.Atoi(before)
-		return fmt.Sprintf("the day %d before the last of the month", n), err == nil
+		return fmt.Sprintf("the day %d before the last of the month", n), err == nil && n >= 1 && n <= 30
 	}
 	if from, to, ok := strings.Cut(field, "-"); ok {
 		a, err1 := strconv.Atoi(from)
 		b, err2 := strconv.Atoi(to)
-		return "the " + ordinal(a) + " to " + ordinal(b), err1 == nil && err2 == nil
+		return "the " + ordinal(a) + " to " + ordinal(b), err1 == nil && err2 == nil && a >= 1 && a < b && b <= 31
 	}
 	if strings.Contains(field, "-1") {
 		return "", false
@@ -226,7 +227,9 @@ func cronWeekDays(field string) (string, bool) {
 			}
 			said = "the " + ordinal(n) + " " + said + " of the month"
 		}
-		out = append(out, said)
+		if !slices.Contains(out, said) { // Sunday is 0 and 7
+			out = append(out, said)
+		}
 	}
 	return and(out), true
 }

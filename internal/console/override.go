@@ -79,7 +79,7 @@ func override(kind string) func(*console, http.ResponseWriter, *http.Request) er
 		if _, err := c.service.CreateOverride(r.Context(), order); err != nil {
 			return err
 		}
-		return back(w, r, localPath(r.PostFormValue("next")), map[string]string{"add": "added", "move": "moved", "skip": "skipped", "hold": "hold"}[kind])
+		return back(w, r, localPath(r.PostFormValue("next")), map[string]string{"add": "added", "move": "moved", "skip": "skipped", "hold": "heldback"}[kind])
 	}
 }
 

@@ -274,7 +274,7 @@ func noticeText(did string) string {
 		return "The token was revoked."
 	case "lease":
 		return "The lease was given back: its number is held for as long as its pool says, and then free."
-	case "added", "moved", "skipped", "dropped", "withdrawn", "dismissed", "paused", "resumed":
+	case "added", "moved", "skipped", "heldback", "dropped", "withdrawn", "dismissed", "paused", "resumed":
 		return timeNotice(did)
 	case "change":
 		return "The change of ports was ended as it was asked."
@@ -297,6 +297,8 @@ func timeNotice(did string) string {
 		return "Moved: it is due at the new time."
 	case "skipped":
 		return "It will be skipped: when it falls due it is cancelled."
+	case "heldback":
+		return "Held back: it stays pending until it is released."
 	case "dropped":
 		return "Taken back: the schedule's own rule holds again."
 	case "withdrawn":

@@ -33,7 +33,13 @@ type site struct {
 // open serves a console whose sessions are names of subjects.
 func open(t *testing.T, tw *twin, subjects ...access.Subject) *site {
 	t.Helper()
-	h, err := New(Config{
+	return openWith(t, tw, func(*Config) {}, subjects...)
+}
+
+// openWith is open with something changed.
+func openWith(t *testing.T, tw *twin, change func(*Config), subjects ...access.Subject) *site {
+	t.Helper()
+	cfg := Config{
 		Service: tw, StreamLife: time.Minute, Zones: goZones{},
 		Login: func(_ *http.Request, name, password string) (*http.Cookie, error) {
 			for _, s := range subjects {
@@ -44,7 +50,9 @@ func open(t *testing.T, tw *twin, subjects ...access.Subject) *site {
 			return nil, fault.New(fault.Unauthenticated, "wrong name or password", "")
 		},
 		Logout: func(*http.Request) *http.Cookie { return &http.Cookie{Name: testCookie, Path: "/", MaxAge: -1} },
-	})
+	}
+	change(&cfg)
+	h, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
