@@ -96,7 +96,7 @@ func offsets(loc *time.Location, wall int64) []int64 {
 	for at.Unix() < wall+50*3600 {
 		_, o := at.Zone()
 		out = append(out, int64(o))
-		_, next := at.ZoneBounds()
+		next := change(at)
 		if next.IsZero() {
 			break
 		}
@@ -105,11 +105,21 @@ func offsets(loc *time.Location, wall int64) []int64 {
 	return out
 }
 
+// change returns when the offset in use ends; zero: never. What Go says of the end of a leap year lies a day before it
+// (time.Time.ZoneBounds, where the zone's rule for years to come is used): then it is a day later.
+func change(at time.Time) time.Time {
+	_, next := at.ZoneBounds()
+	if !next.IsZero() && !next.After(at) {
+		next = at.Add(24 * time.Hour)
+	}
+	return next
+}
+
 // gapAt returns the first instant after the gap in which a wall time is missing, and how long the gap is.
 func gapAt(loc *time.Location, wall int64) (int64, time.Duration) {
 	at := time.Unix(wall-50*3600, 0).In(loc)
 	for {
-		_, next := at.ZoneBounds()
+		next := change(at)
 		if next.IsZero() || next.Unix() > wall+50*3600 {
 			return 0, 0
 		}
