@@ -98,6 +98,15 @@ type SpanQuery struct {
 	Until    time.Time // that were in force before this
 	After    int64     // with higher ids: those that were opened since
 	IDs      []int64   // exactly these
+	Beyond   SpanCursor
+	Limit    int // 0: all
+}
+
+// SpanCursor is the last span of the page before.
+type SpanCursor struct {
+	Net, Schedule string
+	Since         time.Time
+	ID            int64
 }
 
 // OccurrenceQuery filters and pages records. Zero values do not filter. Limit 0 means 1000.

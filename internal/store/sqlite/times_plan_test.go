@@ -50,6 +50,8 @@ func TestNoScansOfTimes(t *testing.T) {
 	})
 	_, err = s.Spans(ctx, store.SpanQuery{Net: "n", Schedule: "s", Open: true})
 	check(t, err)
+	_, err = s.Spans(ctx, store.SpanQuery{Beyond: store.SpanCursor{Net: "n", Schedule: "s", Since: now, ID: 1}, Limit: 10})
+	check(t, err)
 	_, err = s.PruneOccurrences(ctx, now, 10)
 	check(t, err)
 	_, err = s.Durations(ctx, "n", 10)

@@ -132,18 +132,21 @@ func (s *Store) Spans(ctx context.Context, q store.SpanQuery) ([]occurrence.Span
 	if q.IDs != nil {
 		t.add("id IN (SELECT value FROM json_each(?))", strings.Join(strings.Fields(fmt.Sprint(q.IDs)), ","))
 	}
+	if q.Beyond.ID != 0 {
+		t.add("(net, schedule, since, id) > (?, ?, ?, ?)", q.Beyond.Net, q.Beyond.Schedule, q.Beyond.Since, q.Beyond.ID)
+	}
 	read := spanReader{rules: map[int64]ruleText{}}
 	err := s.state.read(ctx, func(c *conn) error {
-		// They are large and may be many: room is made for all at once.
-		err := c.query(ctx, `SELECT count(*) FROM spans`+t.sql(), func(r row) error {
-			read.list = make([]occurrence.Span, 0, r.int(0))
-			return nil
-		}, t.args...)
-		if err != nil {
-			return err
+		limit := q.Limit
+		if limit <= 0 { // they are large and may be many: room is made for all at once
+			err := c.query(ctx, `SELECT count(*) FROM spans`+t.sql(), func(r row) error { limit = int(r.int(0)); return nil }, t.args...)
+			if err != nil {
+				return err
+			}
 		}
-		return c.query(ctx, `SELECT id, net, schedule, version, since, until, rule FROM spans`+t.sql()+` ORDER BY net, schedule, since, id`,
-			func(r row) error { return read.span(ctx, c, r) }, t.args...)
+		read.list = make([]occurrence.Span, 0, min(limit, 1<<20))
+		return c.query(ctx, `SELECT id, net, schedule, version, since, until, rule FROM spans`+t.sql()+` ORDER BY net, schedule, since, id LIMIT ?`,
+			func(r row) error { return read.span(ctx, c, r) }, append(t.args, limit)...)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading spans: %w", err)

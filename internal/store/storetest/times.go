@@ -170,6 +170,10 @@ func testSpans(t *testing.T, s store.Store) {
 	same(t, "in force before", spans(store.SpanQuery{Net: "a/x", Until: at(10)}), []occurrence.Span{ended})
 	same(t, "opened since", spans(store.SpanQuery{After: one.ID}), []occurrence.Span{next, other})
 	same(t, "by id", spans(store.SpanQuery{IDs: []int64{other.ID, one.ID, 77}}), []occurrence.Span{ended, other})
+	same(t, "a page", spans(store.SpanQuery{Limit: 2}), []occurrence.Span{ended, next})
+	beyond := store.SpanCursor{Net: ended.Net, Schedule: ended.Schedule, Since: ended.Since, ID: ended.ID}
+	same(t, "the next page", spans(store.SpanQuery{Beyond: beyond, Limit: 2}), []occurrence.Span{next, other})
+	same(t, "of those that are open", spans(store.SpanQuery{Beyond: beyond, Open: true, Folder: "a"}), []occurrence.Span{next})
 	same(t, "by no id", len(spans(store.SpanQuery{IDs: []int64{}})), 0)
 }
 
