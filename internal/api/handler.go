@@ -28,6 +28,8 @@ type Options struct {
 	Health      func(context.Context) error
 	NetSchema   []byte // the JSON Schema of nets
 	Extra       []Extra
+
+	CalendarSchema []byte // the JSON Schema of calendars
 }
 
 // Extra is a route that who builds the server handles: joining and renewing. It passes the same gate.

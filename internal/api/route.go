@@ -86,7 +86,7 @@ func (r Route) check() error {
 
 // doors are those that this handler stands behind.
 func doors() []string {
-	return []string{"api", "auth", "nets", "config", "logs", "directory", "metrics", "link"}
+	return []string{"api", "auth", "nets", "config", "logs", "directory", "metrics", "link", "calendars"}
 }
 
 // entry is a route with what registers it.

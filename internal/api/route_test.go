@@ -71,6 +71,9 @@ func requests() map[string][2]string {
 		"verify-openings":     {"/api/v1/plan/verify", `{"from":"north","for":20}`}, "show-verification": {"/api/v1/plan/verify/last", ""},
 		"cancel-verification": {"/api/v1/plan/verify/v1/cancel", ""}, "proof-map": {"/api/v1/plan/proofs/map", ""}, "list-proofs": {"/api/v1/plan/proofs", ""}, "proof-history": {"/api/v1/plan/proofs/history", ""},
 		"list-silences": {"/api/v1/plan/silences", ""}, "unused-openings": {"/api/v1/plan/unused", ""},
+		"list-calendars": {"/api/v1/calendars", ""}, "show-calendar": {"/api/v1/calendars/holidays/de", ""},
+		"calendar-days": {"/api/v1/calendar-days?calendar=bank&from=2026-12-24", ""}, "calendar-schema": {"/api/v1/schemas/calendar", ""},
+		"list-calendar-seeds": {"/api/v1/calendar-seeds", ""}, "show-calendar-seed": {"/api/v1/calendar-seeds/DE-BY?first=2026&last=2027", ""},
 		"list-schedules":     {"/api/v1/schedules", ""},
 		"diff-schedules":     {"/api/v1/schedules/diff?name=x&months=6", "net: census/packages"},
 		"show-schedule":      {"/api/v1/schedules/census/packages?schedule=nightly", ""},
@@ -279,7 +282,7 @@ func TestDoorsOpenOnlyTheirPaths(t *testing.T) {
 	s := newSite(t, api.Options{})
 	token := s.people.may("", access.Permissions()...)
 	good := requests()
-	for _, door := range []string{"auth", "nets", "config", "logs", "directory", "metrics", "console", "peers"} {
+	for _, door := range []string{"auth", "nets", "config", "logs", "directory", "metrics", "calendars", "console", "peers"} {
 		s.Config.Handler = s.handler.Door(door)
 		for _, r := range s.handler.Routes() {
 			if r.Stream || r.ID == "change-own-password" {

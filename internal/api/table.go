@@ -10,7 +10,7 @@ import (
 // table is the list of all routes that this package handles.
 func (h *Handler) table() []entry {
 	return slices.Concat(h.loginRoutes(), h.runRoutes(), h.netRoutes(), h.nodeRoutes(), h.peopleRoutes(), h.domainRoutes(), h.planRoutes(), h.proofRoutes(), h.directoryRoutes(),
-		h.scheduleRoutes(), h.occurrenceRoutes(), h.agendaRoutes(), h.forecastRoutes())
+		h.scheduleRoutes(), h.occurrenceRoutes(), h.agendaRoutes(), h.forecastRoutes(), h.calendarRoutes())
 }
 
 // body is an answer with a body and nothing else of its own.

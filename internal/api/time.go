@@ -65,6 +65,10 @@ type Calendars interface {
 	Calendar(ctx context.Context, name string, version int) (Calendar, error)
 	// CalendarDays returns each day from since to until (civil days, inclusive; at most 400) of CALENDAR or CALENDAR#SET.
 	CalendarDays(ctx context.Context, ref string, since, until string) ([]CalendarDay, error)
+	// ListCalendarSeeds returns the tables of holidays to begin with, by code.
+	ListCalendarSeeds(ctx context.Context) ([]CalendarSeed, error)
+	// CalendarSeed makes a calendar document of one of them. It is not applied.
+	CalendarSeed(ctx context.Context, q SeedQuery) (CalendarText, error)
 }
 
 // Forecasts looks ahead.
@@ -359,6 +363,30 @@ type CalendarDay struct {
 	Day     string `json:"day"`
 	Working bool   `json:"working"`
 	Why     string `json:"why"`
+	Name    string `json:"name" doc:"of the entry of a table that decides it; empty: none does"`
+}
+
+// CalendarSeed is a table of holidays that a calendar can be made of: a beginning, and never the truth.
+type CalendarSeed struct {
+	Code  string `json:"code" doc:"DE, DE-BY"`
+	Name  string `json:"name" doc:"Germany: Bavaria"`
+	First int    `json:"first" doc:"year"`
+	Last  int    `json:"last" doc:"year"`
+	Days  int    `json:"days"`
+}
+
+// SeedQuery asks for a calendar made of a seed; zero values mean its own.
+type SeedQuery struct {
+	Code  string
+	Name  string // of the calendar; "": holidays/CODE in small letters
+	First int    // year
+	Last  int
+}
+
+// CalendarText is a document.
+type CalendarText struct {
+	Calendar string `json:"calendar"`
+	Text     string `json:"text" doc:"the canonical written form"`
 }
 
 // ForecastQuery asks for a forecast. What-if changes the world that is simulated.

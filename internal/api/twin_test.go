@@ -445,6 +445,9 @@ func newSite(t *testing.T, o api.Options) *site {
 	if o.NetSchema == nil {
 		o.NetSchema = []byte(`{}`)
 	}
+	if o.CalendarSchema == nil {
+		o.CalendarSchema = []byte(`{}`)
+	}
 	s.handler, err = api.New(s.svc, access.NewGate(s.people, access.Options{Random: rand.Reader, Hasher: hasher}), o)
 	if err != nil {
 		t.Fatal(err)

@@ -91,6 +91,14 @@ func (s *twin) CalendarDays(ctx context.Context, ref string, since, until string
 	return []api.CalendarDay{}, s.note(ctx, "CalendarDays", ref, since, until)
 }
 
+func (s *twin) ListCalendarSeeds(ctx context.Context) ([]api.CalendarSeed, error) {
+	return []api.CalendarSeed{}, s.note(ctx, "ListCalendarSeeds")
+}
+
+func (s *twin) CalendarSeed(ctx context.Context, q api.SeedQuery) (api.CalendarText, error) {
+	return api.CalendarText{}, s.note(ctx, "CalendarSeed", q)
+}
+
 func (s *twin) Forecast(ctx context.Context, q api.ForecastQuery) (api.Forecast, error) {
 	return api.Forecast{}, s.note(ctx, "Forecast", q)
 }
@@ -107,6 +115,7 @@ func timeCalls(ctx context.Context, c *api.Client) []roundTrip {
 	missed := api.OccurrenceQuery{Net: net, Folder: "census", Schedule: name, Since: instantOf(1), Until: instantOf(2), Limit: 9}
 	balance := api.BalanceQuery{Day: "2026-05-04", Net: net, Folder: "census", Schedule: name, Broken: true}
 	agenda := api.AgendaQuery{Day: "2026-05-04", Zone: "Europe/Berlin", Net: net, Folder: "census", State: "late", After: "x y", Limit: 9}
+	seed := api.SeedQuery{Code: "DE-BY", Name: "holidays/by", First: 2026, Last: 2028}
 	month := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	calls := []roundTrip{
 		{"DiffSchedules", []any{"a b.yaml", []byte("net: a\n\x00\xff"), 6}, nil, func() (any, error) { return c.DiffSchedules(ctx, "a b.yaml", []byte("net: a\n\x00\xff"), 6) }},
@@ -127,6 +136,13 @@ func timeCalls(ctx context.Context, c *api.Client) []roundTrip {
 		{"ShowAgenda", []any{agenda}, nil, func() (any, error) { return c.ShowAgenda(ctx, agenda) }},
 		{"MonthOf", []any{net, name, month}, nil, func() (any, error) { return c.MonthOf(ctx, net, name, month) }},
 		{"ListOverrides", []any{net, true}, nil, func() (any, error) { return c.ListOverrides(ctx, net, true) }},
+		{"ListCalendars", nil, nil, func() (any, error) { return c.ListCalendars(ctx) }},
+		{"Calendar", []any{net, 3}, nil, func() (any, error) { return c.Calendar(ctx, net, 3) }},
+		{"Calendar", []any{name, 0}, nil, func() (any, error) { return c.Calendar(ctx, name, 0) }},
+		{"CalendarDays", []any{"a/b#free", "2026-12-24", "2026-12-26"}, nil, func() (any, error) { return c.CalendarDays(ctx, "a/b#free", "2026-12-24", "2026-12-26") }},
+		{"ListCalendarSeeds", nil, nil, func() (any, error) { return c.ListCalendarSeeds(ctx) }},
+		{"CalendarSeed", []any{seed}, nil, func() (any, error) { return c.CalendarSeed(ctx, seed) }},
+		{"CalendarSeed", []any{api.SeedQuery{Code: "US"}}, nil, func() (any, error) { return c.CalendarSeed(ctx, api.SeedQuery{Code: "US"}) }},
 		{"DropOverride", []any{int64(7)}, nil, func() (any, error) { return c.DropOverride(ctx, 7) }},
 	}
 	look := api.ForecastQuery{

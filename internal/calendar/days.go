@@ -136,6 +136,37 @@ func (s *Days) Why(d Day) string {
 	return "not in " + p.label()
 }
 
+// Entry returns what the entry of a table is called that makes d a free day, or a working one; empty: no entry does, but the
+// week, or a set.
+func (s *Days) Entry(d Day) string {
+	in := s.members(d)
+	at := len(in) - 1
+	if at < 0 {
+		return ""
+	}
+	if p := &s.parts[at]; p.name == "" {
+		if text := s.entry(at, d, in); text != "" || !in[p.free] {
+			return text
+		}
+		at = p.free
+	} else if !in[at] {
+		return ""
+	}
+	return s.entry(at, d, in)
+}
+
+func (s *Days) entry(at int, d Day, in []bool) string {
+	if text, ok := s.parts[at].entries.find(d); ok {
+		return text
+	}
+	for _, u := range s.parts[at].union {
+		if in[u] {
+			return s.entry(u, d, in)
+		}
+	}
+	return ""
+}
+
 // listed finds the entry that makes d a member of a part: what it is called, and the part that it stands in. Where there is
 // no entry, it is the weekday, or the part that begins with all days; of the working days, listed says that there is one.
 func (s *Days) listed(at int, d Day, in []bool) (text string, from int, listed bool) {

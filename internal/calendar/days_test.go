@@ -98,6 +98,15 @@ func TestDays(t *testing.T) {
 		}
 	}
 	days, _ := Resolve("bank", bank())
+	for text, want := range map[string]string{"2026-12-24": "2026-12-24", "2027-12-24": "Christmas Eve", "2026-12-25": "Christmas Day", "2026-12-23": "", "2026-12-26": "", "2026-06-05": "Bridge"} {
+		if got := days.Entry(day(t, text)); got != want {
+			t.Errorf("entry of %s: got %q, want %q", text, got, want)
+		}
+	}
+	odd, _ := Resolve("bank#odd", bank())
+	if in, out := odd.Entry(day(t, "2026-04-02")), odd.Entry(day(t, "2026-04-03")); in != "" || out != "" {
+		t.Errorf("got %q and %q, want none", in, out)
+	}
 	if got, want := days.Boundary(), 6*time.Hour; got != want {
 		t.Errorf("boundary: got %v, want %v", got, want)
 	}

@@ -16,6 +16,8 @@ import (
 
 // twinTime is what a twin knows of time.
 type twinTime struct {
+	twinCalendars
+
 	schedules   []api.Schedule
 	occurrences []api.Occurrence // by due
 	missed      []api.Missed
@@ -265,18 +267,6 @@ func (t *twin) DropOverride(ctx context.Context, id int64) (api.Override, error)
 	}
 	t.asked(fmt.Sprintf("drop override %d", id), func() {})
 	return api.Override{ID: id}, nil
-}
-
-func (t *twin) ListCalendars(context.Context) ([]api.CalendarSummary, error) {
-	return []api.CalendarSummary{}, nil
-}
-
-func (t *twin) Calendar(context.Context, string, int) (api.Calendar, error) {
-	return api.Calendar{}, nil
-}
-
-func (t *twin) CalendarDays(context.Context, string, string, string) ([]api.CalendarDay, error) {
-	return []api.CalendarDay{}, nil
 }
 
 func (t *twin) Forecast(context.Context, api.ForecastQuery) (api.Forecast, error) {

@@ -1,0 +1,58 @@
+package console
+
+import (
+	"context"
+	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/fault"
+)
+
+// twinCalendars is what a twin knows of calendars: one, and which of its days are free.
+type twinCalendars struct {
+	calendars []api.Calendar
+	free      map[string]string // day → the name of its entry
+}
+
+func (t *twin) ListCalendars(context.Context) ([]api.CalendarSummary, error) {
+	out := []api.CalendarSummary{}
+	for _, c := range t.time.calendars {
+		out = append(out, c.CalendarSummary)
+	}
+	return out, nil
+}
+
+func (t *twin) Calendar(_ context.Context, name string, version int) (api.Calendar, error) {
+	for _, c := range t.time.calendars {
+		if c.Name == name && (version == 0 || version == c.Version) {
+			return c, nil
+		}
+	}
+	return api.Calendar{}, fault.New(fault.NotFound, "there is no calendar "+name, "")
+}
+
+func (t *twin) CalendarDays(_ context.Context, _ string, since, until string) ([]api.CalendarDay, error) {
+	first, err := time.Parse(time.DateOnly, since)
+	if err != nil {
+		return nil, err
+	}
+	out := []api.CalendarDay{}
+	for d := first; d.Format(time.DateOnly) <= until; d = d.AddDate(0, 0, 1) {
+		day := api.CalendarDay{Day: d.Format(time.DateOnly), Working: true, Why: d.Weekday().String()}
+		if name, free := t.time.free[day.Day]; free {
+			day.Working, day.Why, day.Name = false, "free: "+name+" (holidays/de)", name
+		} else if d.Weekday() == time.Saturday || d.Weekday() == time.Sunday {
+			day.Working = false
+		}
+		out = append(out, day)
+	}
+	return out, nil
+}
+
+func (t *twin) ListCalendarSeeds(context.Context) ([]api.CalendarSeed, error) {
+	return []api.CalendarSeed{{Code: "DE-BY", Name: "Germany: Bavaria", First: 2020, Last: 2040, Days: 252}}, nil
+}
+
+func (t *twin) CalendarSeed(context.Context, api.SeedQuery) (api.CalendarText, error) {
+	return api.CalendarText{Calendar: "holidays/de-by", Text: "calendar: holidays/de-by\n"}, nil
+}
