@@ -1,14 +1,12 @@
 package engine
 
 import (
-	"context"
-	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/run"
-	"github.com/reeve-scheduler/reeve/internal/store"
 )
 
 // board is what the engine keeps in memory of the open runs: a cache of the store, written after commits only.
@@ -17,6 +15,7 @@ type board struct {
 	runs  map[string]*openRun
 	open  map[string]map[attemptKey]bool // open orders by agent
 	wakes map[string]time.Time           // runs that wait for time
+	nets  map[string]map[string]bool     // the runs that have not ended, unknown ones too, by net
 	ready readyQueue                     // only the engine's goroutine touches it
 }
 
@@ -34,6 +33,7 @@ func (b *board) init() {
 	b.runs = map[string]*openRun{}
 	b.open = map[string]map[attemptKey]bool{}
 	b.wakes = map[string]time.Time{}
+	b.nets = map[string]map[string]bool{}
 	b.ready.known = map[readyJob]bool{}
 }
 
@@ -51,6 +51,7 @@ func (b *board) get(id string) (run.State, *run.Definition, bool) {
 func (b *board) put(s run.State, def *run.Definition) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.count(s)
 	if s.Status.Ended() {
 		delete(b.runs, s.ID)
 		delete(b.wakes, s.ID)
@@ -64,9 +65,33 @@ func (b *board) put(s run.State, def *run.Definition) {
 	}
 }
 
+// count keeps which runs of a net have not ended.
+func (b *board) count(s run.State) {
+	switch open := b.nets[s.Net]; {
+	case stillOpen(s.Status) && open == nil:
+		b.nets[s.Net] = map[string]bool{s.ID: true}
+	case stillOpen(s.Status):
+		open[s.ID] = true
+	case len(open) == 1 && open[s.ID]:
+		delete(b.nets, s.Net)
+	default:
+		delete(open, s.ID)
+	}
+}
+
+// openOf returns the runs of a net that have not ended, unknown ones too, oldest first.
+func (b *board) openOf(net string) []string {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return slices.Sorted(maps.Keys(b.nets[net]))
+}
+
 func (b *board) forget(id string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if o := b.runs[id]; o != nil {
+		delete(b.nets[o.state.Net], id)
+	}
 	delete(b.runs, id)
 }
 
@@ -204,53 +229,4 @@ func (q *readyQueue) each(f func(readyJob) bool) {
 	clear(q.jobs[len(kept):])
 	q.jobs = kept
 	q.tail = len(kept)
-}
-
-// definitions caches parsed versions of nets.
-type definitions struct {
-	mu    sync.Mutex
-	cfg   Config
-	known map[string]*run.Definition
-}
-
-const definitionsKept = 1000
-
-func (c *definitions) init(cfg Config) {
-	c.cfg = cfg
-	c.known = map[string]*run.Definition{}
-}
-
-// of returns a version of a net (0: the newest), ready for Step.
-func (c *definitions) of(ctx context.Context, net string, version int) (*run.Definition, error) {
-	key := fmt.Sprintf("%s@%d", net, version)
-	c.mu.Lock()
-	def, ok := c.known[key]
-	c.mu.Unlock()
-	if ok && version != 0 {
-		return def, nil
-	}
-	v, err := c.cfg.Store.Net(ctx, net, version)
-	if err != nil {
-		return nil, err
-	}
-	return c.parsed(v)
-}
-
-func (c *definitions) parsed(v store.NetVersion) (*run.Definition, error) {
-	key := fmt.Sprintf("%s@%d", v.Name, v.Version)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if def, ok := c.known[key]; ok {
-		return def, nil
-	}
-	net, err := c.cfg.Define(v)
-	if err != nil {
-		return nil, fmt.Errorf("reading stored net %s version %d: %w", v.Name, v.Version, err)
-	}
-	if len(c.known) >= definitionsKept {
-		clear(c.known) // the open runs hold theirs; the others are read again
-	}
-	def := run.Define(net, v.Version)
-	c.known[key] = def
-	return def, nil
 }

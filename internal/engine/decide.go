@@ -23,6 +23,8 @@ type decision struct {
 	exhausted  string            // why there is none, where there is none
 	turns      turns             // of the lists from which this decision has given jobs
 	keys       map[string]string // the runs that this turn makes, by idempotency key
+	agenda     *agenda
+	made       map[string][]string // the runs that this turn makes for occurrences, by net
 }
 
 // draft is a run after the inputs of this turn.
@@ -34,12 +36,13 @@ type draft struct {
 	effects []run.Effect
 	key     string
 	dirty   bool
+	settled bool // what follows from its end is decided
 }
 
 // decide folds the requests into their runs, lets time pass, and places what is ready.
 func (e *Engine) decide(ctx context.Context, requests []*request) *decision {
-	d := &decision{requests: requests, drafts: map[string]*draft{}, keys: map[string]string{}}
 	now := e.cfg.Now()
+	d := &decision{requests: requests, drafts: map[string]*draft{}, keys: map[string]string{}, agenda: newAgenda(now), made: map[string][]string{}}
 	for _, r := range requests {
 		r.errs, r.err = nil, nil
 		e.apply(ctx, d, r)
@@ -49,12 +52,21 @@ func (e *Engine) decide(ctx context.Context, requests []*request) *decision {
 			dr.fold([]run.Input{run.Tick{}}, e)
 		}
 	}
+	e.passTime(ctx, d)
+	e.runsEnded(ctx, d)
 	e.place(ctx, d)
+	e.runsEnded(ctx, d) // a job that cannot be dispatched for good
 	return d
 }
 
 // apply folds one request into its run.
 func (e *Engine) apply(ctx context.Context, d *decision, r *request) {
+	if r.act != nil {
+		if r.err = r.act(ctx, d, r); r.err == nil {
+			d.audit = append(d.audit, r.audit...)
+		}
+		return
+	}
 	var dr *draft
 	if r.create != nil {
 		if why := e.disk.Load(); why != nil {
@@ -338,11 +350,11 @@ func (d *decision) empty() bool {
 			return false
 		}
 	}
-	return true
+	return d.agenda.empty()
 }
 
 // batch is the decision as the store takes it.
-func (d *decision) batch(epoch int64) store.Batch {
+func (d *decision) batch(epoch, lastSpan int64) store.Batch {
 	b := store.Batch{Epoch: epoch, Audit: d.audit, Files: d.files}
 	for _, s := range d.turns {
 		b.Settings = append(b.Settings, s)
@@ -359,6 +371,7 @@ func (d *decision) batch(epoch int64) store.Batch {
 		slices.Sort(changed)
 		b.Runs = append(b.Runs, store.RunWrite{State: dr.state, Changed: changed, Effects: dr.effects, Key: dr.key})
 	}
+	d.agenda.into(&b, lastSpan)
 	return b
 }
 

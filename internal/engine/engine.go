@@ -19,8 +19,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/jobnet"
+	"github.com/reeve-scheduler/reeve/internal/occurrence"
 	"github.com/reeve-scheduler/reeve/internal/run"
 	"github.com/reeve-scheduler/reeve/internal/store"
 )
@@ -48,22 +50,42 @@ type Store interface {
 	Setting(ctx context.Context, name string) (store.Setting, error)
 }
 
+// Times is what the engine reads of schedules and occurrences.
+type Times interface {
+	Through(ctx context.Context) (time.Time, error)
+	Spans(ctx context.Context, q store.SpanQuery) ([]occurrence.Span, error)
+	Occurrences(ctx context.Context, q store.OccurrenceQuery) ([]occurrence.Record, error)
+	Ranges(ctx context.Context, q store.OccurrenceQuery) ([]occurrence.Range, error)
+	Overrides(ctx context.Context, net string, states []occurrence.OverrideState, limit int) ([]occurrence.Override, error)
+	Pauses(ctx context.Context) ([]occurrence.Pause, error)
+}
+
 // Config is what an engine is built with.
 type Config struct {
 	Store      Store
+	Times      Times // of the same store; nil: Store is it
 	Dispatcher Dispatcher
 	// Define parses a stored version of a net.
 	Define func(v store.NetVersion) (*jobnet.Net, error)
-	Now    func() time.Time
-	Log    *slog.Logger
+	// Zones is the time zone database by which schedules are due (nil: the one that is built in), and Calendars reads the calendars that they
+	// may lean on, in some versions, or (nil) the newest of each; nil: there are none.
+	Zones     *calendar.Zones
+	Calendars func(ctx context.Context, versions map[string]int) (calendar.Lookup, error)
+	NewRunID  func() (string, error) // for the runs of schedules: later ones are greater
+	Now       func() time.Time
+	Mono      func() time.Duration // a clock that is never put; nil: the machine's
+	Log       *slog.Logger
 	// Changed is told, after the commit, what has changed. It must not block.
 	Changed func(Change)
+	// Decided is told, after the commit, of which nets something was decided about occurrences; nil: nobody wants to know.
+	Decided func(nets []string)
 }
 
-// Change is a run after a commit, with the names of the jobs that changed.
+// Change is a run after a commit, with the names of the jobs that changed. Late says that it had to end by now and has not.
 type Change struct {
 	State run.State
 	Jobs  []string
+	Late  bool
 }
 
 // queueLimit bounds what waits for a decision; beyond it callers are told to try again.
@@ -86,6 +108,12 @@ type Engine struct {
 	turns turns
 	board board // the open runs; its own lock, written by Run only
 	defs  definitions
+	times times
+
+	wasHeld, wasFull bool      // in the last turn
+	heldWhy          string    // why the domain was held last
+	blocked          time.Time // until then nothing is decided about occurrences: the store does not tell what is asked
+	agentsChanged    atomic.Bool
 }
 
 // request is a caller's wish: inputs to one run, or a new run.
@@ -94,6 +122,7 @@ type request struct {
 	inputs []run.Input
 	agent  string // the agent that reports, "" for people and time: it may only speak of its own attempts
 	create *creation
+	act    func(ctx context.Context, d *decision, r *request) error // decides itself what is to be done about occurrences
 	audit  []store.AuditRecord
 
 	done  chan struct{}
@@ -111,8 +140,19 @@ type creation struct {
 // Open reads the open runs and orders. Errors are the store's.
 func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	e := &Engine{cfg: cfg, wake: make(chan struct{}, 1), turns: turns{}}
+	if e.cfg.Mono == nil {
+		start := time.Now()
+		e.cfg.Mono = func() time.Duration { return time.Since(start) }
+	}
+	if t, ok := cfg.Store.(Times); ok && cfg.Times == nil {
+		e.cfg.Times = t
+	}
+	if e.cfg.Zones == nil {
+		e.cfg.Zones = calendar.Builtin()
+	}
 	e.board.init()
-	e.defs.init(cfg)
+	e.times.init()
+	e.defs.init(e.cfg)
 	var err error
 	if e.epoch, err = cfg.Store.Epoch(ctx); err != nil {
 		return nil, fmt.Errorf("reading the epoch: %w", err)
@@ -144,7 +184,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 		e.board.opened(o.AgentID, attemptKey{o.Run, o.Job, o.N})
 	}
 	e.queue = e.fromBefore(orders)
-	return e, nil
+	return e, e.openTimes(ctx)
 }
 
 // fromBefore makes what was ordered in an earlier epoch unknown: the store was restored since, and the agents may
@@ -168,9 +208,21 @@ func (e *Engine) fromBefore(orders []store.Order) []*request {
 // An error means that the store cannot be trusted any more: the process must end.
 func (e *Engine) Run(ctx context.Context) error {
 	defer e.stop()
+	warming, enough := context.WithCancel(ctx)
+	warmed := make(chan struct{})
+	go func() {
+		defer close(warmed)
+		e.warm(warming)
+	}()
+	defer func() {
+		enough()
+		<-warmed
+	}()
 	var last time.Time
 	for {
-		timer := time.NewTimer(e.untilWake())
+		wait := e.untilWake()
+		e.times.clock.wait = wait
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -226,17 +278,22 @@ func (e *Engine) goneErr() error {
 	return fault.New(fault.Unreachable, "the server is stopping", "try again when it is back; what was not acknowledged was not done")
 }
 
-// untilWake is how long the loop may sleep: until the next retry is due, at most a minute (clocks step, machines sleep).
+// untilWake is how long the loop may sleep: until something is due, at most some seconds (clocks are put, machines sleep).
 func (e *Engine) untilWake() time.Duration {
-	next := e.board.nextWake()
-	if next.IsZero() {
-		return time.Minute
+	now, wait := e.cfg.Now(), lookEach
+	soonest := func(at time.Time) {
+		if !at.IsZero() {
+			wait = min(wait, max(at.Sub(now), 0))
+		}
 	}
-	soonest := time.Duration(0)
+	soonest(e.board.nextWake())
 	if e.disk.Load() != nil {
-		soonest = diskPause // what is due cannot be stored now
+		return max(wait, diskPause) // what is due cannot be stored now
 	}
-	return min(max(next.Sub(e.cfg.Now()), soonest), time.Minute)
+	if at := e.times.nextWake(now); !now.Before(e.blocked) {
+		soonest(at)
+	}
+	return wait
 }
 
 // diskPause is between two tries to store what is due while the disk is full.
@@ -244,6 +301,12 @@ const diskPause = time.Second
 
 // Kick makes the engine look again at what waits for an agent: one was linked, a slot or a label has changed.
 func (e *Engine) Kick() {
+	e.agentsChanged.Store(true)
+	e.rouse()
+}
+
+// rouse makes the engine take a turn.
+func (e *Engine) rouse() {
 	select {
 	case e.wake <- struct{}{}:
 	default:
@@ -266,7 +329,7 @@ func (e *Engine) submit(ctx context.Context, requests ...*request) error {
 	}
 	e.queue = append(e.queue, requests...)
 	e.mu.Unlock()
-	e.Kick()
+	e.rouse()
 	for _, r := range requests {
 		select {
 		case <-r.done:
@@ -293,19 +356,34 @@ func (r *request) fail(err error) {
 // turn decides over all that waits, commits, and tells. It returns only errors after which the store is not to be trusted.
 func (e *Engine) turn(ctx context.Context) error {
 	requests := e.take()
+	e.notice(e.cfg.Now())
 	for try := 0; ; try++ {
 		d := e.decide(ctx, requests)
+		if d.agenda.failed != nil {
+			e.board.requeue(d)
+			e.times.undo(d.agenda)
+			e.blocked = d.agenda.now.Add(time.Second)
+			e.cfg.Log.Error("deciding what is due; it is tried again", slog.Any("error", d.agenda.failed))
+			if try > 0 {
+				d.answer(fault.Wrap(fault.Internal, "deciding", d.agenda.failed))
+				return nil
+			}
+			continue
+		}
 		if d.empty() {
+			e.passed(ctx, d, store.Receipt{})
 			d.answer(nil)
 			return nil
 		}
-		receipt, err := e.cfg.Store.Commit(ctx, d.batch(e.epoch))
+		receipt, err := e.cfg.Store.Commit(ctx, d.batch(e.epoch, e.times.lastSpan))
 		if err != nil {
 			e.board.requeue(d)
+			e.times.undo(d.agenda)
 		}
 		var conflict *store.Conflict
 		switch {
 		case err == nil:
+			e.passed(ctx, d, receipt)
 			e.publish(d, receipt)
 			return nil
 		case errors.As(err, &conflict) && try < 100:
@@ -314,7 +392,7 @@ func (e *Engine) turn(ctx context.Context) error {
 		case errors.Is(err, store.ErrDisk):
 			e.setDisk("the server's disk is full: " + err.Error())
 			requests = d.withoutStarts(requests)
-			if d.dispatches == 0 && len(requests) == len(d.requests) {
+			if d.dispatches == 0 && len(requests) == len(d.requests) && d.agenda.empty() {
 				d.answer(fault.New(fault.Disk, "no room on the server's disk", "make room; the server goes on by itself"))
 				return nil
 			}
@@ -330,11 +408,18 @@ func (e *Engine) turn(ctx context.Context) error {
 
 // resolve drops what a conflict was about and says what to decide again.
 func (e *Engine) resolve(ctx context.Context, d *decision, c *store.Conflict) []*request {
-	if c.Noun == "run key" {
+	switch c.Noun {
+	case "run key":
+		if e.times.meetRun(ctx, e.cfg.Store, c.ID) {
+			return d.requests
+		}
 		return d.withoutKey(ctx, e.cfg.Store, c.ID)
-	}
-	if c.Noun == "setting" { // whose turn it is: it is read anew
+	case "setting": // whose turn it is, or how far an outage is: it is read anew
 		clear(e.turns)
+		e.rereadMarks(ctx)
+		return d.requests
+	case "occurrence", "span", "range", "pause", "override":
+		e.meet(ctx, d, c.Noun)
 		return d.requests
 	}
 	if s, err := e.cfg.Store.Run(ctx, c.ID); err == nil {

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -116,7 +117,7 @@ func openDesk(t *testing.T, l *ledger, prefix string) *desk {
 	d := &desk{t: t, store: l, agents: &agents{sent: make(chan run.Command, 10_000)}, prefix: prefix, stop: func() {}}
 	var err error
 	d.Engine, err = engine.Open(t.Context(), engine.Config{
-		Store: l, Dispatcher: d.agents, Now: time.Now, Log: slog.New(slog.DiscardHandler), Changed: func(engine.Change) {},
+		Store: l, Dispatcher: d.agents, Now: time.Now, NewRunID: func() (string, error) { return fmt.Sprintf("s%06d", d.ids.Add(1)), nil }, Log: slog.New(slog.DiscardHandler), Changed: func(engine.Change) {},
 		Define: func(v store.NetVersion) (*jobnet.Net, error) {
 			nets, err := jobfile.Parse(v.Name, []byte(v.Text))
 			if err != nil {

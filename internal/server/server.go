@@ -243,14 +243,7 @@ func (s *Server) openDeciders(ctx context.Context) error {
 			s.hub.Publish(api.Change{Kind: "node", ID: id})
 		},
 	})
-	var err error
-	s.engine, err = engine.Open(ctx, engine.Config{
-		Store: s.store, Dispatcher: s.fleet, Define: define, Now: s.env.Now, Log: s.env.Log,
-		Changed: func(c engine.Change) {
-			s.hub.Publish(api.Change{Kind: "run", ID: c.State.ID, Net: c.State.Net, State: string(c.State.Status), Jobs: c.Jobs})
-		},
-	})
-	if err != nil {
+	if err := s.openEngine(ctx); err != nil {
 		return err
 	}
 	agents, err := s.registry.Refresh(ctx)

@@ -1,0 +1,218 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/calendar"
+	"github.com/reeve-scheduler/reeve/internal/fault"
+	"github.com/reeve-scheduler/reeve/internal/occurrence"
+	"github.com/reeve-scheduler/reeve/internal/store"
+)
+
+// found is an occurrence that a person names: its record, or what it would be; and the range that stands for it.
+type found struct {
+	record occurrence.Record // without Rev where there is none yet
+	entry  *entry            // nil: added by hand, or its schedule is not in force any more
+	within *occurrence.Range
+	rule   *calendar.Rule // with within: of its span
+}
+
+// find looks for an occurrence: among what waits, what was decided, what ranges stand for, and what rules in force have.
+func (e *Engine) find(ctx context.Context, key occurrence.Key) (*found, error) {
+	t := &e.times
+	key.Nominal = key.Nominal.UTC().Truncate(time.Microsecond)
+	if w := t.pending[key]; w != nil {
+		return &found{record: w.Record, entry: t.inForce(scheduleOf(key))}, nil
+	}
+	records, err := e.cfg.Times.Occurrences(ctx, store.OccurrenceQuery{Net: key.Net, Schedule: key.Schedule, Nominal: key.Nominal, Limit: 1})
+	if err != nil {
+		return nil, fmt.Errorf("reading occurrence %s: %w", keyText(key), err)
+	}
+	if len(records) > 0 {
+		return &found{record: records[0], entry: t.inForce(scheduleOf(key))}, nil
+	}
+	if f, err := e.findInRange(ctx, key); f != nil || err != nil {
+		return f, err
+	}
+	en := t.inForce(scheduleOf(key))
+	if en != nil {
+		if o, ok := en.rule.At(key.Nominal); ok && o.Due.UnixMicro() >= en.since {
+			c := fresh(en, o)
+			if o.Suppressed != "" {
+				return nil, fault.New(fault.Conflict, fmt.Sprintf("occurrence %s is suppressed by its own schedule (%s)", keyText(key), o.Suppressed), "add one by hand instead")
+			}
+			c.record.Decision, c.record.Reason = occurrence.Pending, occurrence.NotYet
+			return &found{record: c.record, entry: en}, nil
+		}
+	}
+	return nil, fault.New(fault.NotFound, fmt.Sprintf("there is no occurrence %s", keyText(key)), "see `reeve occurrence list`")
+}
+
+// findInRange looks for an occurrence among those that ranges stand for; nil: none does.
+func (e *Engine) findInRange(ctx context.Context, key occurrence.Key) (*found, error) {
+	ranges, err := e.cfg.Times.Ranges(ctx, store.OccurrenceQuery{
+		Net: key.Net, Schedule: key.Schedule, Since: key.Nominal, Until: key.Nominal.Add(time.Microsecond),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading ranges: %w", err)
+	}
+	for i := range ranges {
+		r := &ranges[i]
+		rule, err := e.ruleOfSpan(ctx, r.Net, r.Span)
+		if err != nil {
+			return nil, err
+		}
+		if o, ok := rule.At(key.Nominal); ok && stands(r, o) {
+			rec := occurrence.Record{
+				Key: key, Span: r.Span, Due: o.Due, Moved: o.Moved, Decision: r.Decision, Reason: r.Reason, Detail: r.Detail, Decided: r.Decided,
+				Zone: r.Zone, TZData: r.TZData, Dismissed: r.Dismissed, DismissedBy: r.DismissedBy,
+			}
+			return &found{record: rec, within: r, rule: rule, entry: e.times.inForce(scheduleOf(key))}, nil
+		}
+	}
+	return nil, nil
+}
+
+// stands reports whether a range is about an occurrence that lies in it: about those that a schedule suppresses for its own reason, or about the
+// others.
+func stands(r *occurrence.Range, o calendar.Occurrence) bool {
+	switch r.Reason {
+	case occurrence.Calendar, occurrence.Blackout, occurrence.Collision:
+		return occurrence.Reason(o.Suppressed) == r.Reason
+	}
+	return o.Suppressed == ""
+}
+
+// ruleOfSpan compiles the rule of a span, that may be over.
+func (e *Engine) ruleOfSpan(ctx context.Context, net string, span int64) (*calendar.Rule, error) {
+	for en := e.times.nets[net]; en != nil; en = en.sibling {
+		if en.span == span {
+			return en.rule, nil
+		}
+	}
+	spans, err := e.cfg.Times.Spans(ctx, store.SpanQuery{IDs: []int64{span}})
+	if err != nil {
+		return nil, fmt.Errorf("reading a schedule: %w", err)
+	}
+	if len(spans) == 0 {
+		return nil, errNoSpan
+	}
+	compiler := e.times.compiler
+	if e.cfg.Calendars != nil && len(spans[0].Calendars) > 0 {
+		days, err := e.cfg.Calendars(ctx, spans[0].Calendars)
+		if err != nil {
+			return nil, fmt.Errorf("reading the calendars of a schedule: %w", err)
+		}
+		compiler = calendar.NewCompiler(e.cfg.Zones, days)
+	}
+	rule, problems := compiler.Compile(net, spans[0].Rule)
+	if len(problems) > 0 {
+		return nil, fault.New(fault.Conflict, "the schedule as it was cannot be read any more: "+problems[0].Message, "start a run of the net instead")
+	}
+	return rule, nil
+}
+
+var errNoSpan = errors.New("the schedule that a range was counted with is not stored any more")
+
+// amend writes what a person did to a missed occurrence: to its record, or, where a range stands for it, to a new record between the two
+// ranges into which that one is split.
+func (e *Engine) amend(ctx context.Context, d *decision, f *found, rec occurrence.Record) error {
+	a := d.agenda
+	if f.within == nil {
+		a.recovered = append(a.recovered, store.OccurrenceWrite{Record: rec, Recovered: true})
+		return nil
+	}
+	r := *f.within
+	before, err := e.countBefore(ctx, f)
+	if err != nil {
+		return err
+	}
+	a.ranges = append(a.ranges, store.RangeWrite{Range: r, Delete: true})
+	for _, part := range []struct {
+		first, last time.Time
+		count       int64
+	}{{r.First, f.neighbour(false), before}, {f.neighbour(true), r.Last, r.Count - 1 - before}} {
+		if part.count > 0 {
+			half := r
+			half.ID, half.Rev, half.First, half.Last, half.Count = 0, 0, part.first, part.last, part.count
+			a.ranges = append(a.ranges, store.RangeWrite{Range: half, Until: e.untilOf(ctx, r.Net, r.Span)})
+		}
+	}
+	e.file(d, rec, time.Time{})
+	return nil
+}
+
+// countBefore counts what a range stands for before one of its occurrences.
+func (e *Engine) countBefore(ctx context.Context, f *found) (int64, error) {
+	r := f.within
+	n := f.count(r.First.Add(-time.Second), f.record.Nominal.Add(-time.Second))
+	// Those with a record of their own are not of the range.
+	q := store.OccurrenceQuery{Net: r.Net, Schedule: r.Schedule, Since: r.First, Until: f.record.Due}
+	err := e.eachRecord(ctx, q, func(own occurrence.Record) {
+		if o, ok := f.rule.At(own.Nominal); ok && stands(r, o) && !own.Nominal.Before(r.First) {
+			n--
+		}
+	})
+	if err != nil {
+		return 0, err
+	}
+	return max(0, min(n, r.Count-1)), nil
+}
+
+// count counts those of a rule that the range is about.
+func (f *found) count(since, until time.Time) int64 {
+	c := f.rule.Count(since, until)
+	switch f.within.Reason {
+	case occurrence.Calendar:
+		return c.Calendar
+	case occurrence.Blackout:
+		return c.Blackout
+	case occurrence.Collision:
+		return c.Collision
+	}
+	return c.All - c.Suppressed()
+}
+
+// neighbour returns the nominal after, or before, the occurrence that is taken out of its range.
+func (f *found) neighbour(after bool) time.Time {
+	at := f.record.Nominal
+	if after {
+		for o := range f.rule.Between(f.record.Due, f.within.Last.Add(365*24*time.Hour)) {
+			if stands(f.within, o) && o.Nominal.After(at) {
+				return o.Nominal
+			}
+		}
+		return f.within.Last
+	}
+	for back := time.Second; ; back *= 4 {
+		since, best := at.Add(-back), time.Time{}
+		if !since.After(f.within.First) {
+			since = f.within.First.Add(-time.Second)
+		}
+		if f.count(since, at.Add(-time.Second)) > 0 || since.Before(f.within.First) {
+			for o := range f.rule.Between(since, at.Add(-time.Second)) {
+				if stands(f.within, o) && o.Nominal.Before(at) && o.Nominal.After(best) {
+					best = o.Nominal
+				}
+			}
+			if !best.IsZero() {
+				return best
+			}
+		}
+		if since.Before(f.within.First) {
+			return f.within.First
+		}
+	}
+}
+
+// untilOf returns when a span ended; zero: it is in force.
+func (e *Engine) untilOf(ctx context.Context, net string, span int64) time.Time {
+	spans, err := e.cfg.Times.Spans(ctx, store.SpanQuery{Net: net, IDs: []int64{span}})
+	if err != nil || len(spans) == 0 {
+		return time.Time{}
+	}
+	return spans[0].Until
+}

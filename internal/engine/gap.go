@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/calendar"
+	"github.com/reeve-scheduler/reeve/internal/occurrence"
+	"github.com/reeve-scheduler/reeve/internal/store"
+)
+
+// closeGap decides what fell due in the oldest outage, schedule by schedule, at most as much as the turn's budget has.
+func (e *Engine) closeGap(ctx context.Context, d *decision) {
+	t, a := &e.times, d.agenda
+	if len(t.gaps) == 0 {
+		return
+	}
+	g := t.gaps[0]
+	g.begin(t)
+	for _, en := range g.todo {
+		if a.budget <= 0 || a.failed != nil {
+			break
+		}
+		e.closeFor(ctx, d, g, en)
+	}
+	if len(a.gapped) == 0 {
+		return
+	}
+	marks := readMarks(t.marks.Value)
+	switch {
+	case len(a.gapped) < len(g.todo):
+		marks = append(marks, mark{Until: g.Until, Span: a.gapped[len(a.gapped)-1].span})
+	case len(t.gaps) > 1:
+		marks = append(marks, mark{Until: g.Until, Span: t.lastSpan})
+	default:
+		marks = nil
+	}
+	a.setMarks(t.marks, marks)
+}
+
+// setMarks stores how far the gaps are, where that has changed. Older marks that a newer one covers are let go.
+func (a *agenda) setMarks(stored store.Setting, marks []mark) {
+	if n := len(marks); n > 0 {
+		last, kept := marks[n-1], marks[:0]
+		for _, m := range marks[:n-1] {
+			if m.Span > last.Span || m.Until.After(last.Until) {
+				kept = append(kept, m)
+			}
+		}
+		marks = append(kept, last)
+	}
+	text := ""
+	if len(marks) > 0 {
+		b, err := json.Marshal(marks)
+		if err != nil {
+			a.failed = err
+			return
+		}
+		text = string(b)
+	}
+	if stored.Value != text {
+		a.marks = &store.Setting{Name: outageSetting, Value: text, Rev: stored.Rev}
+	}
+}
+
+// closeFor decides what one schedule has in an outage.
+func (e *Engine) closeFor(ctx context.Context, d *decision, g *gap, en *entry) {
+	t, a := &e.times, d.agenda
+	until := g.Until
+	if en.until != 0 && en.until <= until.UnixMicro() {
+		until = time.UnixMicro(en.until - 1).UTC()
+	}
+	of := scheduleKey{en.net, en.name}
+	plan := occurrence.Gap{Rule: en.rule, Since: time.UnixMicro(en.decided).UTC(), Until: until, Now: a.now, Outage: g.Outage, Known: t.known(en, until)}
+	if p, ok := t.pauses[of]; ok {
+		plan.Pause = &p
+	}
+	ranges, singles := plan.Plan()
+	for _, r := range ranges {
+		r.Net, r.Schedule, r.Span, r.Zone, r.TZData = en.net, en.name, en.span, en.rule.Schedule().Zone, en.tzdata
+		a.ranges = append(a.ranges, store.RangeWrite{Range: r, Until: timeOf(en.until)})
+	}
+	for _, s := range singles {
+		c := fresh(en, s.Occurrence)
+		c.placed, c.outage, c.later = true, &g.Outage, s.Later
+		e.consider(ctx, d, c)
+	}
+	a.budget -= len(ranges) + len(singles) + 1
+	a.gapped = append(a.gapped, firing{entry: en, decided: g.Until.UnixMicro(), next: en.dueAfter(g.Until.UnixMicro())})
+}
+
+// timeOf is an instant of microseconds; zero for 0.
+func timeOf(micro int64) time.Time {
+	if micro == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micro).UTC()
+}
+
+// known returns what an entry has due until an instant that has a record already.
+func (t *times) known(en *entry, until time.Time) []calendar.Occurrence {
+	var all []calendar.Occurrence
+	add := func(nominal time.Time) {
+		if o, ok := en.rule.At(nominal); ok && o.Due.UnixMicro() > en.decided && !o.Due.After(until) {
+			all = append(all, o)
+		}
+	}
+	of := scheduleKey{en.net, en.name}
+	for _, w := range t.waits[of] {
+		add(w.Nominal)
+	}
+	for nominal := range t.done[of] {
+		add(timeOf(nominal))
+	}
+	return all
+}

@@ -1,0 +1,241 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/occurrence"
+	"github.com/reeve-scheduler/reeve/internal/store"
+)
+
+// passed takes what a turn has decided of occurrences into memory: it is committed, or there was nothing to store.
+func (e *Engine) passed(ctx context.Context, d *decision, receipt store.Receipt) {
+	t, a := &e.times, d.agenda
+	for _, f := range a.received {
+		f(receipt)
+	}
+	t.mu.Lock()
+	for _, f := range slices.Concat(a.fired, a.gapped) {
+		f.entry.decided, f.entry.next = f.decided, f.next
+		if !f.gone {
+			t.queue.put(f.entry)
+		}
+		t.forgetDone(f.entry)
+	}
+	t.chains = t.chains[a.chained:]
+	e.passGap(a)
+	t.passRecords(a)
+	t.look = append(t.look[a.looked:], a.lookAgain...)
+	t.sortLook()
+	if !a.through.IsZero() {
+		t.through = a.through
+	}
+	if a.marks != nil {
+		t.marks = *a.marks
+		t.marks.Rev++
+	}
+	clear(t.taken)
+	for net := range a.reread {
+		e.readPeople(ctx, net)
+	}
+	for _, f := range a.after {
+		f()
+	}
+	t.more = len(t.look) > 0 || len(t.gaps) > 0 || len(t.chains) > 0
+	t.mu.Unlock()
+	e.tell(d)
+}
+
+// passGap lets go of an outage of which everything is decided.
+func (e *Engine) passGap(a *agenda) {
+	t := &e.times
+	if len(t.gaps) == 0 || !t.gaps[0].begun {
+		return
+	}
+	if g := t.gaps[0]; len(a.gapped) < len(g.todo) {
+		g.todo = g.todo[len(a.gapped):]
+		return
+	}
+	t.gaps = slices.Delete(t.gaps, 0, 1)
+}
+
+// passRecords keeps what waits, and forgets what was decided.
+func (t *times) passRecords(a *agenda) {
+	for _, k := range a.order {
+		f := a.records[k]
+		if f.Decision == occurrence.Pending {
+			rec := f.Record
+			if f.write {
+				rec.Rev++
+			}
+			t.wait(rec, f.again)
+			continue
+		}
+		t.settle(k)
+		if en := t.of(scheduleOf(k), f.Due); en != nil && !en.rule.ByEnd() && f.Due.UnixMicro() > en.decided {
+			t.decided(k) // before its time
+		}
+		if f.Run != "" && !f.MustEnd.IsZero() {
+			t.mustEnd[f.Run] = f.MustEnd
+			t.alarms.set(f.MustEnd, alarm{run: f.Run})
+		}
+	}
+}
+
+// forgetDone lets go of what an entry has passed.
+func (t *times) forgetDone(en *entry) {
+	of := scheduleKey{en.net, en.name}
+	for nominal := range t.done[of] {
+		if o, ok := en.rule.At(timeOf(nominal)); !ok || o.Due.UnixMicro() <= en.decided {
+			delete(t.done[of], nominal)
+		}
+	}
+	if len(t.done[of]) == 0 {
+		delete(t.done, of)
+	}
+}
+
+// tell says after a commit which runs are late, and of which nets something was decided.
+func (e *Engine) tell(d *decision) {
+	t, a := &e.times, d.agenda
+	for _, id := range d.order {
+		if dr := d.drafts[id]; dr.dirty && !stillOpen(dr.state.Status) {
+			t.mu.Lock()
+			delete(t.mustEnd, id)
+			delete(t.late, id)
+			t.mu.Unlock()
+		}
+	}
+	for _, id := range a.late {
+		s, _, ok := e.board.get(id)
+		if _, open := t.mustEnd[id]; !open || t.late[id] {
+			continue
+		}
+		t.mu.Lock()
+		t.late[id] = true
+		t.mu.Unlock()
+		if ok {
+			e.cfg.Changed(Change{State: s, Late: true})
+		}
+	}
+	if e.cfg.Decided == nil {
+		return
+	}
+	nets := map[string]bool{}
+	for _, k := range a.order {
+		nets[k.Net] = true
+	}
+	for _, r := range a.ranges {
+		nets[r.Range.Net] = true
+	}
+	for _, r := range a.recovered {
+		nets[r.Record.Net] = true
+	}
+	for net := range a.reread {
+		nets[net] = true
+	}
+	if len(nets) > 0 {
+		e.cfg.Decided(sortedKeys(nets))
+	}
+}
+
+func sortedKeys(m map[string]bool) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// nextWake returns when something about occurrences has to be looked at; zero: nothing is known.
+func (t *times) nextWake(now time.Time) time.Time {
+	if t.more {
+		return now
+	}
+	next := int64(0)
+	if len(t.queue) > 0 {
+		next = t.queue[0].next
+	}
+	if len(t.alarms) > 0 && (next == 0 || t.alarms[0].at < next) {
+		next = t.alarms[0].at
+	}
+	return timeOf(next)
+}
+
+// meet reads anew what another has changed meanwhile.
+func (e *Engine) meet(ctx context.Context, d *decision, noun string) {
+	t, a := &e.times, d.agenda
+	nets := map[string]bool{}
+	var first, last time.Time
+	for _, k := range a.order {
+		nets[k.Net] = true
+		due := a.records[k].Due
+		if first.IsZero() || due.Before(first) {
+			first = due
+		}
+		if due.After(last) {
+			last = due
+		}
+	}
+	for _, f := range slices.Concat(a.fired, a.gapped) {
+		nets[f.net] = true
+	}
+	for net := range a.reread {
+		nets[net] = true
+	}
+	var err error
+	switch noun {
+	case "span":
+		err = e.reread(ctx, sortedKeys(nets))
+	case "pause", "override":
+		t.mu.Lock()
+		for net := range nets {
+			e.readPeople(ctx, net)
+		}
+		t.mu.Unlock()
+	case "occurrence":
+		t.mu.Lock()
+		err = e.eachRecord(ctx, store.OccurrenceQuery{Since: first, Until: last.Add(time.Microsecond)}, func(r occurrence.Record) {
+			if a.records[r.Key] == nil {
+				return
+			}
+			if r.Decision == occurrence.Pending {
+				t.wait(r, r.Due)
+				return
+			}
+			t.settle(r.Key)
+			t.decided(r.Key)
+		})
+		t.mu.Unlock()
+	}
+	if err != nil {
+		e.cfg.Log.Error("reading what another has decided", slog.String("noun", noun), slog.Any("error", err))
+	}
+}
+
+// meetRun notes the run that the store has for an occurrence of which it has no record; false: the key is not an occurrence's.
+func (t *times) meetRun(ctx context.Context, s Store, key string) bool {
+	if !strings.HasPrefix(key, runKeyPrefix) || t.taken[key] != "" {
+		return false
+	}
+	id, err := s.RunByKey(ctx, key)
+	if err != nil {
+		return false
+	}
+	t.taken[key] = id
+	return true
+}
+
+// rereadMarks reads how far an outage is decided, after another has written it.
+func (e *Engine) rereadMarks(ctx context.Context) {
+	marks, err := e.cfg.Store.Setting(ctx, outageSetting)
+	if err != nil {
+		e.cfg.Log.Error("reading how far an outage is decided", slog.Any("error", err))
+		return
+	}
+	e.times.marks = marks
+}
