@@ -16,6 +16,7 @@ type Compiler struct {
 	timelines map[timelineKey]*timeline
 	parsed    map[string]*cron // by text, without those with H
 	crons     map[cron]*cron
+	rrules    map[rrule]*rrule
 	days      map[string]*Days
 	words     map[string]string
 }
@@ -30,7 +31,7 @@ type timelineKey struct {
 func NewCompiler(zones *Zones, lookup Lookup) *Compiler {
 	return &Compiler{
 		database: zones, lookup: lookup,
-		zones: map[string]*zone{}, timelines: map[timelineKey]*timeline{}, parsed: map[string]*cron{}, crons: map[cron]*cron{},
+		zones: map[string]*zone{}, timelines: map[timelineKey]*timeline{}, parsed: map[string]*cron{}, crons: map[cron]*cron{}, rrules: map[rrule]*rrule{},
 		days: map[string]*Days{}, words: map[string]string{},
 	}
 }
@@ -181,7 +182,7 @@ func (k *compiling) ofKind(r *Rule) {
 	case "cron":
 		k.cron(r)
 	case "rrule":
-		k.fail("rrule", "rrule is not taken yet")
+		k.rrule(r)
 	case "every":
 		k.every(r)
 	case "dates":
@@ -213,6 +214,38 @@ func (k *compiling) cron(r *Rule) {
 		gap, fold = GapSkip, FoldBoth // each real instant whose wall time matches
 	}
 	r.nominals = zoned{c, k.timeline(gap, fold)}
+}
+
+// rrule reads a rule of RFC 5545. Without `from`, it begins at midnight of 1970-01-01.
+func (k *compiling) rrule(r *Rule) {
+	var start int64
+	if k.from != nil {
+		start = k.from.wall(k.zone)
+	}
+	p := parseRRule(k.schedule.RRule, start)
+	if len(p.mistakes) == 0 {
+		p.end(k.zone)
+	}
+	if p.count > 0 && k.from == nil {
+		p.fail("COUNT counts from `from` on, which is missing")
+	}
+	for _, m := range p.mistakes {
+		k.fail("rrule", "%s", m)
+	}
+	if len(p.mistakes) > 0 {
+		return
+	}
+	timeline := k.timeline(k.schedule.Gap, k.schedule.Fold)
+	if p.count > 0 {
+		r.nominals = zoned{p.rule.first(p.count), timeline}
+		return
+	}
+	shared := k.rrules[p.rule]
+	if shared == nil {
+		shared = &p.rule
+		k.rrules[p.rule] = shared
+	}
+	r.nominals = zoned{shared, timeline}
 }
 
 // every makes the grid. By end, it has its first place only.
@@ -265,9 +298,12 @@ const year2000 = 946684800
 
 // checkDue refuses a schedule that is never due.
 func (k *compiling) checkDue(r *Rule) {
-	start := max(r.first, year2000)
-	if r.last <= start {
-		start = max(r.first, r.last-horizon)
+	start := int64(year2000)
+	switch {
+	case k.from != nil || k.schedule.RRule != "":
+		start = max(r.first, 0)
+	case r.last <= start:
+		start = r.last - horizon
 	}
 	end := min(r.last, start+horizon)
 	field := "cron"

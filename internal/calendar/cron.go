@@ -164,3 +164,19 @@ func (c *cron) days(first, last int64) int64 {
 	}
 	return n
 }
+
+// choose returns the n-th second of a day that is one of the expression's, from 0 on.
+func (c *cron) choose(n int) int64 {
+	seconds, minutes := bits.OnesCount64(c.second), bits.OnesCount64(c.minute)
+	h := place(uint64(c.hour), n/(minutes*seconds))
+	m := place(c.minute, n/seconds%minutes)
+	return int64(h*3600 + m*60 + place(c.second, n%seconds))
+}
+
+// place returns the n-th member of a set, from 0 on.
+func place(set uint64, n int) int {
+	for range n {
+		set &= set - 1
+	}
+	return bits.TrailingZeros64(set)
+}
