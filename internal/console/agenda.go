@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"fmt"
+	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
@@ -23,7 +24,7 @@ const (
 type agendaData struct {
 	Net, Folder, State string
 	Wall               wall
-	Zones              []string // to choose from
+	Zones              template.HTML // to choose from
 	States             []string
 	Page               api.AgendaPage
 	Title              string // the day, as people write it
@@ -54,6 +55,15 @@ func agendaStates() []string {
 	return []string{"pending", "released", "missed", "late", "suppressed", "cancelled"}
 }
 
+// listZones renders the choices of zones once.
+func (c *console) listZones() (template.HTML, error) {
+	var b strings.Builder
+	if err := c.pages["agenda"].ExecuteTemplate(&b, "zonelist", c.zones.Names()); err != nil {
+		return "", fmt.Errorf("rendering the list of zones: %w", err)
+	}
+	return template.HTML(b.String()), nil
+}
+
 // zoneOf is the zone that a person chose last.
 func (c *console) zoneOf(r *http.Request) string {
 	if cookie, err := r.Cookie(zoneCookie); err == nil {
@@ -66,7 +76,7 @@ func (c *console) zoneOf(r *http.Request) string {
 
 func (c *console) agenda(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	d := agendaData{Net: q.Get("net"), Folder: strings.Trim(q.Get("folder"), "/"), State: q.Get("state"), States: agendaStates(), Zones: c.zones.Names()}
+	d := agendaData{Net: q.Get("net"), Folder: strings.Trim(q.Get("folder"), "/"), State: q.Get("state"), States: agendaStates(), Zones: c.zoneList}
 	if d.State != "" && !slices.Contains(d.States, d.State) {
 		return fault.Newf(fault.Invalid, "%q is no state of occurrences", shorten(d.State, 40))
 	}

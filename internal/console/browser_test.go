@@ -203,6 +203,55 @@ func TestBrowserActs(t *testing.T) {
 	b.quiet()
 }
 
+// TestBrowserChangesTheAgenda moves an occurrence by its page, and sees a day follow what happens.
+func TestBrowserChangesTheAgenda(t *testing.T) {
+	t.Parallel()
+	tw := estate(morning())
+	s := openAt(t, tw, admin())
+	b := newBrowser(t)
+	b.login(s, whyPath("estate/ledger", "close", tw.time.held()))
+	b.do(
+		chromedp.Click(chromedp.CSS(`#pop-move > summary`)),
+		chromedp.Func(func(context.Context, *chromedp.Target) error { // a date field cannot be typed into in every locale
+			eval[string](b, `document.querySelector('#pop-move input[name="to"]').value = "2026-11-04T07:15:00"`)
+			return nil
+		}),
+		chromedp.SendKeys(chromedp.CSS(`#pop-move input[name="reason"]`), "the auditor <b>left</b>"),
+		chromedp.Click(chromedp.CSS(`#pop-move button`)),
+	)
+	b.until(`document.body.innerText.includes("Moved: it is due at the new time.")`)
+	tw.mu.Lock()
+	if got, want := strings.Join(tw.calls, "; "), "to=2026-11-04T06:15:00Z expires=- map[] the auditor <b>left</b>"; !strings.HasSuffix(got, want) {
+		t.Errorf("the service was asked: %s, want …%s", got, want)
+	}
+	tw.mu.Unlock()
+
+	b.do(chromedp.Navigate(s.URL + "/agenda?day=2026-11-03&zone=Europe/Berlin"))
+	b.until(`document.querySelector("#pulse")?.dataset.state === "on"`)
+	if got, want := eval[string](b, `document.querySelector("#list tbody time").textContent`), "00:00"; got != want {
+		t.Errorf("the day begins at %s, want %s: its hours are those of its zone", got, want) // the browser's zone is Stockholm, the same; the next is not
+	}
+	b.do(chromedp.Navigate(s.URL + "/agenda?day=2026-11-03&zone=Asia/Kolkata"))
+	b.until(`document.querySelector("#pulse")?.dataset.state === "on"`)
+	if got, want := eval[string](b, `document.querySelector("#list tbody time").textContent`), "00:00"; got != want {
+		t.Errorf("the day of Kolkata begins at %s, want %s: the script must leave its hours alone", got, want)
+	}
+	before := eval[string](b, `document.querySelector(".equation").innerText`)
+	eval[bool](b, `document.querySelector("#pop-add").open = true`)
+	tw.change(func() {
+		for i := range tw.time.occurrences {
+			if tw.time.occurrences[i].Decision == "pending" {
+				tw.time.occurrences[i].Decision = "released"
+			}
+		}
+	})
+	b.until(fmt.Sprintf(`document.querySelector(".equation").innerText !== %q`, before))
+	if !eval[bool](b, `document.querySelector("#pop-add").open`) {
+		t.Error("the live update closed the form that the person had opened")
+	}
+	b.quiet()
+}
+
 // TestBrowserEveryPageFits opens every page wide and narrow, light and dark: nothing may stick out sideways, and the
 // browser may complain of nothing. With REEVE_PICTURES=DIR it leaves pictures there.
 func TestBrowserEveryPageFits(t *testing.T) {

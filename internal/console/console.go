@@ -8,6 +8,7 @@ package console
 
 import (
 	"errors"
+	"html/template"
 	"log/slog"
 	"net/http"
 	"time"
@@ -44,6 +45,7 @@ type console struct {
 	log        *slog.Logger
 	now        func() time.Time
 	zones      Zones
+	zoneList   template.HTML // the choices of zones, which are many and the same on every page
 	streamLife time.Duration
 	pages      pages
 	assets     assets
@@ -67,6 +69,7 @@ func New(cfg Config) (http.Handler, error) {
 	if c.zones == nil {
 		c.zones = calendar.Builtin()
 	}
+	c.zones = &zoneBook{Zones: c.zones, read: map[string]*time.Location{}}
 	if c.streamLife <= 0 {
 		c.streamLife = 2 * time.Minute
 	}
@@ -75,6 +78,9 @@ func New(cfg Config) (http.Handler, error) {
 		return nil, err
 	}
 	if c.pages, err = loadPages(c.assets); err != nil {
+		return nil, err
+	}
+	if c.zoneList, err = c.listZones(); err != nil {
 		return nil, err
 	}
 	return c.guard(c.routes()), nil

@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"html/template"
 	"net/http"
 	"net/url"
 	"strings"
@@ -181,8 +182,8 @@ func schedulePath(net, schedule string) string {
 // whyData is why something was, or was not, released.
 type whyData struct {
 	Net, Schedule, At, Zone string
-	Nets                    []string // to choose from
 	Wall                    wall
+	Zones                   template.HTML // to choose from
 	Asked                   bool
 	When                    time.Time
 	One                     *occurrenceRow // the occurrence that was asked for
@@ -214,7 +215,7 @@ func verbsOf(o *api.Occurrence, now time.Time, may func(access.Permission, strin
 // that a person typed (at, a wall time of zone).
 func (c *console) why(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	d := whyData{Net: q.Get("net"), Schedule: q.Get("schedule"), At: q.Get("at"), Zone: cmp.Or(q.Get("zone"), c.zoneOf(r))}
+	d := whyData{Net: q.Get("net"), Schedule: q.Get("schedule"), At: q.Get("at"), Zones: c.zoneList, Zone: cmp.Or(q.Get("zone"), c.zoneOf(r))}
 	var err error
 	if d.Wall, err = c.knownZone(d.Zone); err != nil {
 		return err

@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/fault"
@@ -14,6 +15,27 @@ type Zones interface {
 	Location(name string) (*time.Location, bool)
 	// Names returns the names of all zones, sorted.
 	Names() []string
+}
+
+// zoneBook keeps the zones that were read: a list has one on every line.
+type zoneBook struct {
+	Zones
+	mu   sync.Mutex
+	read map[string]*time.Location // of names that there are: they are few
+}
+
+// Location implements Zones.
+func (b *zoneBook) Location(name string) (*time.Location, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if loc := b.read[name]; loc != nil {
+		return loc, true
+	}
+	loc, ok := b.Zones.Location(name)
+	if ok {
+		b.read[name] = loc
+	}
+	return loc, ok
 }
 
 // wall shows instants as wall times of one zone, which the page names. The browser's script leaves them as they are: an
