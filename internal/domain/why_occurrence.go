@@ -1,0 +1,328 @@
+package domain
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/calendar"
+	"github.com/reeve-scheduler/reeve/internal/occurrence"
+	"github.com/reeve-scheduler/reeve/internal/run"
+)
+
+// one explains one occurrence.
+func (x *netExplainer) one(ctx context.Context, o *seen) error {
+	if o.soon != nil {
+		x.toCome(ctx, o)
+		return nil
+	}
+	x.state(string(o.rec.Decision))
+	switch o.rec.Decision {
+	case occurrence.Pending:
+		return x.pending(ctx, o)
+	case occurrence.Released:
+		x.released(ctx, o)
+	case occurrence.Missed:
+		x.missed(ctx, o)
+	case occurrence.Suppressed:
+		x.suppressed(ctx, o)
+	case occurrence.Cancelled:
+		x.cancelled(o)
+	}
+	return nil
+}
+
+// subject is how a sentence about an occurrence begins.
+func (o *seen) subject() string {
+	if o.key.Schedule == occurrence.Manual {
+		return "what was added by hand for " + stamp(o.key.Nominal)
+	}
+	text := "schedule " + o.key.Schedule + ", due at " + stamp(o.due)
+	if !o.due.Equal(o.key.Nominal) {
+		text += " (nominal " + stamp(o.key.Nominal) + o.movedText() + ")"
+	}
+	return text
+}
+
+// movedText says which rule made due differ from the nominal instant.
+func (o *seen) movedText() string {
+	moved := ""
+	if o.rec != nil {
+		moved = string(o.rec.Moved)
+	} else {
+		moved = o.soon.moved
+	}
+	if moved == "" {
+		return ""
+	}
+	return ", moved by " + moved
+}
+
+// command writes a command about the occurrence.
+func (o *seen) command(verb string) string {
+	return fmt.Sprintf("reeve occurrence %s %s %s %s", verb, o.key.Net, o.key.Schedule, o.key.Nominal.UTC().Format(time.RFC3339Nano))
+}
+
+// edit says which field of the schedule to change.
+func (o *seen) edit(what string) string {
+	return fmt.Sprintf("set %s in schedule %s of %s, then reeve net apply", what, o.key.Schedule, o.key.Net)
+}
+
+func (x *netExplainer) released(ctx context.Context, o *seen) {
+	r := o.rec
+	x.add(string(r.Reason), r.Decided, fmt.Sprintf("%s: released at %s as %s; %s", o.subject(), stamp(r.Decided), x.runText(ctx, r.Run), r.Detail), "reeve run show "+r.Run)
+	if late, end := x.s.late(ctx, r); late {
+		x.add(string(r.Reason), r.MustEnd, fmt.Sprintf("it is late: it had to end by %s (must_end)%s", stamp(r.MustEnd), end), o.edit("must_end"))
+	}
+	x.whyRun(ctx, r.Run)
+}
+
+// late reports whether the run of an occurrence is late, and when it ended, as the end of a sentence.
+func (s *Service) late(ctx context.Context, r *occurrence.Record) (bool, string) {
+	shown := s.showRecord(ctx, r)
+	switch {
+	case !shown.Late:
+		return false, ""
+	case shown.RunEnded != nil:
+		return true, " and ended at " + stamp(*shown.RunEnded)
+	}
+	return true, " and has not ended"
+}
+
+func (x *netExplainer) missed(ctx context.Context, o *seen) {
+	r := o.rec
+	fix := o.command("release")
+	switch {
+	case r.RecoveredBy != "":
+		fix = "reeve run show " + r.RecoveredBy
+	case !r.Dismissed.IsZero():
+		fix = "reeve run start " + x.net
+	}
+	x.add(string(r.Reason), r.Decided, fmt.Sprintf("%s: missed, as was decided at %s: %s", o.subject(), stamp(r.Decided), r.Detail), fix)
+	if !r.Dismissed.IsZero() {
+		x.add(string(r.Reason), r.Dismissed, "it was dismissed by "+r.DismissedBy, "")
+	}
+	x.missedField(ctx, o)
+	if r.RecoveredBy != "" {
+		x.add(string(r.Reason), time.Time{}, "it was released later as "+x.runText(ctx, r.RecoveredBy), "")
+		x.whyRun(ctx, r.RecoveredBy)
+	}
+}
+
+// missedField names the field of the schedule by which it would not have been missed.
+func (x *netExplainer) missedField(ctx context.Context, o *seen) {
+	if o.by == nil {
+		return
+	}
+	written := o.by.rule.Schedule()
+	reason := string(o.rec.Reason)
+	switch o.rec.Reason { //nolint:exhaustive // the others are no reasons of what was missed
+	case occurrence.ServerDown, occurrence.ClockJump:
+		text := "catchup is none: what falls due while nobody can decide is not made up"
+		if written.StartWithin > 0 {
+			text += fmt.Sprintf(", and its start window of %s was over", lengthText(written.StartWithin))
+		}
+		x.add(reason, time.Time{}, text, o.edit("catchup: last, or all, or a start_within that outlasts the outage,"))
+	case occurrence.CatchupLimit:
+		if written.Catchup == calendar.CatchupLast {
+			x.add(reason, time.Time{}, "catchup is last: of what fell due in one outage only the last is made up", o.edit("catchup: all"))
+		}
+	case occurrence.LateStart, occurrence.NoAgent:
+		x.add(reason, time.Time{}, fmt.Sprintf("start_within is %s: it could be released until %s", lengthText(written.StartWithin), stamp(o.due.Add(written.StartWithin))), o.edit("a longer start_within, or none,"))
+		if o.rec.Reason == occurrence.NoAgent {
+			x.agents(ctx)
+		}
+	}
+}
+
+// agents says of each first job of the net for which no agent is linked which ones fit, and why they are not linked. It reports
+// whether there is such a job.
+func (x *netExplainer) agents(ctx context.Context) bool {
+	def, err := x.s.cfg.Engine.Definition(ctx, x.net, 0)
+	if err != nil {
+		return false
+	}
+	any := false
+	for i := range def.Net.Jobs {
+		if len(def.Predecessors(i)) > 0 {
+			continue
+		}
+		want := def.Net.Jobs[i].Agent
+		ok, text := run.Linked(want, x.s.cfg.Fleet.Candidates())
+		if ok {
+			continue
+		}
+		any = true
+		fix := "reeve node label, or reeve token create agent"
+		if away := (&explainer{s: x.s}).away(want); away != "" {
+			text, fix = away, "see the agent's log, and that it can reach the server's link port"
+		}
+		x.add(string(occurrence.AwaitsAgent), time.Time{}, "job "+def.Net.Jobs[i].Name+" needs an agent now, too: "+text, fix)
+		x.facts[len(x.facts)-1].Job = def.Net.Jobs[i].Name
+	}
+	return any
+}
+
+func (x *netExplainer) suppressed(ctx context.Context, o *seen) {
+	r := o.rec
+	start := "reeve run start " + x.net
+	switch r.Reason { //nolint:exhaustive // the others are no reasons of what was suppressed
+	case occurrence.Calendar, occurrence.Blackout, occurrence.Collision:
+		x.byRule(ctx, o, r.Reason, "suppressed")
+		return
+	case occurrence.Paused:
+		x.add(string(r.Reason), r.Decided, o.subject()+": suppressed: "+r.Detail, start)
+		if p, ok := x.s.cfg.Engine.PausedNow(x.net, o.key.Schedule); ok {
+			x.add(string(r.Reason), p.Since, "it is still paused by "+p.By+reasonText(p.Reason), "reeve schedule resume "+x.net+" "+o.key.Schedule)
+		}
+		return
+	case occurrence.Overlap:
+		x.add(string(r.Reason), r.Decided, o.subject()+": suppressed: "+r.Detail, o.edit("overlap: queue, or allow,"))
+		x.open(ctx, string(r.Reason))
+		return
+	case occurrence.Held:
+		x.add(string(r.Reason), r.Decided, o.subject()+": suppressed: "+r.Detail, start)
+		if why := x.s.cfg.Engine.Held(); why != "" {
+			x.add(string(r.Reason), time.Time{}, "the domain is still held: "+why, "reeve domain release")
+		}
+		x.add(string(r.Reason), time.Time{}, "catchup does not say that it runs afterwards", o.edit("catchup: last, or all,"))
+		return
+	}
+	x.add(string(r.Reason), r.Decided, o.subject()+": suppressed: "+r.Detail, start)
+}
+
+// open says which runs of the net are open, each with what keeps it from ending.
+func (x *netExplainer) open(ctx context.Context, reason string) {
+	for i, id := range x.s.cfg.Engine.OpenRunsOf(x.net) {
+		if i == whyMany {
+			break
+		}
+		x.add(reason, time.Time{}, "still open: "+x.runText(ctx, id), "reeve run cancel "+id)
+		x.whyRun(ctx, id)
+	}
+}
+
+func (x *netExplainer) cancelled(o *seen) {
+	r := o.rec
+	fix := "reeve run start " + x.net
+	if r.Reason == occurrence.Changed {
+		fix = "reeve net show " + x.net + ", and reeve run start " + x.net
+	}
+	x.add(string(r.Reason), r.Decided, o.subject()+": cancelled at "+stamp(r.Decided)+": "+r.Detail, fix)
+}
+
+// pending explains what has fallen due and waits.
+func (x *netExplainer) pending(ctx context.Context, o *seen) error {
+	reason, detail := o.rec.Reason, o.rec.Detail
+	until := ""
+	if w, ok := x.s.cfg.Engine.PendingWhy(o.key); ok {
+		reason, detail = w.Reason, w.Detail
+		if !w.Again.IsZero() && (reason == occurrence.AwaitsAgent || reason == occurrence.Queued) {
+			until = "; it is missed when that has not changed by " + stamp(w.Again)
+		}
+	}
+	since, text := o.rec.Decided, o.subject()+": "+detail+until
+	switch reason { //nolint:exhaustive // the others are no reasons of what is pending
+	case occurrence.Queued:
+		x.add(string(reason), since, text, o.edit("overlap: allow"))
+		x.open(ctx, string(reason))
+	case occurrence.HeldBack, occurrence.NotYet:
+		return x.byPeople(ctx, o, reason, text)
+	case occurrence.DomainHeld:
+		x.add(string(reason), since, text, "reeve domain release")
+	case occurrence.AwaitsAgent:
+		x.add(string(reason), since, text, o.command("release"))
+		x.agents(ctx)
+	case occurrence.AwaitsEnd:
+		x.add(string(reason), since, text, o.command("release"))
+		x.open(ctx, string(reason))
+	case occurrence.DiskFull:
+		x.add(string(reason), since, text, "make room on the server's disk; the server goes on by itself")
+	default:
+		x.add(string(reason), since, text, o.command("release"))
+	}
+	return nil
+}
+
+// byPeople explains what people hold or have moved: with who, and how to take that back.
+func (x *netExplainer) byPeople(ctx context.Context, o *seen, reason occurrence.Reason, text string) error {
+	overrides, err := x.s.cfg.Store.Overrides(ctx, x.net, []occurrence.OverrideState{occurrence.OverrideActive}, 0)
+	if err != nil {
+		return storeFault(err)
+	}
+	at := slices.IndexFunc(overrides, func(v occurrence.Override) bool {
+		concerns := sameKey(v.Key, o.key) || v.Schedule == o.key.Schedule && !v.From.IsZero() && !o.due.Before(v.From)
+		return concerns && v.Kind != occurrence.OverrideSkip && (v.Kind == occurrence.OverrideHold) == (reason == occurrence.HeldBack)
+	})
+	if at < 0 {
+		x.add(string(reason), o.since(), text, o.command("release"))
+		return nil
+	}
+	v := &overrides[at]
+	expires := ""
+	if !v.Expires.IsZero() {
+		expires = ", until " + stamp(v.Expires) + " at the latest"
+	}
+	x.add(string(reason), v.Created, fmt.Sprintf("%s (change %d of the agenda by %s%s)", text, v.ID, v.By, expires), fmt.Sprintf("reeve agenda drop %d, or %s", v.ID, o.command("release")))
+	return nil
+}
+
+func (o *seen) since() time.Time {
+	if o.rec != nil {
+		return o.rec.Decided
+	}
+	return time.Time{}
+}
+
+// toCome explains what is not due yet: when it is, and what will become of it as things are.
+func (x *netExplainer) toCome(ctx context.Context, o *seen) {
+	c := o.soon
+	when := fmt.Sprintf("%s: it is not due yet, in %s", o.subject(), c.due.Sub(x.now).Round(time.Second))
+	switch {
+	case c.decision == occurrence.Suppressed && c.reason == occurrence.Paused:
+		x.state("to be suppressed")
+		x.add(string(c.reason), time.Time{}, when+"; it will be suppressed: "+c.detail, "reeve schedule resume "+x.net+" "+o.key.Schedule)
+	case c.decision == occurrence.Suppressed:
+		x.state("to be suppressed")
+		x.byRule(ctx, o, c.reason, "it will be suppressed")
+	case c.decision == occurrence.Cancelled:
+		x.state("to be cancelled")
+		x.dropOf(ctx, o, when+"; it will be cancelled: "+c.detail)
+	case c.reason == occurrence.HeldBack:
+		x.state(string(occurrence.Pending))
+		x.dropOf(ctx, o, when+"; it will wait then: "+c.detail)
+	default:
+		x.state(string(occurrence.Pending))
+		x.add(string(occurrence.NotYet), time.Time{}, when+sentence(c.detail), o.command("release"))
+		if why := x.s.cfg.Engine.Held(); why != "" {
+			x.add(string(occurrence.DomainHeld), time.Time{}, "the domain starts nothing now: "+why, "reeve domain release")
+		}
+		if o.by != nil && o.by.rule.Schedule().StartWithin > 0 {
+			x.agents(ctx)
+		}
+	}
+}
+
+func sentence(more string) string {
+	if more == "" {
+		return ""
+	}
+	return "; " + more
+}
+
+// dropOf names the change of the agenda that stands in the way of what is to come.
+func (x *netExplainer) dropOf(ctx context.Context, o *seen, text string) {
+	overrides, err := x.s.cfg.Store.Overrides(ctx, x.net, []occurrence.OverrideState{occurrence.OverrideActive}, 0)
+	fix := "reeve agenda overrides " + x.net
+	if err == nil {
+		for i := range overrides {
+			v := &overrides[i]
+			if (v.Kind == occurrence.OverrideSkip || v.Kind == occurrence.OverrideHold) && v.Schedule == o.key.Schedule && (v.Nominal.Equal(o.key.Nominal) || !v.From.IsZero() && !o.due.Before(v.From)) {
+				fix = fmt.Sprintf("reeve agenda drop %d", v.ID)
+				break
+			}
+		}
+	}
+	x.add(string(o.soon.reason), time.Time{}, text, fix)
+}

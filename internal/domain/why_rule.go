@@ -1,0 +1,131 @@
+package domain
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/calendar"
+	"github.com/reeve-scheduler/reeve/internal/occurrence"
+)
+
+// The reasons that are no occurrence's: why nothing was due at all. With those of the packages occurrence and run, and dst_gap and
+// dst_overlap, they are all that why can give of a net.
+const (
+	WhyNoSchedule = "no_schedule"  // the net has no schedule: a person or a program starts it
+	WhyNotInForce = "not_in_force" // the schedule was applied later, or was taken away before
+	WhyNever      = "never_due"    // the schedule is never due again
+	WhyNothing    = "nothing_due"  // the rule has nothing at that time
+	WhyField      = "left_out"     // a field of the schedule leaves it out: from, until, working_days
+)
+
+// byRule explains what its own schedule suppresses: the smallest change by which the rule lets it go is found by trying.
+func (x *netExplainer) byRule(ctx context.Context, o *seen, reason occurrence.Reason, how string) {
+	text, fix := o.subject()+": "+how, o.edit("another rule")
+	if o.by == nil {
+		x.add(string(reason), o.since(), text+" by its schedule", "reeve run start "+x.net)
+		return
+	}
+	switch reason { //nolint:exhaustive // the schedule itself has no other reasons
+	case occurrence.Calendar:
+		more := ""
+		if more, fix = x.freeDay(ctx, o); more != "" {
+			text += ": " + more
+		}
+	case occurrence.Blackout:
+		if b := x.blackoutOf(ctx, o); b != nil {
+			text += fmt.Sprintf(": it falls into the blackout from %s until %s%s", b.From, b.Until, reasonText(b.Text))
+			fix = fmt.Sprintf("take the blackout from %s until %s out of schedule %s of %s, then reeve net apply", b.From, b.Until, o.key.Schedule, x.net)
+		}
+	case occurrence.Collision:
+		text += x.collidesWith(ctx, o)
+		fix = o.edit("on_collision: both")
+	}
+	x.add(string(reason), o.since(), text, fix)
+}
+
+// freeDay says why the day of an occurrence is free, and what would let it go.
+func (x *netExplainer) freeDay(ctx context.Context, o *seen) (text, fix string) {
+	written := o.by.rule.Schedule()
+	day := o.by.rule.Day(o.key.Nominal)
+	why := "it is no working day"
+	if days, problems := calendar.Resolve(written.Calendar, x.s.calendarsOf(ctx, &o.by.span)); len(problems) == 0 {
+		why = days.Why(day)
+	}
+	name, _, _ := strings.Cut(written.Calendar, "#")
+	text = fmt.Sprintf("%s is free by calendar %s (%s), and shift is %s", day, written.Calendar, why, written.Shift)
+	for _, shift := range []string{"run", "before", "after"} {
+		edited := written
+		edited.Shift = shift
+		if at, ok := x.trial(ctx, o, edited).at(o.key.Nominal); ok && at.Suppressed == "" {
+			return text, o.edit("shift: "+shift) + "; or make the day a working day: reeve calendar show " + name
+		}
+	}
+	return text, "make the day a working day: reeve calendar show " + name
+}
+
+// blackoutOf finds the blackout without which the occurrence would be released.
+func (x *netExplainer) blackoutOf(ctx context.Context, o *seen) *calendar.Blackout {
+	written := o.by.rule.Schedule()
+	for i := range written.Blackouts {
+		edited := written
+		edited.Blackouts = append(append([]calendar.Blackout{}, written.Blackouts[:i]...), written.Blackouts[i+1:]...)
+		if at, ok := x.trial(ctx, o, edited).at(o.key.Nominal); ok && at.Suppressed != calendar.ReasonBlackout {
+			return &written.Blackouts[i]
+		}
+	}
+	return nil
+}
+
+// collidesWith names the earlier occurrence that was shifted to the same due.
+func (x *netExplainer) collidesWith(ctx context.Context, o *seen) string {
+	edited := o.by.rule.Schedule()
+	edited.OnCollision = calendar.CollisionBoth
+	at, ok := x.trial(ctx, o, edited).at(o.key.Nominal)
+	if !ok {
+		return ": a shift brought it to the due of an earlier one"
+	}
+	for other := range o.by.rule.Between(at.Due.Add(-time.Microsecond), at.Due) {
+		if other.Suppressed == "" {
+			return fmt.Sprintf(": a shift brings it to %s, as it does with that of nominal %s, and on_collision is one", stamp(at.Due), stamp(other.Nominal))
+		}
+	}
+	return fmt.Sprintf(": a shift brings it to %s, as another one, and on_collision is one", stamp(at.Due))
+}
+
+// attempted is a rule that was made by way of trial; nil: the edited schedule is none.
+type attempted struct{ rule *calendar.Rule }
+
+func (a attempted) at(nominal time.Time) (calendar.Occurrence, bool) {
+	if a.rule == nil {
+		return calendar.Occurrence{}, false
+	}
+	return a.rule.At(nominal)
+}
+
+// has reports whether the rule has something that is due in a stretch.
+func (a attempted) has(from, to time.Time) bool {
+	if a.rule == nil {
+		return false
+	}
+	for o := range a.rule.Between(from.Add(-time.Microsecond), to.Add(-time.Microsecond)) {
+		if o.Suppressed == "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (x *netExplainer) trial(ctx context.Context, o *seen, edited calendar.Schedule) attempted {
+	return x.try(ctx, o.by, edited)
+}
+
+// try compiles an edited schedule of a span.
+func (x *netExplainer) try(ctx context.Context, r *spanRule, edited calendar.Schedule) attempted {
+	rule, problems := calendar.NewCompiler(x.s.cfg.Zones, x.s.calendarsOf(ctx, &r.span)).Compile(x.net, edited)
+	if len(problems) > 0 {
+		return attempted{}
+	}
+	return attempted{rule}
+}
