@@ -70,9 +70,9 @@ func (s *Server) mayBePlain(cl ports.Claim, binds []string) error {
 	return nil
 }
 
-// plainWarnings are what stands on every page as long as something is offered without TLS to others.
+// plainWarnings are what stands on every page: that something is offered without TLS to others, and what a new time zone database moved.
 func (s *Server) plainWarnings() []string {
-	var all []string
+	all := slices.Clone(s.zoneWarnings)
 	for _, e := range s.entrances {
 		if !e.claim.TLS && e.reachable() {
 			all = append(all, fmt.Sprintf("the row %s (port %d) is offered without TLS: passwords and output can be read on the way", e.claim.Service, e.claim.Port))
@@ -115,7 +115,7 @@ func (s *Server) webOf(e entrance, pages http.Handler) http.Handler {
 // withPages is the API below its path, and the console elsewhere.
 func withPages(rest, pages http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/api/") || r.URL.Path == "/healthz" {
+		if strings.HasPrefix(r.URL.Path, "/api/") || r.URL.Path == "/healthz" || r.URL.Path == "/metrics" {
 			rest.ServeHTTP(w, r)
 			return
 		}

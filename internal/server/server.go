@@ -101,6 +101,8 @@ type Server struct {
 	local      net.Listener
 	servers    []func(context.Context) error // one for each listener
 	addresses  []string
+	// zoneWarnings say what a new time zone database has moved since the last start.
+	zoneWarnings []string
 }
 
 // Open opens the data folder, migrates, and binds. On an error everything that was opened is closed again.
@@ -151,6 +153,9 @@ func (s *Server) open(ctx context.Context) error {
 		Store: s.store, Authority: s.authority, Epoch: epoch, Now: s.env.Now, Rand: s.env.Rand, Log: s.env.Log, Changed: s.nodesChanged,
 	}
 	if s.own, err = s.openCredentials(ctx, epoch); err != nil {
+		return err
+	}
+	if err := s.openZones(ctx, epoch); err != nil {
 		return err
 	}
 	if err := s.openDeciders(ctx); err != nil {
