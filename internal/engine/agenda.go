@@ -35,7 +35,7 @@ type agenda struct {
 	failed     error           // the store did not tell what was asked: nothing of this agenda is to be committed
 	reread     map[string]bool // nets of which pauses and overrides have changed
 	lookAgain  []occurrence.Key
-	late       []string // runs that had to end by now
+	late       []string              // runs that had to end by now
 	after      []func()              // what is done after the commit
 	received   []func(store.Receipt) // and what is told of what the store allotted
 }

@@ -14,12 +14,12 @@ import (
 
 // definitions caches parsed versions of nets, the newest of each among them. It is safe for use by several goroutines at once.
 type definitions struct {
-	mu     sync.Mutex
-	cfg    Config
-	known  map[netVersion]*run.Definition
-	newest map[string]int // version, until renew
-	renewed int           // how often renew was called: what was read before is not the newest for sure
-	size   int            // of the texts, in bytes
+	mu      sync.Mutex
+	cfg     Config
+	known   map[netVersion]*run.Definition
+	newest  map[string]int // version, until renew
+	renewed int            // how often renew was called: what was read before is not the newest for sure
+	size    int            // of the texts, in bytes
 }
 
 type netVersion struct {

@@ -1,8 +1,33 @@
 package engine
 
+import (
+	"context"
+	"time"
+)
+
 // Waiting returns how many requests wait for the next turn.
 func (e *Engine) Waiting() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.queue)
+}
+
+// Sleep says how long the loop would sleep now, as it does before it sleeps.
+func (e *Engine) Sleep() time.Duration {
+	wait := e.untilWake()
+	e.times.clock.wait = wait
+	return wait
+}
+
+// Turn takes one turn, as the loop does when it wakes.
+func (e *Engine) Turn(ctx context.Context) error { return e.turn(ctx) }
+
+// Busy reports whether the last turn has left something to do at once.
+func (e *Engine) Busy() bool { return e.Sleep() == 0 }
+
+// WarmUp reads the definitions of what is due in the next minute.
+func (e *Engine) WarmUp(ctx context.Context) {
+	for _, net := range e.times.dueSoon(e.cfg.Now().Add(readAhead)) {
+		_, _ = e.defs.of(ctx, net, 0)
+	}
 }

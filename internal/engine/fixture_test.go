@@ -88,6 +88,11 @@ func (l *ledger) spoil(before func(store.Batch) error) {
 
 func newLedger(t *testing.T) *ledger {
 	t.Helper()
+	return openLedger(t)
+}
+
+func openLedger(t testing.TB) *ledger {
+	t.Helper()
 	st, err := sqlite.Open(context.WithoutCancel(t.Context()), filepath.Join(t.TempDir(), "store"), sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -32,18 +32,18 @@ type times struct {
 	alarms   alarms
 	through  time.Time
 	pauses   map[scheduleKey]occurrence.Pause
-	active   map[int64]occurrence.Override   // overrides that are active or stale
-	changed  map[scheduleKey][]int64         // the ids of the active ones, by schedule
-	pending  map[occurrence.Key]*waiter      // what has fallen due or was touched, and waits
-	waits    map[scheduleKey][]*waiter       // the same, by due
-	netWaits map[string]int                  // how many wait of a net
-	done     map[scheduleKey]map[int64]bool  // nominals that are decided though due later than their schedule's mark: never again
-	taken    map[string]string               // runs that the store has by the key of an occurrence that it has not
-	look     []occurrence.Key                // pending ones to be looked at anew, in order
-	awaiting map[occurrence.Key]bool         // those that wait for an agent
-	chains   []*entry                        // rules by end whose next occurrence has to be found
-	mustEnd  map[string]time.Time            // open runs that have to end by then
-	late     map[string]bool                 // those of them that have not
+	active   map[int64]occurrence.Override  // overrides that are active or stale
+	changed  map[scheduleKey][]int64        // the ids of the active ones, by schedule
+	pending  map[occurrence.Key]*waiter     // what has fallen due or was touched, and waits
+	waits    map[scheduleKey][]*waiter      // the same, by due
+	netWaits map[string]int                 // how many wait of a net
+	done     map[scheduleKey]map[int64]bool // nominals that are decided though due later than their schedule's mark: never again
+	taken    map[string]string              // runs that the store has by the key of an occurrence that it has not
+	look     []occurrence.Key               // pending ones to be looked at anew, in order
+	awaiting map[occurrence.Key]bool        // those that wait for an agent
+	chains   []*entry                       // rules by end whose next occurrence has to be found
+	mustEnd  map[string]time.Time           // open runs that have to end by then
+	late     map[string]bool                // those of them that have not
 	clock    clock
 	gaps     []*gap
 	outages  []occurrence.Outage // since the start of this process
