@@ -48,16 +48,17 @@ func TestPagesOfTime(t *testing.T) {
 		"/agenda?net=none":                                {"Nothing is like that on this day."},
 		"/agenda?day=2020-01-01":                          {">Today</a>"},
 		"/schedules":                                      {"every 15 minutes", "at 02:30 on Monday to Friday", "every month on the last Friday at 18:00", "13 missed", "paused", "days of germany#bank", "its day is free: shifted by its calendar", "the run before it has not ended"},
+		"/schedules?folder=proxy":                         {"every 2 days after the end of the run before"},
 		"/schedules?paused=1":                             {"estate/ledger", "checked"},
 		"/schedules?net=none":                             {"No schedule is like that."},
 		"/schedules/estate/harvest/nightly": {
 			"at 02:30 on Monday to Friday", "Europe/Berlin", "days of germany#bank", "spread by its jitter", "meant for", "November 2026", "Saturday is free by germany#bank", "its rule has nothing on this day", "and 93 more",
-			"month=2026-12#month", "month=2026-10#month", "must_end=2h", "time zone database 2025c", "1 missed", "move", "stale", "/schedules/pause", "Saturday is free by germany#bank", `aria-current="date"`,
+			"month=2026-12#month", "month=2026-10#month", "must_end: 2h", "time zone database 2025c", "1 missed", "move", "stale", "/schedules/pause", "Saturday is free by germany#bank", `aria-current="date"`,
 		},
 		"/schedules/estate/harvest/nightly?month=2027-02": {"February 2027"},
 		"/schedules/estate/ledger/close":                  {"Paused by mara", "the books are closed by hand this month", "/schedules/resume", "It does not add up."},
 		"/schedules/census/packages/quarter":              {"96</strong> expected", "It holds for the business day 2026-11-03", "succeeded"},
-		"/missed":                                         {"<strong>14</strong> occurrences were due", "Release the last", "Dismiss 12…", "more were to be caught up than is allowed", "no agent with site=north was linked", "Dismiss all"},
+		"/missed":                                         {"<strong>14</strong> occurrences were due", "Release the last", "what census/packages quarter missed until", "more were to be caught up than is allowed", "no agent with site=north was linked", "Dismiss all"},
 		"/missed?net=census/packages":                     {"<strong>13</strong>", "Dismiss all"},
 		"/missed?net=none":                                {"Nothing was missed there"},
 		"/why":                                            {"Why did it not run?"},
@@ -76,7 +77,7 @@ func TestPagesOfTime(t *testing.T) {
 				t.Errorf("%s does not show %q", path, want)
 			}
 		}
-		for _, bad := range []string{"%!", "&lt;nil&gt;", "0xc0", "no value", "0001"} {
+		for _, bad := range []string{"%!", "&lt;nil&gt;", "0xc0", "no value", "0001-"} {
 			if strings.Contains(body, bad) {
 				t.Errorf("%s shows %q", path, bad)
 			}
@@ -273,8 +274,8 @@ func TestTimeFormsAskTheService(t *testing.T) {
 		"dismiss":         {"/occurrences/dismiss", key(), "dismiss estate/ledger close 2026-11-03T09:30:00Z the auditor", "/agenda?day=2026-11-03&did=dismissed", 303},
 		"cancel":          {"/occurrences/cancel", key("next", "//evil.example"), "cancel estate/ledger close 2026-11-03T09:30:00Z the auditor", "/?did=withdrawn", 303},
 		"release, bad":    {"/occurrences/release", key("nominal", "soon"), "", "", 422},
-		"dismiss a range": {"/missed/dismiss", url.Values{"net": {"n"}, "schedule": {"s"}, "since": {"2026-11-03T02:00:00Z"}, "last": {"2026-11-03T04:45:00Z"}, "confirm": {"yes"}, "next": {"/missed"}}, `dismiss all of "n" "s" from 2026-11-03T02:00:00Z to 2026-11-03T04:45:00.000001Z`, "/missed?did=dismissed", 303},
-		"dismiss a net":   {"/missed/dismiss", url.Values{"net": {"n"}, "until": {"2026-11-03T10:20:00Z"}, "confirm": {"yes"}, "next": {"/missed"}}, `dismiss all of "n" "" from - to 2026-11-03T10:20:00Z`, "/missed?did=dismissed", 303},
+		"dismiss a range": {"/missed/dismiss", url.Values{"net": {"n"}, "schedule": {"s"}, "until": {"2026-11-03T04:45:00.000001Z"}, "confirm": {"yes"}, "next": {"/missed"}}, `dismiss all of "n" "s" until 2026-11-03T04:45:00.000001Z`, "/missed?did=dismissed", 303},
+		"dismiss a net":   {"/missed/dismiss", url.Values{"net": {"n"}, "until": {"2026-11-03T10:20:00Z"}, "confirm": {"yes"}, "next": {"/missed"}}, `dismiss all of "n" "" until 2026-11-03T10:20:00Z`, "/missed?did=dismissed", 303},
 		"dismiss, unsure": {"/missed/dismiss", url.Values{"net": {"n"}, "until": {"2026-11-03T10:20:00Z"}}, "", "", 422},
 		"dismiss, all":    {"/missed/dismiss", url.Values{"confirm": {"yes"}}, "", "", 422}, // without an end it could take what nobody has seen
 		"dismiss, bad":    {"/missed/dismiss", url.Values{"until": {"x"}, "confirm": {"yes"}}, "", "", 422},

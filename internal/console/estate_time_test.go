@@ -14,13 +14,13 @@ func estateTime(t *twin, now time.Time) {
 		{Net: "census/packages", Name: "quarter", Rule: "*/15 * * * *", Kind: "cron", Zone: "UTC", Version: 2, Since: now.Add(-200 * time.Hour), TZData: "2025c", Missed: 13, LastWas: ptr("released")},
 		{
 			Net: "estate/harvest", Name: "nightly", Rule: "30 2 * * MON-FRI", Kind: "cron", Zone: "Europe/Berlin", Calendar: ptr("germany#bank"), Version: 7, Since: now.Add(-49 * time.Hour), TZData: "2025c",
-			Text: "calendar=germany#bank shift=after 1 within 3 jitter=5m must_end=2h catchup=last", LastWas: ptr("missed"), NextReason: ptr("shift"), Missed: 1,
+			Text: "shift: after 1 within 3; catchup: last; must_end: 2h; jitter: 5m", LastWas: ptr("missed"), NextReason: ptr("shift"), Missed: 1,
 		},
 		{
 			Net: "estate/ledger", Name: "close", Rule: "FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=18", Kind: "rrule", Zone: "Europe/Berlin", Version: 2, Since: now.Add(-200 * time.Hour), TZData: "2025c", LastWas: ptr("released"),
 			Paused: &api.Pause{Reason: "the books are closed by hand this month", By: "mara", Since: ptr(now.Add(-26 * time.Hour)), Until: ptr(now.Add(100 * time.Hour))},
 		},
-		{Net: "proxy/certificates", Name: "renew", Rule: "48h by end", Kind: "every", Zone: "Pacific/Auckland", Version: 2, Since: now.Add(-200 * time.Hour), TZData: "2025c", NextReason: ptr("awaits_end")},
+		{Net: "proxy/certificates", Name: "renew", Rule: "48h", Kind: "every", Text: "by: end", Zone: "Pacific/Auckland", Version: 2, Since: now.Add(-200 * time.Hour), TZData: "2025c", NextReason: ptr("awaits_end")},
 	}
 	add := func(s *api.Schedule, due time.Time, decision, reason string) *api.Occurrence {
 		t.time.occurrences = append(t.time.occurrences, api.Occurrence{

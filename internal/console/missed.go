@@ -32,6 +32,7 @@ type missedRow struct {
 	Single      bool
 	Why         string // address of the first one's page
 	First, Last string // nominal times for forms
+	Behind      string // just after the last one
 	Href        string // of the schedule
 	MayRelease  bool
 	MayDismiss  bool
@@ -55,21 +56,11 @@ func (c *console) missedList(w http.ResponseWriter, r *http.Request) error {
 	d.More = len(list) >= missedOnPage
 	may := api.SubjectOf(r.Context()).May
 	at := map[string]int{}
-	var last time.Time
 	for i := range list {
 		m := &list[i]
-		row := missedRow{
-			Missed: *m, Single: m.Count == 1, Why: whyPath(m.Net, m.Schedule, m.First), First: nominalText(m.First), Last: nominalText(m.Last), Href: schedulePath(m.Net, m.Schedule),
-			MayRelease: may(access.Run, folderOf(m.Net)), MayDismiss: may(access.Control, folderOf(m.Net)),
-		}
-		if row.Text = deref(m.Detail); row.Text == "" {
-			row.Text = decidedText(m.Reason)
-		}
+		row := missedRowOf(m, may)
 		d.Rows = append(d.Rows, row)
 		d.Count += m.Count
-		if m.Last.After(last) {
-			last = m.Last
-		}
 		k, known := at[m.Net]
 		if !known {
 			k = len(d.Nets)
@@ -83,33 +74,28 @@ func (c *console) missedList(w http.ResponseWriter, r *http.Request) error {
 	return c.page(w, r, "missed", view{Title: "Missed", Section: "time", Events: "/live", Data: d})
 }
 
-// dismissMissed dismisses a range, all of a net, or all that the list shows.
+func missedRowOf(m *api.Missed, may func(access.Permission, string) bool) missedRow {
+	row := missedRow{
+		Missed: *m, Single: m.Count == 1, Why: whyPath(m.Net, m.Schedule, m.First), First: nominalText(m.First), Last: nominalText(m.Last), Behind: nominalText(m.Last.Add(time.Microsecond)),
+		Href: schedulePath(m.Net, m.Schedule), MayRelease: may(access.Run, folderOf(m.Net)), MayDismiss: may(access.Control, folderOf(m.Net)), Text: deref(m.Detail),
+	}
+	if row.Text == "" {
+		row.Text = decidedText(m.Reason)
+	}
+	return row
+}
+
+// dismissMissed dismisses all that a schedule missed until the end of a range, all of a net, or all that the list shows.
 func (c *console) dismissMissed(w http.ResponseWriter, r *http.Request) error {
 	q := api.OccurrenceQuery{Net: r.PostFormValue("net"), Folder: r.PostFormValue("folder"), Schedule: r.PostFormValue("schedule")}
-	for field, to := range map[string]*time.Time{"since": &q.Since, "until": &q.Until} {
-		text := r.PostFormValue(field)
-		if text == "" {
-			continue
-		}
-		at, err := time.Parse(time.RFC3339Nano, text)
-		if err != nil {
-			return fault.New(fault.Invalid, "the form has no time", "go back and try again")
-		}
-		*to = at.UTC()
-	}
-	if field := "last"; r.PostFormValue(field) != "" { // of a range, which ends with it
-		at, err := time.Parse(time.RFC3339Nano, r.PostFormValue(field))
-		if err != nil {
-			return fault.New(fault.Invalid, "the form has no time", "go back and try again")
-		}
-		q.Until = at.UTC().Add(time.Microsecond)
-	}
-	switch {
-	case q.Until.IsZero():
+	until, err := time.Parse(time.RFC3339Nano, r.PostFormValue("until"))
+	if err != nil { // without it, it would take what nobody has seen
 		return fault.New(fault.Invalid, "the form does not say until when", "go back and try again")
-	case r.PostFormValue("confirm") != "yes":
+	}
+	if r.PostFormValue("confirm") != "yes" {
 		return fault.New(fault.Invalid, "it was not confirmed that nothing is to be done about these", "tick the box and try again")
 	}
+	q.Until = until.UTC()
 	if _, err := c.service.DismissMissed(r.Context(), q); err != nil {
 		return err
 	}

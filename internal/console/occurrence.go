@@ -303,6 +303,9 @@ func actOn(verb string) func(*console, http.ResponseWriter, *http.Request) error
 	}
 }
 
+// isCommand reports whether what is to be done is a command to type.
+func isCommand(fix string) bool { return strings.HasPrefix(fix, "reeve ") }
+
 // placedRow is a row with the zone in which its list shows times.
 type placedRow struct {
 	Wall wall

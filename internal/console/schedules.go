@@ -19,7 +19,7 @@ const (
 	schedulesOnPage = 200
 	nextDue         = 10
 	lastDecided     = 10
-	aheadAtMost     = 400 * 24 * time.Hour // as far as rules are asked for what they foresee
+	aheadAtMost     = 399 * 24 * time.Hour // nearly as far as rules may be asked for what they foresee
 )
 
 // schedulesData is the list of schedules with its filter.
@@ -41,6 +41,9 @@ type scheduleRow struct {
 
 func (c *console) scheduleRow(s *api.Schedule) scheduleRow {
 	row := scheduleRow{Schedule: *s, Words: ruleWords(s.Kind, s.Rule), Href: schedulePath(s.Net, s.Name), Wall: c.wall(s.Zone)}
+	if s.Kind == "every" && slices.Contains(strings.Split(s.Text, "; "), "by: end") {
+		row.Words += " after the end of the run before"
+	}
 	if s.NextReason != nil {
 		row.Moved = reasonOfNext(*s.NextReason)
 	}
@@ -54,6 +57,8 @@ func reasonOfNext(reason string) string {
 		return movedText(reason)
 	case "due", "not_due":
 		return ""
+	case "calendar", "blackout", "collision":
+		return "to be suppressed: " + decidedText(reason)
 	}
 	return decidedText(reason)
 }

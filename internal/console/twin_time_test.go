@@ -26,6 +26,9 @@ type twinTime struct {
 	balances    []api.Balance
 	whys        []api.Fact // of every net
 	month       func(net, schedule string, month time.Time) []api.MonthDay
+	forecast    api.Forecast
+	forecastErr error
+	looked      api.ForecastQuery
 }
 
 func inZone(name string) *time.Location {
@@ -137,7 +140,9 @@ func (t *twin) Occurrence(ctx context.Context, net, schedule string, nominal tim
 func (t *twin) Missed(ctx context.Context, q api.OccurrenceQuery) ([]api.Missed, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(t.time.missed), func(m api.Missed) bool { return !t.sees(ctx, m.Net, q.Net, q.Folder) }), nil
+	return slices.DeleteFunc(slices.Clone(t.time.missed), func(m api.Missed) bool {
+		return !t.sees(ctx, m.Net, q.Net, q.Folder) || !q.Since.IsZero() && m.Last.Before(q.Since) || !q.Until.IsZero() && !m.First.Before(q.Until)
+	}), nil
 }
 
 func (t *twin) ActOnOccurrence(ctx context.Context, act api.OccurrenceAct) (api.Occurrence, error) {
@@ -160,7 +165,10 @@ func (t *twin) DismissMissed(ctx context.Context, q api.OccurrenceQuery) (int64,
 	if err := t.may(ctx, access.Control, folderOf(q.Net)); err != nil {
 		return 0, err
 	}
-	t.asked(fmt.Sprintf("dismiss all of %q %q from %s to %s", q.Net, q.Schedule, shownTime(&q.Since), shownTime(&q.Until)), func() { t.time.missed = nil })
+	if !q.Since.IsZero() || q.Limit != 0 {
+		return 0, fault.New(fault.Invalid, "what is dismissed is bounded by net, folder, schedule and until", "")
+	}
+	t.asked(fmt.Sprintf("dismiss all of %q %q until %s", q.Net, q.Schedule, shownTime(&q.Until)), func() { t.time.missed = nil })
 	return 3, nil
 }
 
@@ -267,8 +275,4 @@ func (t *twin) DropOverride(ctx context.Context, id int64) (api.Override, error)
 	}
 	t.asked(fmt.Sprintf("drop override %d", id), func() {})
 	return api.Override{ID: id}, nil
-}
-
-func (t *twin) Forecast(context.Context, api.ForecastQuery) (api.Forecast, error) {
-	return api.Forecast{}, nil
 }
