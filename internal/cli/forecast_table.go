@@ -23,7 +23,7 @@ func forecastTable(w io.Writer, f looked, limit int) {
 			if it.MustEnd != nil {
 				must = shortTime(*it.MustEnd)
 			}
-			line(w, it.Net, it.Schedule, shortTime(it.Due), timeOnly(it.Start), timeOnly(it.End), timeOnly(it.EndLow)+" to "+timeOnly(it.EndHigh), must, percent(it.Late, it.MustEnd != nil), it.Waits, it.Basis)
+			line(w, it.Net, it.Schedule, shortTime(it.Due), timeAfter(it.Due, it.Start), timeAfter(it.Due, it.End), timeAfter(it.Due, it.EndLow)+" to "+timeAfter(it.Due, it.EndHigh), must, percent(it.Late, it.MustEnd != nil), it.Waits, it.Basis)
 		}
 	}
 	loadTables(w, f)
@@ -35,7 +35,7 @@ func forecastTable(w io.Writer, f looked, limit int) {
 			if net == "" {
 				net, job = "(another)", "(another)"
 			}
-			line(w, net, job, shortTime(s.Start), timeOnly(s.End), s.Why)
+			line(w, net, job, shortTime(s.Start), timeAfter(s.Start, s.End), s.Why)
 		}
 	}
 	if f.Difference != nil {
@@ -87,10 +87,10 @@ func differenceTable(w io.Writer, d *changedBy) {
 		c := &d.Items[i]
 		was, end, by := "-", "not due", "-"
 		if c.EndBefore != nil {
-			was = timeOnly(*c.EndBefore)
+			was = timeAfter(c.Due, *c.EndBefore)
 		}
 		if c.End != nil {
-			end, by = timeOnly(*c.End), c.longer().Round(time.Second).String()
+			end, by = timeAfter(c.Due, *c.End), c.longer().Round(time.Second).String()
 		}
 		line(w, c.Net, c.Schedule, shortTime(c.Due), percent(c.LateBefore, true), percent(c.Late, true), was, end, by)
 	}
@@ -101,7 +101,15 @@ func differenceTable(w io.Writer, d *changedBy) {
 
 func shortTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04Z") }
 
-func timeOnly(t time.Time) string { return t.UTC().Format("15:04:05") }
+// timeAfter writes the time of the day, and on which day after another it is.
+func timeAfter(other, t time.Time) string {
+	const day = 24 * time.Hour
+	text := t.UTC().Format("15:04:05")
+	if days := t.UTC().Truncate(day).Sub(other.UTC().Truncate(day)) / day; days > 0 {
+		text += fmt.Sprintf(" +%dd", days)
+	}
+	return text
+}
 
 func peakTime(peak float64, at time.Time) string {
 	if peak == 0 {

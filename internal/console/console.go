@@ -115,6 +115,7 @@ func table() []route {
 		{"GET /schedules/{what...}", access.View, (*console).schedule},
 		{"GET /missed", access.View, (*console).missedList},
 		{"GET /why", access.View, (*console).why},
+		{"GET /forecast", access.View, (*console).forecast},
 		{"GET /audit", access.Audit, (*console).audit},
 		{"GET /users", access.ManageUsers, (*console).users},
 		{"GET /live", access.View, (*console).live},

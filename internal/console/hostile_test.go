@@ -60,9 +60,10 @@ func poison(v reflect.Value, keep ...string) {
 // poisoned is an estate in which every stored string carries the payload.
 func poisoned(keep ...string) *twin {
 	tw := estate(morning())
+	foresee(tw, morning())
 	for _, part := range []any{
 		&tw.domain, &tw.runs, &tw.nets, &tw.nodes, &tw.tokens, &tw.people, &tw.records, &tw.plan, &tw.leases, &tw.checked, &tw.doors,
-		&tw.time.schedules, &tw.time.occurrences, &tw.time.missed, &tw.time.overrides, &tw.time.risks, &tw.time.balances, &tw.time.whys,
+		&tw.time.schedules, &tw.time.occurrences, &tw.time.missed, &tw.time.overrides, &tw.time.risks, &tw.time.balances, &tw.time.whys, &tw.time.forecast,
 	} {
 		poison(reflect.ValueOf(part).Elem(), keep...)
 	}
@@ -87,6 +88,7 @@ func poisoned(keep ...string) *twin {
 func hostilePaths() []string {
 	evil := url.QueryEscape(payload)
 	return []string{
+		"/forecast", "/forecast?what=" + evil + "&net=" + evil + "&folder=" + evil, "/forecast?days=" + evil,
 		"/agenda", "/agenda?day=2026-11-03", "/agenda?zone=" + evil, "/agenda?net=" + evil + "&folder=" + evil, "/agenda?after=" + evil, "/agenda?day=" + evil, "/agenda?hour=" + evil, "/schedules", "/schedules?net=" + evil,
 		schedulePath("estate/harvest"+payload, "nightly"+payload), schedulePath("estate/ledger"+payload, "close"+payload), schedulePath(payload, payload), "/missed", "/missed?net=" + evil, "/why", "/why?net=" + evil + "&zone=UTC",
 		"/why?net=" + evil + "&at=" + evil, whyPath("estate/ledger"+payload, "close"+payload, morning().Add(-50*time.Minute)), whyPath(payload, payload, morning()),

@@ -22,7 +22,7 @@ func (p *Plan) addOccurrences(w *World, changes *whatIfs) {
 			continue
 		}
 		for k := range w.Nets[i].Rules {
-			p.addRule(int32(i), int32(k), &ch)
+			p.addRule(w.Now, int32(i), int32(k), &ch)
 		}
 		p.addPending(w, int32(i), &ch)
 	}
@@ -32,12 +32,12 @@ func (p *Plan) addOccurrences(w *World, changes *whatIfs) {
 }
 
 // addRule adds what a schedule has due. Of one that has more than can be simulated the rest is only counted.
-func (p *Plan) addRule(net, rule int32, ch *changed) {
+func (p *Plan) addRule(now time.Time, net, rule int32, ch *changed) {
 	r, s := p.nets[net].rules[rule], &p.nets[net].schedules[rule]
 	key := scheduleKey{p.nets[net].name, s.Name}
 	name := luck(p.o.Seed).text(key.net).text(key.schedule)
 	most, kept, plain := p.o.Budget/fewest, 0, ch.plain(key)
-	for o := range r.Between(p.from, p.time(p.until)) {
+	for o := range r.Between(now, p.time(p.until)) {
 		at, due, waits, ok := o.Due, o.Due, occurrence.Reason(""), o.Suppressed == ""
 		if !plain && ok {
 			if ch.waits[occurrence.Key{Net: key.net, Schedule: key.schedule, Nominal: o.Nominal}] {

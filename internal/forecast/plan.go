@@ -98,7 +98,7 @@ func New(w World, o Options) (*Plan, error) {
 	if o.Known == nil {
 		o.Known = func(string) bool { return true }
 	}
-	p := &Plan{o: o, from: w.Now.UTC(), callback: -1, runs: w.Runs, turns: w.Turns, byHand: calendar.DefaultSchedule()}
+	p := &Plan{o: o, from: w.Now.UTC().Truncate(time.Second), callback: -1, runs: w.Runs, turns: w.Turns, byHand: calendar.DefaultSchedule()}
 	p.byHand.Name = occurrence.Manual
 	p.until = int64(o.Days) * int64(24*time.Hour)
 	changes, err := readWhatIfs(&w, o.WhatIf, o.Known)
