@@ -31,6 +31,8 @@ func (h *Handler) domainRoutes() []entry {
 		streaming(post("/backup", "backup", "Write a backup, as a tar stream. It needs manage_nodes as well: it holds the domain's keys.").
 			needs(access.ManageUsers, Whole).behind("api"), h.backup, bytesOf("application/x-tar")),
 		handle(openapi, h.showOpenAPI),
+		handle(Route{Method: http.MethodGet, Path: "/metrics", ID: "metrics", Summary: "Measure what the server does, in the text format of Prometheus."}.
+			needs(access.View, Whole).behind("metrics"), h.metrics),
 		handle(health.needs(access.Public, Nobody).behind("metrics"), h.health),
 	}
 }
@@ -79,6 +81,20 @@ func (h *Handler) backup(ctx context.Context, _ *nothing) (*huma.StreamResponse,
 
 func (h *Handler) showOpenAPI(context.Context, *nothing) (*huma.StreamResponse, error) {
 	return written("application/openapi+json", h.openapi), nil
+}
+
+// metricsType is that of Prometheus's text format.
+const metricsType = "text/plain; version=0.0.4; charset=utf-8"
+
+func (h *Handler) metrics(ctx context.Context, _ *nothing) (*huma.StreamResponse, error) {
+	if h.opts.Metrics == nil {
+		return written(metricsType, nil), nil
+	}
+	text, err := h.opts.Metrics(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return written(metricsType, text), nil
 }
 
 // Health is the answer of a server that works. It tells strangers nothing else.

@@ -26,7 +26,8 @@ type Options struct {
 	Beat        time.Duration
 	WriteTime   time.Duration // what a reader may take for one write of a stream: 10 s
 	Health      func(context.Context) error
-	NetSchema   []byte // the JSON Schema of nets
+	Metrics     func(context.Context) ([]byte, error) // in the text format of Prometheus
+	NetSchema   []byte                                // the JSON Schema of nets
 	Extra       []Extra
 
 	CalendarSchema []byte // the JSON Schema of calendars

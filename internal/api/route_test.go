@@ -53,6 +53,7 @@ func requests() map[string][2]string {
 		"delete-user":         {"/api/v1/users/bob", ""},
 		"list-audit":          {"/api/v1/audit", ""},
 		"show-domain":         {"/api/v1/domain", ""},
+		"metrics":             {"/metrics", ""},
 		"hold-domain":         {"/api/v1/domain/hold", `{}`},
 		"release-domain":      {"/api/v1/domain/release", `{}`},
 		"list-doors":          {"/api/v1/doors", ""},

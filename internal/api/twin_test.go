@@ -448,6 +448,7 @@ func newSite(t *testing.T, o api.Options) *site {
 	if o.CalendarSchema == nil {
 		o.CalendarSchema = []byte(`{}`)
 	}
+	o.Metrics = func(ctx context.Context) ([]byte, error) { return []byte("reeve_up 1\n"), s.svc.note(ctx, "Metrics") }
 	s.handler, err = api.New(s.svc, access.NewGate(s.people, access.Options{Random: rand.Reader, Hasher: hasher}), o)
 	if err != nil {
 		t.Fatal(err)

@@ -249,8 +249,3 @@ func (s *Service) DismissMissed(ctx context.Context, q api.OccurrenceQuery) (int
 	}
 	return n, err
 }
-
-// Balance implements api.Occurrences.
-func (s *Service) Balance(ctx context.Context, q api.BalanceQuery) ([]api.Balance, error) {
-	return nil, fault.New(fault.Internal, "this is not built yet", "")
-}

@@ -86,6 +86,7 @@ type Service struct {
 	cfg      Config
 	ids      *RunIDs
 	applying sync.Mutex // one text of definitions after the other
+	sweeps   sweeps
 	ahead    ahead
 }
 

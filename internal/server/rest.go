@@ -27,7 +27,7 @@ func (s *Server) rest() (*api.Handler, error) {
 		return s.registry.Recover(ctx, in)
 	})
 	return api.New(s.service, s.gate, api.Options{
-		Log: s.env.Log, NetSchema: jobfile.Schema(), CalendarSchema: jobfile.CalendarSchema(), Extra: []api.Extra{api.JoinRoute(join), api.RenewRoute(renew)},
+		Log: s.env.Log, Metrics: s.service.Metrics, NetSchema: jobfile.Schema(), CalendarSchema: jobfile.CalendarSchema(), Extra: []api.Extra{api.JoinRoute(join), api.RenewRoute(renew)},
 	})
 }
 
