@@ -43,6 +43,7 @@ type site struct {
 	path     *playedPath
 	ended    chan error
 	ahead    atomic.Int64 // by how much the service's clock is ahead
+	config   domain.Config
 }
 
 // advance steps the service's clock.
@@ -81,6 +82,21 @@ func (s *site) candidates(all ...run.Candidate) {
 
 func open(t *testing.T) *site {
 	t.Helper()
+	s := build(t)
+	running, stop := context.WithCancel(context.Background())
+	go func() { s.ended <- s.engine.Run(running) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-s.ended; err != nil {
+			t.Errorf("the engine ended: %v", err)
+		}
+	})
+	return s
+}
+
+// build makes a site whose engine does not run.
+func build(t *testing.T) *site {
+	t.Helper()
 	ctx := t.Context()
 	folder := t.TempDir()
 	st, err := sqlite.Open(ctx, filepath.Join(folder, "store"), sqlite.Options{})
@@ -115,7 +131,7 @@ func open(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	s.verifier = testVerifier(s)
-	s.service = domain.New(domain.Config{
+	s.config = domain.Config{
 		Verifier: s.verifier,
 		Store:    st, Engine: s.engine, Fleet: s.fleet, Hub: s.hub, Now: s.now, Rand: rand.Reader, Log: log,
 		Address: func(h string) string { return h }, RowAddress: func(_, h string) string { return h }, Password: func(_ context.Context, p string) (string, error) { return "hash of " + p, nil },
@@ -128,14 +144,9 @@ func open(t *testing.T) *site {
 			{ID: "site", Status: ports.Inactive},
 		}},
 		Name: "test", Version: "v", Started: time.Now(), Addresses: []string{"here:1"}, Fingerprint: authority.Fingerprint(), ServerID: "server-id",
-	})
-	running, stop := context.WithCancel(context.Background())
-	go func() { s.ended <- s.engine.Run(running) }()
+	}
+	s.service = domain.New(s.config)
 	t.Cleanup(func() {
-		stop()
-		if err := <-s.ended; err != nil {
-			t.Errorf("the engine ended: %v", err)
-		}
 		if err := st.Close(); err != nil {
 			t.Error(err)
 		}
