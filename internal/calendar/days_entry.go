@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -110,4 +111,27 @@ func (e *entries) find(d Day) (string, bool) {
 	_, month, day := d.Date()
 	text, ok := e.yearly[int(month)*100+day]
 	return text, ok
+}
+
+// LeansOn returns the names of the other calendars that a calendar names, each once, in the order in which it does.
+func LeansOn(d *Definition) (out []string) {
+	seen := map[string]bool{"": true, d.Name: true}
+	look := func(refs []string) {
+		for _, ref := range refs {
+			name, _, sharp := strings.Cut(ref, "#")
+			if seen[name] || !sharp && setOf(d, name) != nil {
+				continue
+			}
+			seen[name] = true
+			out = append(out, name)
+		}
+	}
+	look(d.FreeOn)
+	look(d.WorkOn)
+	for _, s := range d.Sets {
+		look(s.Union)
+		look(s.Intersection)
+		look(s.Difference)
+	}
+	return out
 }

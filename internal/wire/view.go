@@ -16,6 +16,9 @@ type View struct {
 	Listen []Route         `json:"listen"` // on which servers dial it
 	// Relay has the rows on which it carries the links of nodes that reach no server.
 	Relay []Route `json:"relay,omitempty"`
+	// Calendars are the newest versions of calendars (calendar.Definition), by name, as many as there is room for: jobs may ask
+	// the agent about a day without a server.
+	Calendars []json.RawMessage `json:"calendars,omitempty"`
 }
 
 // Route is a row of the plan, with what an agent does there.

@@ -78,3 +78,14 @@ func (m *mistakes) err() error {
 	}
 	return m.list
 }
+
+// Only returns the entries of a table that are in the years; those of every year stay.
+func (y Years) Only(list []calendar.Date) (out []calendar.Date) {
+	for _, entry := range list {
+		year, month, day, err := calendar.ParseDate(entry.Date)
+		if err == nil && (year == 0 || y.has(calendar.DayOf(year, month, day))) {
+			out = append(out, entry)
+		}
+	}
+	return out
+}
