@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/jobfile"
 	"github.com/reeve-scheduler/reeve/internal/jobnet"
 )
@@ -31,11 +32,11 @@ func pretend(t *testing.T, file string, params map[string]string) (output map[st
 	if err != nil {
 		t.Fatal(err)
 	}
-	nets, err := jobfile.Parse(file, text)
+	docs, err := jobfile.ParseDocuments(file, text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &nets[0]
+	n := &docs.Nets[0]
 	output, codes = map[string]string{}, map[string]int{}
 	p := &pretence{net: n, in: t.TempDir()}
 	p.values = jobnet.Values{Params: params, Run: "r1", Nominal: time.Unix(0, 0), Outputs: map[string]map[string]string{}}
@@ -206,6 +207,38 @@ func TestFanOut(t *testing.T) {
 		allGood(t, codes, "")
 		if got := output["add"]; got != want+" primes below "+limit+"\n" {
 			t.Errorf("got %q, want %s primes below %s", got, want, limit)
+		}
+	}
+}
+
+// The schedules are those that a server takes, and each is due in every year from its beginning on.
+func TestSchedules(t *testing.T) {
+	t.Parallel()
+	output, codes := pretend(t, "schedules.yaml", nil)
+	allGood(t, codes, "")
+	if got := output["report"]; got != "the report of 1970-01-01T00:00:00Z\n" {
+		t.Errorf("got %q", got)
+	}
+	text, err := os.ReadFile("schedules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	draft := jobfile.Read("schedules.yaml", text)
+	zones, lookup := calendar.Builtin(), draft.Found().Lookup(nil)
+	docs, err := draft.Documents(jobfile.Checks{Nets: []jobfile.Check{jobnet.Schedules(zones, lookup)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := docs.Nets[0]
+	compiler := calendar.NewCompiler(zones, lookup)
+	since := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, s := range n.Schedules {
+		rule, problems := compiler.Compile(n.Name, s)
+		if problems != nil {
+			t.Fatal(problems)
+		}
+		if counts := rule.Count(since, since.AddDate(1, 0, 0)); counts.All-counts.Suppressed() < 2 {
+			t.Errorf("%s: got %+v in 2027", s.Name, counts)
 		}
 	}
 }

@@ -161,10 +161,13 @@ func TestSchemaAcceptsWhatParseAccepts(t *testing.T) {
 	s := schema(t)
 	for _, file := range append(glob(t, "testdata/good/*.yaml", 5), glob(t, "../../examples/*.yaml", 4)...) {
 		text := read(t, file)
-		if _, err := Parse(file, text); err != nil {
+		if _, err := ParseDocuments(file, text); err != nil {
 			t.Error(err)
 		}
 		for _, v := range documents(t, text) {
+			if _, other := v.(map[string]any)["calendar"]; other {
+				continue // of another schema
+			}
 			for _, e := range validate(s, "net", v) {
 				t.Errorf("%s: %s", file, e)
 			}
