@@ -50,6 +50,7 @@ type compiling struct {
 	schedule Schedule
 	zone     *zone
 	from     *moment
+	working  []nthDay
 	problems []Problem
 }
 
@@ -89,11 +90,15 @@ func (k *compiling) rule() (*Rule, []Problem) {
 			k.fail("until", "nothing is left: until %s is not after from %s", s.Until, s.From)
 		}
 	}
+	r.zone = k.zone
+	k.calendar(r)
+	k.blackouts(r)
 	k.ofKind(r)
 	if len(k.problems) > 0 {
 		return nil, k.problems
 	}
-	r.schedule, r.zone = k.shared(*s), k.zone
+	r.schedule = k.shared(*s)
+	r.timeline = k.timeline(s.Gap, s.Fold)
 	k.checkDue(r)
 	if len(k.problems) > 0 {
 		return nil, k.problems
@@ -188,6 +193,69 @@ func (k *compiling) ofKind(r *Rule) {
 	case "dates":
 		k.dates(r)
 	}
+	if len(k.working) > 0 && r.days != nil {
+		r.nominals = onDays{all: r.nominals, days: k.working, rule: r}
+	}
+}
+
+// calendar reads what depends on the days of a calendar.
+func (k *compiling) calendar(r *Rule) {
+	s := &k.schedule
+	var err error
+	if r.shift, err = parseShift(s.Shift); err != nil {
+		k.fail("shift", "%v", err)
+	}
+	for i, text := range s.WorkingDays {
+		d, err := parseNthDay(text)
+		if err != nil {
+			k.fail(fmt.Sprintf("working_days[%d]", i), "%v", err)
+			continue
+		}
+		k.working = append(k.working, d)
+	}
+	if s.Calendar == "" {
+		if len(s.WorkingDays) > 0 {
+			k.fail("working_days", "they need a calendar, which says what a working day is")
+		}
+		return
+	}
+	if r.days = k.days[s.Calendar]; r.days != nil {
+		return
+	}
+	lookup := k.lookup
+	if lookup == nil {
+		lookup = func(string) (*Definition, bool) { return nil, false }
+	}
+	days, problems := Resolve(s.Calendar, lookup)
+	for _, p := range problems {
+		k.fail("calendar", "%s", p.Message)
+	}
+	if len(problems) == 0 {
+		r.days = days
+		k.days[strings.Clone(s.Calendar)] = days
+	}
+}
+
+// blackouts reads blackouts and jitter.
+func (k *compiling) blackouts(r *Rule) {
+	for i, b := range k.schedule.Blackouts {
+		parsed, field, err := parseBlackout(b)
+		if err != nil {
+			k.fail(fmt.Sprintf("blackouts[%d].%s", i, field), "%v", err)
+			continue
+		}
+		r.blackouts = append(r.blackouts, parsed)
+	}
+	r.jitter = k.schedule.Jitter
+	if r.jitter > maxJitter {
+		k.fail("jitter", "%s is more than %s", r.jitter, maxJitter)
+	}
+	if r.jitter%time.Millisecond != 0 {
+		k.fail("jitter", "%s is not in whole milliseconds", r.jitter)
+	}
+	if r.jitter > 0 {
+		r.seed = spread(k.net + "\x00" + k.schedule.Name)
+	}
 }
 
 func (k *compiling) cron(r *Rule) {
@@ -268,6 +336,11 @@ func (k *compiling) every(r *Rule) {
 		g.origin = r.first
 	} else {
 		r.first = 0
+	}
+	if s.EveryBy == EveryEnd { // what follows is known when a run has ended; the first is not known either without From
+		if g.step = 1 << 50; k.from == nil {
+			g.origin = latest
+		}
 	}
 	r.nominals = g
 }

@@ -277,7 +277,11 @@ func (p *cronParser) hash(part, span string, step int, stepped bool) (lo, hi int
 func spread(text string) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(text))
-	n := h.Sum64() // the last letters have hardly reached the low bits, so they are mixed (the end of MurmurHash3)
+	return mix(h.Sum64()) // the last letters have hardly reached the low bits
+}
+
+// mix spreads all bits over all bits (the end of MurmurHash3).
+func mix(n uint64) uint64 {
 	n = (n ^ n>>33) * 0xff51afd7ed558ccd
 	n = (n ^ n>>33) * 0xc4ceb9fe1a85ec53
 	return n ^ n>>33

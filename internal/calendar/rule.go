@@ -10,7 +10,13 @@ type Rule struct {
 	schedule    Schedule
 	zone        *zone
 	nominals    nominals
+	timeline    *timeline
 	first, last int64 // from First and before Last: nothing else is nominal
+	days        *Days // nil: every day is a working day
+	shift       shift
+	blackouts   []blackout
+	jitter      time.Duration
+	seed        uint64 // of jitter
 }
 
 // Schedule returns what the rule was made of.
@@ -32,14 +38,24 @@ func (r *Rule) nominal(lo, hi int64) (int64, bool) {
 // it is the one with the earliest Nominal: use Between where each counts.
 func (r *Rule) Next(after time.Time) (Occurrence, bool) {
 	lo := max(clamp(after)+1, r.first)
-	n, ok := r.nominal(lo, min(lo+horizon, latest))
-	if !ok {
-		return Occurrence{}, false
+	hi := min(lo+horizon, latest)
+	if r.simple() {
+		n, ok := r.nominal(lo, hi)
+		if !ok {
+			return Occurrence{}, false
+		}
+		return r.atOnce(n), true
 	}
-	return r.decided(n), true
+	var first Occurrence
+	found := false
+	r.walk(after, instant(hi), func(o Occurrence) bool {
+		first, found = o, true
+		return false
+	})
+	return first, found
 }
 
-func (r *Rule) decided(n int64) Occurrence {
+func (r *Rule) atOnce(n int64) Occurrence {
 	t := instant(n)
 	return Occurrence{Nominal: t, Due: t, Moved: r.nominals.moved(n)}
 }
@@ -47,23 +63,18 @@ func (r *Rule) decided(n int64) Occurrence {
 // Between returns the occurrences with since < Due <= until, by Due and then Nominal, the suppressed ones among them.
 func (r *Rule) Between(since, until time.Time) iter.Seq[Occurrence] {
 	return func(yield func(Occurrence) bool) {
+		if !r.simple() {
+			r.walk(since, until, yield)
+			return
+		}
 		for lo, hi := clamp(since)+1, clamp(until)+1; ; {
 			n, ok := r.nominal(lo, hi)
-			if !ok || !yield(r.decided(n)) {
+			if !ok || !yield(r.atOnce(n)) {
 				return
 			}
 			lo = n + 1
 		}
 	}
-}
-
-// Count counts the occurrences with since < Due <= until, by civil day and not one by one.
-func (r *Rule) Count(since, until time.Time) Counts {
-	lo, hi := max(clamp(since)+1, r.first), min(clamp(until)+1, r.last)
-	if lo >= hi {
-		return Counts{}
-	}
-	return Counts{All: r.nominals.count(lo, hi)}
 }
 
 // Counts is how many occurrences there are. All counts the suppressed ones too.
@@ -90,7 +101,12 @@ func (r *Rule) At(nominal time.Time) (Occurrence, bool) {
 // since < At <= until. In a gap that is where the gap is.
 func (r *Rule) Taken(since, until time.Time) iter.Seq[Taken] {
 	return func(yield func(Taken) bool) {
-		z, ok := r.nominals.(zoned)
+		all := r.nominals
+		days, limited := all.(onDays)
+		if limited {
+			all = days.all
+		}
+		z, ok := all.(zoned)
 		lo, hi := max(clamp(since)+1, r.first), min(clamp(until)+1, r.last)
 		if !ok {
 			return
@@ -117,6 +133,10 @@ func (r *Rule) Taken(since, until time.Time) iter.Seq[Taken] {
 				if p.kind == pieceFirst {
 					at = p.start
 				}
+				if limited && !days.has(r.day(at)) {
+					a = w + 1
+					continue
+				}
 				if !yield(Taken{Wall: wallText(w), At: instant(at), Reason: p.reason}) {
 					return
 				}
@@ -141,7 +161,12 @@ func (r *Rule) day(n int64) int64 {
 	return d
 }
 
-func (r *Rule) boundary() int64 { return 0 }
+func (r *Rule) boundary() int64 {
+	if r.days == nil {
+		return 0
+	}
+	return int64(r.days.Boundary() / time.Second)
+}
 
 func (r *Rule) begin(d int64) int64 { return r.zone.reach(d*daySeconds + r.boundary()) }
 
@@ -155,8 +180,15 @@ func (r *Rule) Bounds(d Day) (begin, end time.Time) {
 func (r *Rule) ByEnd() bool { return r.schedule.EveryBy == EveryEnd && r.schedule.Every > 0 }
 
 // AfterEnd returns the occurrence that follows the end of a run (ByEnd).
-func (r *Rule) AfterEnd(end time.Time) (Occurrence, bool) { return Occurrence{}, false }
-
-// Certificate returns how an occurrence came about, step by step, for people: the wall time that the rule means, the fields for
-// gaps and overlaps, the calendar's word on its day, shift, jitter.
-func (r *Rule) Certificate(o Occurrence) []string { return nil }
+func (r *Rule) AfterEnd(end time.Time) (Occurrence, bool) {
+	n := clamp(end.Add(time.Second-1)) + int64(r.schedule.Every/time.Second)
+	n = max(n, r.first)
+	if !r.ByEnd() || n >= r.last {
+		return Occurrence{}, false
+	}
+	o := r.decided(n)
+	if o.Moved == ReasonGap { // it is no wall time
+		o.Moved = ""
+	}
+	return o, true
+}
