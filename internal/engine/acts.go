@@ -277,11 +277,14 @@ func (e *Engine) redefine(d *decision, net string) {
 			continue
 		}
 		en := t.inForce(of)
-		if en == nil {
-			e.cancelled(d, rec, "the net has no schedule "+rec.Schedule+" any more")
+		if en != nil && en.span == rec.Span {
 			continue
 		}
-		if en.span == rec.Span {
+		if rec.Due.After(d.agenda.now) {
+			rec.Span = 0 // its span ended before it was due: no rule has it now
+		}
+		if en == nil {
+			e.cancelled(d, rec, "the net has no schedule "+rec.Schedule+" any more")
 			continue
 		}
 		o, ok := en.rule.At(rec.Nominal)
