@@ -31,6 +31,13 @@ func (c *checker) schedule(path string, s *calendar.Schedule, compiler *calendar
 		return // Check has them, and what follows from them would be noise
 	}
 	rule, problems := compiler.Compile(c.net.Name, *s)
+	if len(problems) == 1 && len(s.WorkingDays) > 0 && problems[0].Field != "working_days" {
+		without := *s
+		without.WorkingDays = nil
+		if _, still := compiler.Compile(c.net.Name, without); len(still) == 0 {
+			problems[0] = calendar.Problem{Field: "working_days", Message: fmt.Sprintf("it is never due: %s never has such a working day at a time of its rule", s.Calendar)}
+		}
+	}
 	for _, p := range problems {
 		c.add(path+"."+p.Field, "%s", p.Message)
 	}
