@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/engine"
 	"github.com/reeve-scheduler/reeve/internal/occurrence"
 	"github.com/reeve-scheduler/reeve/internal/store"
@@ -121,7 +122,6 @@ type peoples struct {
 	byHand []occurrence.Override
 	moved  int
 	paused func(net, name string) (occurrence.Pause, bool)
-	engine *engine.Engine
 }
 
 func (s *Service) peoples(ctx context.Context, w *window) (*peoples, error) {
@@ -129,7 +129,7 @@ func (s *Service) peoples(ctx context.Context, w *window) (*peoples, error) {
 	if err != nil {
 		return nil, storeFault(err)
 	}
-	p := &peoples{single: map[occurrence.Key][]occurrence.Override{}, from: map[scheduleKey][]occurrence.Override{}, paused: s.cfg.Engine.PausedNow, engine: s.cfg.Engine}
+	p := &peoples{single: map[occurrence.Key][]occurrence.Override{}, from: map[scheduleKey][]occurrence.Override{}, paused: s.cfg.Engine.PausedNow}
 	for _, o := range overrides {
 		if w.folder != "" && !within(w.folder, o.Net) || w.schedule != "" && o.Schedule != w.schedule {
 			continue
@@ -199,6 +199,22 @@ func reasonText(why string) string {
 
 func inForce(o *occurrence.Override, at time.Time) bool {
 	return o.Expires.IsZero() || at.Before(o.Expires)
+}
+
+// ofRecord is what will become of an occurrence that a person has touched before it was due: it has a record already.
+func (p *peoples) ofRecord(r *occurrence.Record) coming {
+	if r.Schedule == occurrence.Manual {
+		for i := range p.byHand {
+			if sameKey(p.byHand[i].Key, r.Key) {
+				return manual(p.byHand[i])
+			}
+		}
+	}
+	c := p.apply(&engine.Upcoming{
+		Net: r.Net, Schedule: r.Schedule, Span: r.Span, Occurrence: calendar.Occurrence{Nominal: r.Nominal, Due: r.Due, Moved: r.Moved},
+	})
+	c.zone, c.tzdata = r.Zone, r.TZData
+	return c
 }
 
 // stays reports whether what a person may have moved is still due in the window.

@@ -79,11 +79,15 @@ func (s *Service) page(ctx context.Context, items []item, limit int) ([]api.Occu
 	}
 	out := make([]api.Occurrence, len(items))
 	for i := range items {
-		if items[i].rec != nil {
-			out[i] = s.showRecord(ctx, items[i].rec)
-		} else {
+		if items[i].rec == nil {
 			out[i] = s.showComing(items[i].soon)
+			continue
 		}
+		shown, err := s.showRecord(ctx, items[i].rec)
+		if err != nil {
+			return nil, nil, err
+		}
+		out[i] = shown
 	}
 	slices.SortStableFunc(out, func(a, b api.Occurrence) int { return a.Due.Compare(b.Due) }) // a person may have moved one
 	return out, next, nil
@@ -110,8 +114,24 @@ func readCursor(text string) (store.OccurrenceCursor, error) {
 	return c, fault.New(fault.Invalid, fmt.Sprintf("%q is no cursor", text), "give after as the page before says in next")
 }
 
-// showRecord writes a record as the API has it, with what is known of its run.
-func (s *Service) showRecord(ctx context.Context, r *occurrence.Record) api.Occurrence {
+// showRecord writes a record as the API has it, with what is known of its run. One that a person has touched before it was due is shown
+// as what it will become.
+func (s *Service) showRecord(ctx context.Context, r *occurrence.Record) (api.Occurrence, error) {
+	if r.Decision == occurrence.Pending {
+		waits := *r
+		if w, ok := s.cfg.Engine.PendingWhy(r.Key); ok { // as it is now
+			waits.Reason, waits.Detail = w.Reason, w.Detail
+		}
+		r = &waits
+	}
+	if r.Decision == occurrence.Pending && r.Reason == occurrence.NotYet {
+		people, err := s.peoples(ctx, &window{net: r.Net, schedule: r.Schedule})
+		if err != nil {
+			return api.Occurrence{}, err
+		}
+		c := people.ofRecord(r)
+		return s.showComing(&c), nil
+	}
 	out := api.Occurrence{
 		Net: r.Net, Schedule: r.Schedule, Nominal: r.Nominal.UTC(), Due: r.Due.UTC(), Zone: r.Zone, TZData: r.TZData, Moved: opt(string(r.Moved)),
 		Decision: string(r.Decision), Reason: opt(string(r.Reason)), Detail: opt(r.Detail), Decided: optTime(r.Decided), By: opt(r.By),
@@ -119,17 +139,11 @@ func (s *Service) showRecord(ctx context.Context, r *occurrence.Record) api.Occu
 	}
 	if r.Decision == occurrence.Pending {
 		out.Decided = nil
-		if w, ok := s.cfg.Engine.PendingWhy(r.Key); ok { // as it is now
-			out.Reason, out.Detail = opt(string(w.Reason)), opt(w.Detail)
-		}
-		if o := s.movedTo(ctx, r.Key); o != nil {
-			out.Due, out.Moved = o.To.UTC(), opt(movedByHand)
-		}
 	}
 	if id := cmp.Or(r.Run, r.RecoveredBy); id != "" {
 		s.showRunOf(ctx, &out, id, r.MustEnd)
 	}
-	return out
+	return out, nil
 }
 
 // movedByHand is what the API calls a move by a person.
@@ -152,19 +166,6 @@ func (s *Service) showRunOf(ctx context.Context, out *api.Occurrence, id string,
 		}
 		out.Late = end.After(mustEnd)
 	}
-}
-
-func (s *Service) movedTo(ctx context.Context, key occurrence.Key) *occurrence.Override {
-	overrides, err := s.cfg.Store.Overrides(ctx, key.Net, []occurrence.OverrideState{occurrence.OverrideActive}, 0)
-	if err != nil {
-		return nil
-	}
-	for i := range overrides {
-		if o := &overrides[i]; o.Kind == occurrence.OverrideMove && sameKey(o.Key, key) {
-			return o
-		}
-	}
-	return nil
 }
 
 func sameKey(a, b occurrence.Key) bool {

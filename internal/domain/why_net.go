@@ -212,8 +212,16 @@ func (x *netExplainer) look(ctx context.Context, key occurrence.Key, r *spanRule
 	if err != nil {
 		return seen{}, false, err
 	}
-	if ok {
+	if ok && (rec.Decision != occurrence.Pending || rec.Reason != occurrence.NotYet) {
 		return seen{key: key, due: rec.Due, rec: &rec, by: r}, true, nil
+	}
+	if ok {
+		people, err := x.s.peoples(ctx, &window{net: key.Net, schedule: key.Schedule})
+		if err != nil {
+			return seen{}, false, err
+		}
+		soon := people.ofRecord(&rec)
+		return seen{key: key, due: soon.due, soon: &soon, by: r}, true, nil
 	}
 	soon, ok, err := x.s.comingOf(ctx, key)
 	if err != nil || !ok {

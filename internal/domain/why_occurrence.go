@@ -80,9 +80,9 @@ func (x *netExplainer) released(ctx context.Context, o *seen) {
 
 // late reports whether the run of an occurrence is late, and when it ended, as the end of a sentence.
 func (s *Service) late(ctx context.Context, r *occurrence.Record) (bool, string) {
-	shown := s.showRecord(ctx, r)
+	shown, err := s.showRecord(ctx, r)
 	switch {
-	case !shown.Late:
+	case err != nil || !shown.Late:
 		return false, ""
 	case shown.RunEnded != nil:
 		return true, " and ended at " + stamp(*shown.RunEnded)
@@ -227,8 +227,8 @@ func (x *netExplainer) pending(ctx context.Context, o *seen) error {
 	case occurrence.Queued:
 		x.add(string(reason), since, text, o.edit("overlap: allow"))
 		x.open(ctx, string(reason))
-	case occurrence.HeldBack, occurrence.NotYet:
-		return x.byPeople(ctx, o, reason, text)
+	case occurrence.HeldBack:
+		return x.heldBack(ctx, o, reason, text)
 	case occurrence.DomainHeld:
 		x.add(string(reason), since, text, "reeve domain release")
 	case occurrence.AwaitsAgent:
@@ -245,21 +245,16 @@ func (x *netExplainer) pending(ctx context.Context, o *seen) error {
 	return nil
 }
 
-// byPeople explains what people hold or have moved: with who, and how to take that back.
-func (x *netExplainer) byPeople(ctx context.Context, o *seen, reason occurrence.Reason, text string) error {
-	overrides, err := x.s.cfg.Store.Overrides(ctx, x.net, []occurrence.OverrideState{occurrence.OverrideActive}, 0)
+// heldBack explains what people hold: with who, and how to take that back.
+func (x *netExplainer) heldBack(ctx context.Context, o *seen, reason occurrence.Reason, text string) error {
+	v, err := x.changeOf(ctx, o, occurrence.OverrideHold)
 	if err != nil {
-		return storeFault(err)
+		return err
 	}
-	at := slices.IndexFunc(overrides, func(v occurrence.Override) bool {
-		concerns := sameKey(v.Key, o.key) || v.Schedule == o.key.Schedule && !v.From.IsZero() && !o.due.Before(v.From)
-		return concerns && v.Kind != occurrence.OverrideSkip && (v.Kind == occurrence.OverrideHold) == (reason == occurrence.HeldBack)
-	})
-	if at < 0 {
+	if v == nil {
 		x.add(string(reason), o.since(), text, o.command("release"))
 		return nil
 	}
-	v := &overrides[at]
 	expires := ""
 	if !v.Expires.IsZero() {
 		expires = ", until " + stamp(v.Expires) + " at the latest"
@@ -288,10 +283,13 @@ func (x *netExplainer) toCome(ctx context.Context, o *seen) {
 		x.byRule(ctx, o, c.reason, "it will be suppressed")
 	case c.decision == occurrence.Cancelled:
 		x.state("to be cancelled")
-		x.dropOf(ctx, o, when+"; it will be cancelled: "+c.detail)
+		x.dropOf(ctx, o, when+"; it will be cancelled: "+c.detail, occurrence.OverrideSkip)
 	case c.reason == occurrence.HeldBack:
 		x.state(string(occurrence.Pending))
-		x.dropOf(ctx, o, when+"; it will wait then: "+c.detail)
+		x.dropOf(ctx, o, when+"; it will wait then: "+c.detail, occurrence.OverrideHold)
+	case c.moved == movedByHand:
+		x.state(string(occurrence.Pending))
+		x.dropOf(ctx, o, when+sentence(c.detail), occurrence.OverrideMove)
 	default:
 		x.state(string(occurrence.Pending))
 		x.add(string(occurrence.NotYet), time.Time{}, when+sentence(c.detail), o.command("release"))
@@ -311,18 +309,26 @@ func sentence(more string) string {
 	return "; " + more
 }
 
-// dropOf names the change of the agenda that stands in the way of what is to come.
-func (x *netExplainer) dropOf(ctx context.Context, o *seen, text string) {
-	overrides, err := x.s.cfg.Store.Overrides(ctx, x.net, []occurrence.OverrideState{occurrence.OverrideActive}, 0)
+// dropOf explains what is to come by the change of the agenda that stands in the way.
+func (x *netExplainer) dropOf(ctx context.Context, o *seen, text string, kinds ...occurrence.OverrideKind) {
 	fix := "reeve agenda overrides " + x.net
-	if err == nil {
-		for i := range overrides {
-			v := &overrides[i]
-			if (v.Kind == occurrence.OverrideSkip || v.Kind == occurrence.OverrideHold) && v.Schedule == o.key.Schedule && (v.Nominal.Equal(o.key.Nominal) || !v.From.IsZero() && !o.due.Before(v.From)) {
-				fix = fmt.Sprintf("reeve agenda drop %d", v.ID)
-				break
-			}
-		}
+	if v, err := x.changeOf(ctx, o, kinds...); err == nil && v != nil {
+		fix = fmt.Sprintf("reeve agenda drop %d", v.ID)
 	}
 	x.add(string(o.soon.reason), time.Time{}, text, fix)
+}
+
+// changeOf returns the active change of the agenda of some kinds that concerns an occurrence; nil: there is none.
+func (x *netExplainer) changeOf(ctx context.Context, o *seen, kinds ...occurrence.OverrideKind) (*occurrence.Override, error) {
+	overrides, err := x.s.cfg.Store.Overrides(ctx, x.net, []occurrence.OverrideState{occurrence.OverrideActive}, 0)
+	if err != nil {
+		return nil, storeFault(err)
+	}
+	for i := range overrides {
+		v := &overrides[i]
+		if slices.Contains(kinds, v.Kind) && (sameKey(v.Key, o.key) || v.Schedule == o.key.Schedule && !v.From.IsZero() && !o.due.Before(v.From)) {
+			return v, nil
+		}
+	}
+	return nil, nil
 }
