@@ -11,6 +11,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/access"
 	"github.com/reeve-scheduler/reeve/internal/executor"
 	"github.com/reeve-scheduler/reeve/internal/jobfile"
+	"github.com/reeve-scheduler/reeve/internal/occurrence"
 	"github.com/reeve-scheduler/reeve/internal/run"
 	"github.com/reeve-scheduler/reeve/ports/builtin"
 	"github.com/reeve-scheduler/reeve/ports/planfile"
@@ -35,6 +36,11 @@ func TestManualHasEverything(t *testing.T) {
 			t.Errorf("the manual has no line for the reason %s of a proof", r.Reason)
 		}
 	}
+	for _, r := range occurrence.Reasons() {
+		if !strings.Contains(manual, "\n| `"+string(r.Reason)+"` | "+string(r.Decision)+" |") {
+			t.Errorf("the manual has no line for the reason %s of an occurrence that is %s", r.Reason, r.Decision)
+		}
+	}
 	for _, v := range probe.Verdicts() {
 		if !strings.Contains(manual, "\n| `"+string(v)+"` |") {
 			t.Errorf("the manual has no line for the verdict %s", v)
@@ -52,6 +58,11 @@ func TestManualHasEverything(t *testing.T) {
 					Properties map[string]any `json:"properties"`
 				} `json:"items"`
 			} `json:"jobs"`
+			Schedules struct {
+				Items struct {
+					Properties map[string]any `json:"properties"`
+				} `json:"items"`
+			} `json:"schedules"`
 		} `json:"properties"`
 	}
 	if err := json.Unmarshal(jobfile.Schema(), &schema); err != nil {
@@ -60,6 +71,14 @@ func TestManualHasEverything(t *testing.T) {
 	fields := schema.Properties.Jobs.Items.Properties
 	if len(fields) < 10 {
 		t.Fatalf("the schema has %d fields of a job", len(fields))
+	}
+	if len(schema.Properties.Schedules.Items.Properties) < 10 {
+		t.Fatalf("the schema has %d fields of a schedule", len(schema.Properties.Schedules.Items.Properties))
+	}
+	for f := range schema.Properties.Schedules.Items.Properties {
+		if !regexp.MustCompile("(?m)^\\| [^|]*`" + f + "`").MatchString(manual) {
+			t.Errorf("the manual has no line for the field %s of a schedule", f)
+		}
 	}
 	for f := range fields {
 		if !regexp.MustCompile("(?m)^\\| [^|]*`" + f + "`").MatchString(manual) {
