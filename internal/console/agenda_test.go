@@ -62,7 +62,7 @@ func TestPagesOfTime(t *testing.T) {
 		"/missed?net=census/packages":                     {"<strong>13</strong>", "Dismiss all"},
 		"/missed?net=none":                                {"Nothing was missed there"},
 		"/why":                                            {"Why did it not run?"},
-		"/why?net=census/packages&at=2026-11-03T02:10":    {"Due within an hour of it", "reeve occurrence release census/packages quarter", "no server could decide"},
+		"/why?net=census/packages&at=2026-11-03T02:10":    {"Due near that time", "reeve occurrence release census/packages quarter", "no server could decide"},
 		whyPath("estate/ledger", "close", held):           {"Release now", "/overrides/move", "/occurrences/cancel", "How it came about", "spread by 3m 12s"},
 		"/nets/estate/harvest":                            {"at 02:30 on Monday to Friday", "/agenda?net=estate%2fharvest"},
 		"/nets/proxy/certificates":                        {"the run before it has not ended"},

@@ -67,8 +67,11 @@ func decisionStyle(decision string) string {
 // occurrenceText says why an occurrence is as it is. A plain one has nothing to say.
 func occurrenceText(o *api.Occurrence) string {
 	text := deref(o.Detail)
-	if text == "" && o.Reason != nil && *o.Reason != "due" && *o.Reason != "not_due" {
-		text = decidedText(*o.Reason)
+	switch reason := deref(o.Reason); {
+	case reason == "due": // as it should be
+		text = ""
+	case text == "" && reason != "" && reason != "not_due":
+		text = decidedText(reason)
 	}
 	var more []string
 	if o.By != nil {
@@ -258,6 +261,9 @@ func (c *console) whyOne(r *http.Request, d *whyData, nominal string) error {
 	return err
 }
 
+// How many occurrences near a time are shown at most, and how many are enough not to look further.
+const nearMost, nearEnough = 40, 8
+
 // whyAt looks at a time: what was due then, and what the server says of it.
 func (c *console) whyAt(r *http.Request, d *whyData, pass string) error {
 	at, err := d.Wall.read(d.At, pass)
@@ -271,13 +277,21 @@ func (c *console) whyAt(r *http.Request, d *whyData, pass string) error {
 	if d.Why, err = c.service.WhyNet(r.Context(), d.Net, at); err != nil {
 		return err
 	}
-	near, err := c.service.ListOccurrences(r.Context(), api.OccurrenceQuery{
-		Net: d.Net, Since: at.Add(-time.Hour), Until: at.Add(time.Hour), Planned: true, Limit: 40,
-	})
-	if err != nil {
-		return err
+	for _, around := range []time.Duration{time.Minute, 10 * time.Minute, time.Hour} {
+		near, err := c.service.ListOccurrences(r.Context(), api.OccurrenceQuery{
+			Net: d.Net, Since: at.Add(-around), Until: at.Add(around), Planned: true, Limit: nearMost,
+		})
+		if err != nil {
+			return err
+		}
+		if len(d.Others) > 0 && near.Next != nil { // lists begin with the oldest: this one might end before the time
+			break
+		}
+		d.Others = rowsOf(near.Occurrences)
+		if len(d.Others) >= nearEnough {
+			break
+		}
 	}
-	d.Others = rowsOf(near.Occurrences)
 	return nil
 }
 

@@ -124,7 +124,7 @@ func recurrenceWords(rule string) (string, bool) {
 		out = fmt.Sprintf("every %d %ss", n, unit)
 	}
 	for key := range part {
-		if !slices.Contains([]string{"FREQ", "INTERVAL", "BYDAY", "BYHOUR", "BYMINUTE", "BYMONTHDAY", "COUNT", "WKST"}, key) {
+		if !slices.Contains([]string{"FREQ", "INTERVAL", "BYDAY", "BYHOUR", "BYMINUTE", "BYSECOND", "BYMONTHDAY", "COUNT", "WKST"}, key) || key == "BYSECOND" && part[key] != "0" {
 			return "", false
 		}
 	}

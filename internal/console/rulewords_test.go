@@ -52,6 +52,8 @@ func TestRuleWords(t *testing.T) {
 		{"rrule", "FREQ=DAILY", "every day"},
 		{"rrule", "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,WE;BYHOUR=6;BYMINUTE=30", "every 2 weeks on Monday and Wednesday at 06:30"},
 		{"rrule", "FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=18", "every month on the last Friday at 18:00"},
+		{"rrule", "FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=18;BYMINUTE=0;BYSECOND=0", "every month on the last Friday at 18:00"},
+		{"rrule", "FREQ=DAILY;BYSECOND=30", "FREQ=DAILY;BYSECOND=30"},
 		{"rrule", "FREQ=MONTHLY;BYDAY=2TU", "every month on the 2nd Tuesday"},
 		{"rrule", "FREQ=MONTHLY;BYMONTHDAY=-1;COUNT=5", "every month on the last day, 5 times"},
 		{"rrule", "FREQ=YEARLY;BYWEEKNO=53", "FREQ=YEARLY;BYWEEKNO=53"},

@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -104,13 +105,15 @@ func (d *schedulesData) address(after string) string {
 // scheduleData is one schedule.
 type scheduleData struct {
 	scheduleRow
-	Ahead     []occurrenceRow // the next ones
-	Behind    []occurrenceRow // the last ones, newest first
-	Balance   *api.Balance    // of today
-	Month     monthGrid
-	Overrides []overrideRow
-	Next      string // of forms: where they come back to
-	MayPause  bool
+	Ahead   []occurrenceRow // the next ones
+	Behind  []occurrenceRow // the last ones, newest first
+	Balance *api.Balance    // of today
+	Month   monthGrid
+	// SumUnknown: the sum of today could not be made.
+	SumUnknown bool
+	Overrides  []overrideRow
+	Next       string // of forms: where they come back to
+	MayPause   bool
 }
 
 func (c *console) schedule(w http.ResponseWriter, r *http.Request) error {
@@ -131,10 +134,11 @@ func (c *console) schedule(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	balance, err := c.service.Balance(ctx, api.BalanceQuery{Net: net, Schedule: name})
-	if err != nil {
-		return err
-	}
-	if len(balance) > 0 {
+	switch {
+	case err != nil: // the schedule is worth seeing without
+		c.log.Warn("page of a schedule", slog.String("net", net), slog.String("schedule", name), slog.Any("error", err))
+		d.SumUnknown = true
+	case len(balance) > 0:
 		d.Balance = &balance[len(balance)-1]
 	}
 	if d.Month, err = c.monthOfSchedule(r, &d.scheduleRow); err != nil {
