@@ -146,6 +146,15 @@ func (r *Rule) Taken(since, until time.Time) iter.Seq[Taken] {
 	}
 }
 
+// Instant returns the instant that a text means, written as From is: a wall time of the schedule's zone, or with an offset.
+func (r *Rule) Instant(text string) (time.Time, error) {
+	m, err := parseMoment(text)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return instant(m.at(r.zone)), nil
+}
+
 // Day returns the business day of an instant: the civil day in the schedule's zone, less the boundary of its calendar. Business
 // days follow each other: where clocks are put back over the boundary, what comes the second time belongs to the later day.
 func (r *Rule) Day(t time.Time) Day { return Day(r.day(clamp(t))) }

@@ -125,7 +125,7 @@ func (a *app) root() *cobra.Command {
 	}
 	root.AddCommand(
 		a.serverCommand(), a.agentCommand(), a.keeperCommand(), a.launchCommand(),
-		a.netCommand(), a.runCommand(), a.whyCommand(), a.occurrenceCommand(), a.agendaCommand(), a.calendarCommand(), a.forecastCommand(), a.nodeCommand(), a.tokenCommand(), a.userCommand(), a.domainCommand(), a.planCommand(),
+		a.netCommand(), a.runCommand(), a.whyCommand(), a.scheduleCommand(), a.occurrenceCommand(), a.agendaCommand(), a.calendarCommand(), a.forecastCommand(), a.nodeCommand(), a.tokenCommand(), a.userCommand(), a.domainCommand(), a.planCommand(),
 		a.loginCommand(), a.logoutCommand(), a.auditCommand(), a.portsCommand(), a.backupCommand(), a.restoreCommand(), a.versionCommand(),
 	)
 	root.InitDefaultHelpCmd()
