@@ -110,7 +110,10 @@ func (s *Service) occurrence(ctx context.Context, key occurrence.Key) (api.Occur
 		out.Certificate = s.certificate(ctx, soon.span, key)
 		return out, nil
 	}
-	out := s.showRecord(ctx, &r)
+	out, err := s.showRecord(ctx, &r)
+	if err != nil {
+		return api.Occurrence{}, err
+	}
 	out.Certificate = s.certificate(ctx, r.Span, key)
 	return out, nil
 }
