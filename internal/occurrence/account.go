@@ -295,8 +295,7 @@ func (a *Account) recorded(r *Range, c class, from, until time.Time) int64 {
 
 // ofReason is what a range with a reason is about.
 func ofReason(r Reason) class {
-	switch r {
-	case Calendar, Blackout, Collision:
+	if r == Calendar || r == Blackout || r == Collision {
 		return class(r)
 	}
 	return toRun

@@ -40,13 +40,18 @@ func (c *Conflict) Error() string { return fmt.Sprintf("%s %s has changed meanwh
 type Store interface {
 	Committer
 	Runs
-	Nets
+	Planning
 	Nodes
 	People
 	Products
 	Proofs
-	Timing
 	Domain
+}
+
+// Planning reads what is to be done, and when.
+type Planning interface {
+	Nets
+	Timing
 }
 
 // Timing reads schedules, occurrences and calendars.

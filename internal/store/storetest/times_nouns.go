@@ -229,8 +229,10 @@ func testPruneOccurrences(t *testing.T, s store.Store) {
 		Epoch: 1, Spans: []store.SpanWrite{{Span: old}, {Span: empty}},
 		Ranges: []store.RangeWrite{{Range: newRange("a", "s", 0, 9)}, {Range: gone}},
 		Overrides: []store.OverrideWrite{
-			{Override: occurrence.Override{State: occurrence.OverrideUsed, Ended: at(3)}}, {Override: occurrence.Override{State: occurrence.OverrideStale, Ended: at(3)}},
-			{Override: occurrence.Override{State: occurrence.OverrideActive}}, {Override: occurrence.Override{State: occurrence.OverrideDropped, Ended: at(30)}},
+			{Override: occurrence.Override{State: occurrence.OverrideUsed, Ended: at(3)}},
+			{Override: occurrence.Override{State: occurrence.OverrideStale, Ended: at(3)}},
+			{Override: occurrence.Override{State: occurrence.OverrideActive}},
+			{Override: occurrence.Override{State: occurrence.OverrideDropped, Ended: at(30)}},
 		},
 	})
 	same(t, "no age", prune(time.Time{}, 100), 0)
