@@ -76,6 +76,10 @@ func (e *Engine) closeFor(ctx context.Context, d *decision, g *gap, en *entry) {
 	if p, ok := t.pauses[of]; ok {
 		plan.Pause = &p
 	}
+	if err := e.knownElsewhere(ctx, &plan, of); err != nil {
+		a.failed = err
+		return
+	}
 	ranges, singles := plan.Plan()
 	for _, r := range ranges {
 		r.Net, r.Schedule, r.Span, r.Zone, r.TZData = en.net, en.name, en.span, en.rule.Schedule().Zone, en.tzdata
@@ -88,6 +92,28 @@ func (e *Engine) closeFor(ctx context.Context, d *decision, g *gap, en *entry) {
 	}
 	a.budget -= len(ranges) + len(singles) + 1
 	a.gapped = append(a.gapped, firing{entry: en, decided: g.Until.UnixMicro(), next: en.dueAfter(g.Until.UnixMicro())})
+}
+
+// knownElsewhere adds to what a plan knows the occurrences that were decided at another due, by an older rule: where shift or jitter tell due
+// and nominal apart, a change of them makes an instant due again.
+func (e *Engine) knownElsewhere(ctx context.Context, plan *occurrence.Gap, of scheduleKey) error {
+	s := plan.Rule.Schedule()
+	if s.Jitter == 0 && (s.Calendar == "" || s.Shift == "skip" || s.Shift == "run") {
+		return nil
+	}
+	known := map[time.Time]bool{}
+	for _, o := range plan.Known {
+		known[o.Nominal] = true
+	}
+	const far = 40 * 24 * time.Hour
+	q := store.OccurrenceQuery{Net: of.net, Schedule: of.name, Since: plan.Since.Add(-far), Until: plan.Until.Add(far)}
+	return e.eachRecord(ctx, q, func(r occurrence.Record) {
+		o, ok := plan.Rule.At(r.Nominal)
+		if ok && !known[o.Nominal] && o.Due.After(plan.Since) && !o.Due.After(plan.Until) {
+			known[o.Nominal] = true
+			plan.Known = append(plan.Known, o)
+		}
+	})
 }
 
 // timeOf is an instant of microseconds; zero for 0.

@@ -170,16 +170,8 @@ func (t *times) nextWake(now time.Time) time.Time {
 func (e *Engine) meet(ctx context.Context, d *decision, noun string) {
 	t, a := &e.times, d.agenda
 	nets := map[string]bool{}
-	var first, last time.Time
 	for _, k := range a.order {
 		nets[k.Net] = true
-		due := a.records[k].Due
-		if first.IsZero() || due.Before(first) {
-			first = due
-		}
-		if due.After(last) {
-			last = due
-		}
 	}
 	for _, f := range slices.Concat(a.fired, a.gapped) {
 		nets[f.net] = true
@@ -198,23 +190,64 @@ func (e *Engine) meet(ctx context.Context, d *decision, noun string) {
 		}
 		t.mu.Unlock()
 	case "occurrence":
-		t.mu.Lock()
-		err = e.eachRecord(ctx, store.OccurrenceQuery{Since: first, Until: last.Add(time.Microsecond)}, func(r occurrence.Record) {
-			if a.records[r.Key] == nil {
-				return
-			}
-			if r.Decision == occurrence.Pending {
-				t.wait(r, r.Due)
-				return
-			}
-			t.settle(r.Key)
-			t.decided(r.Key)
-		})
-		t.mu.Unlock()
+		err = e.meetRecords(ctx, a)
 	}
 	if err != nil {
 		e.cfg.Log.Error("reading what another has decided", slog.String("noun", noun), slog.Any("error", err))
 	}
+}
+
+// meetRecords reads the records that the store has of what was to be stored as new: another server was faster, or a changed rule is due again
+// for an instant that was decided by the older one.
+func (e *Engine) meetRecords(ctx context.Context, a *agenda) error {
+	t := &e.times
+	for _, k := range a.order {
+		if f := a.records[k]; !f.write || f.Rev != 0 {
+			if err := e.meetPending(ctx, k); err != nil {
+				return err
+			}
+			continue
+		}
+		known, err := e.cfg.Times.Occurrences(ctx, store.OccurrenceQuery{Net: k.Net, Schedule: k.Schedule, Nominal: k.Nominal, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(known) == 0 {
+			continue
+		}
+		t.mu.Lock()
+		if r := known[0]; r.Decision == occurrence.Pending {
+			t.wait(r, r.Due)
+		} else {
+			t.decided(k)
+		}
+		t.mu.Unlock()
+	}
+	return nil
+}
+
+// meetPending reads a record anew that waits as far as memory knows.
+func (e *Engine) meetPending(ctx context.Context, k occurrence.Key) error {
+	t := &e.times
+	if t.pending[k] == nil {
+		return nil
+	}
+	known, err := e.cfg.Times.Occurrences(ctx, store.OccurrenceQuery{Net: k.Net, Schedule: k.Schedule, Nominal: k.Nominal, Limit: 1})
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case len(known) == 0:
+		t.settle(k)
+	case known[0].Decision == occurrence.Pending:
+		t.wait(known[0], known[0].Due)
+	default:
+		t.settle(k)
+		t.decided(k)
+	}
+	return nil
 }
 
 // meetRun notes the run that the store has for an occurrence of which it has no record; false: the key is not an occurrence's.

@@ -181,7 +181,9 @@ func (s *Situation) window(due time.Time, caught bool) time.Time {
 }
 
 // fresh reports whether nothing has been said of it yet but that it is not due, or that the domain starts nothing.
-func (s *Situation) fresh() bool { return s.Since.IsZero() || s.Waits == NotYet || s.Waits == DomainHeld }
+func (s *Situation) fresh() bool {
+	return s.Since.IsZero() || s.Waits == NotYet || s.Waits == DomainHeld
+}
 
 // wait keeps it pending as long as its start window is open. Closes is zero where it has none.
 func (s *Situation) wait(closes time.Time, v Verdict) Verdict {
@@ -319,6 +321,8 @@ func (s *Situation) release(due time.Time, caught bool, moved *Override) Verdict
 		}
 	case caught:
 		v.Reason, v.Detail = CaughtUp, "it fell due in an outage ("+s.Outage.Text+")"
+	case !s.Since.IsZero() && s.Waits == NotYet && s.Now.Sub(due) > time.Minute:
+		v.Reason, v.Detail = Waited, "it was due at "+stamp(due)+", and a person had moved it"
 	case !s.Since.IsZero() && s.Waits != NotYet:
 		v.Reason, v.Detail = Waited, "it was due at "+stamp(due)+" and has waited"
 	case moved != nil:

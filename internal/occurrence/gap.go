@@ -139,8 +139,8 @@ func (p *gapPlan) sections() []section {
 	return all
 }
 
-// tick is the smallest difference between two dues.
-const tick = time.Microsecond
+// tick is the smallest difference between two dues: rules work in whole seconds.
+const tick = time.Second
 
 // cuts returns the instant after which occurrences may be released, and that before which start windows have closed.
 func (p *gapPlan) cuts(sections []section) (cut, closed time.Time) {
