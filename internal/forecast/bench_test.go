@@ -1,8 +1,10 @@
 package forecast_test
 
 import (
+	"fmt"
 	"testing"
 
+	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/forecast"
 )
 
@@ -15,5 +17,30 @@ func BenchmarkSimulate5000x100(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.ReportMetric(float64(f.Occurrences)*float64(f.Replications)*3, "attempts/op")
+	}
+}
+
+// BenchmarkThirteenMonths50000 finds what 50,000 daily nets have due in 13 months. Only the first of it is gathered to be simulated.
+func BenchmarkThirteenMonths50000(b *testing.B) {
+	w := forecast.World{Now: monday}
+	compiler := calendar.NewCompiler(calendar.Builtin(), func(string) (*calendar.Definition, bool) { return nil, false })
+	zones := []string{"UTC", "Europe/Berlin", "America/New_York", "Asia/Tokyo", "Australia/Lord_Howe"}
+	for i := range 50_000 {
+		s := calendar.DefaultSchedule()
+		s.Name, s.Zone = "daily", zones[i%len(zones)]
+		s.Cron = fmt.Sprintf("%d %d * * *", i%60, i/60%24)
+		name := fmt.Sprintf("net-%05d", i)
+		rule, problems := compiler.Compile(name, s)
+		if len(problems) > 0 {
+			b.Fatal(problems)
+		}
+		w.Nets = append(w.Nets, net(name, rule, job("a")))
+	}
+	for b.Loop() {
+		p, err := forecast.New(w, forecast.Options{Days: 395, Replications: 100})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(p.Forecast().Occurrences), "occurrences/op")
 	}
 }

@@ -25,15 +25,15 @@ import (
 
 // World is what a forecast starts from, as it was read once. It is not changed.
 type World struct {
-	Now      time.Time
-	Nets     []Net
-	Runs     []Open              // that have not ended, oldest first
-	Pending  []occurrence.Record // occurrences that have fallen due and wait
-	Changes  []occurrence.Override
-	Pauses   []occurrence.Pause
-	Agents   []run.Candidate   // Running is the forecast's to fill in
-	Turns    map[string]string // of a list of agents that take turns (jobnet.Agent.Turns): which was given a job last
-	Pools    []Pool
+	Now     time.Time
+	Nets    []Net
+	Runs    []Open              // that have not ended, oldest first
+	Pending []occurrence.Record // occurrences that have fallen due and wait
+	Changes []occurrence.Override
+	Pauses  []occurrence.Pause
+	Agents  []run.Candidate   // Running is the forecast's to fill in
+	Turns   map[string]string // of a list of agents that take turns (jobnet.Agent.Turns): which was given a job last
+	Pools   []Pool
 }
 
 // Net is a net as its next occurrences will run it.

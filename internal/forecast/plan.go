@@ -110,7 +110,6 @@ func New(w World, o Options) (*Plan, error) {
 	p.addPools(w.Pools)
 	p.addNets(&w, changes)
 	p.addOccurrences(&w, changes)
-	p.bound()
 	p.noteWorld(&w)
 	return p, nil
 }
@@ -265,18 +264,27 @@ func worse(a, b Basis) Basis {
 	return order[max(slices.Index(order, a), slices.Index(order, b))]
 }
 
-// bound fits the simulation to the budget: fewer replications first, then a nearer horizon.
-func (p *Plan) bound() {
-	p.released = p.until
-	if n := len(p.occs) * p.o.Replications; n > p.o.Budget {
-		asked := p.o.Replications
-		p.o.Replications = min(max(p.o.Budget/len(p.occs), min(fewest, asked)), asked)
-		p.notes = append(p.notes, fmt.Sprintf("so much is due that it is simulated %d times, not %d", p.o.Replications, asked))
+// bound fits the simulation to the budget, by what is due in each hour: fewer replications first, then a nearer horizon.
+func (p *Plan) bound(hours []int) {
+	all := 0
+	for _, n := range hours {
+		all += n
 	}
-	if most := p.o.Budget / p.o.Replications; len(p.occs) > most {
-		p.released = p.occs[most].at - 1
-		p.occs = p.occs[:most]
-		p.notes = append(p.notes, fmt.Sprintf("what is due after %s is counted and not simulated: it is too much", clock(p.time(p.released))))
+	if all*p.o.Replications > p.o.Budget {
+		asked := p.o.Replications
+		p.o.Replications = min(max(p.o.Budget/all, min(fewest, asked)), asked)
+		if p.o.Replications < asked {
+			p.notes = append(p.notes, fmt.Sprintf("so much is due that it is played %d times, not %d", p.o.Replications, asked))
+		}
+	}
+	p.released = p.until
+	most := p.o.Budget / p.o.Replications
+	for h, n := range hours {
+		if most -= n; most < 0 {
+			p.released = max(int64(h)*int64(time.Hour)-1, 0)
+			p.notes = append(p.notes, fmt.Sprintf("what is due after %s is counted and not played: it is too much", clock(p.time(p.released))))
+			break
+		}
 	}
 	p.horizon = p.released + max(int64(24*time.Hour), p.released/4)
 }

@@ -3,6 +3,8 @@ package forecast
 import (
 	"math"
 	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/occurrence"
 )
 
 // waited is what a run waits for.
@@ -14,6 +16,7 @@ const (
 	waitedPort
 	waitedRun // the run before it
 	waitedRetry
+	waitedHold
 	waitedKinds
 )
 
@@ -27,7 +30,7 @@ type record struct {
 	late    []int32                // of each occurrence: in how many replications
 	unended []int32                // in how many it had not ended when the replication did
 	waits   [][waitedKinds]float64 // nanoseconds
-	line    []int32                // the class for which an occurrence waited last; -1: none
+	longest []slotWait             // the longest wait for a slot
 	skipped int64                  // because a run was open
 	lost    int64                  // their start window closed
 
@@ -72,10 +75,7 @@ func (r *record) init(p *Plan) {
 	r.p = p
 	r.unit = max(int64(time.Millisecond), p.horizon/(math.MaxUint32-16)+1)
 	n := len(p.occs)
-	r.late, r.unended, r.waits, r.line = make([]int32, n), make([]int32, n), make([][waitedKinds]float64, n), make([]int32, n)
-	for i := range r.line {
-		r.line[i] = -1
-	}
+	r.late, r.unended, r.waits, r.longest = make([]int32, n), make([]int32, n), make([][waitedKinds]float64, n), make([]slotWait, n)
 	hours := min(int((p.released+int64(time.Hour)-1)/int64(time.Hour)), hoursKept)
 	loads := func(n int) []load {
 		all := make([]load, n)
@@ -132,7 +132,11 @@ func (r *record) suppressed(occ int32) {
 
 func (r *record) released(occ int32, after int64) {
 	r.row().end[occ] = unended
-	r.waited(occ, waitedRun, after)
+	what := waitedRun
+	if r.p.occs[occ].waits == occurrence.HeldBack {
+		what = waitedHold
+	}
+	r.waited(occ, what, after)
 }
 
 func (r *record) started(occ int32, now int64) {
@@ -148,9 +152,23 @@ func (r *record) waited(occ int32, what waited, long int64) {
 	}
 }
 
-func (r *record) by(occ, class int32) {
+// slotWait is a wait for a slot of a class of agents.
+type slotWait struct {
+	long  int64
+	class int32
+}
+
+// waitedFor notes for a slot of which class a run waited.
+func (r *record) waitedFor(occ, class int32, long int64) {
 	if occ >= 0 {
-		r.line[occ] = class
+		r.longest[occ].keep(slotWait{long, class})
+	}
+}
+
+// keep keeps the longer one, of two that are as long that of the first class: whoever looks first.
+func (w *slotWait) keep(o slotWait) {
+	if o.long > w.long || o.long == w.long && o.class < w.class {
+		*w = o
 	}
 }
 

@@ -27,6 +27,7 @@ type Simulator struct {
 	tail   []readyJob // ready since the last turn
 	order  int64
 	runs   int64
+	come   int // position of the next occurrence in Plan.occs
 	made   int // by schedules that count from ends
 	record record
 	ids    []string
@@ -57,7 +58,6 @@ type liveJob struct {
 	waits   bool  // in a line
 	flies   bool  // an attempt is open
 	onPorts bool  // it waits on its agent for ports
-	fails   bool
 	verb    verb
 	step    int32 // trace: of the attempt
 	cause   int32 // trace: the step that made it ready
@@ -85,27 +85,32 @@ func (p *Plan) Simulator() *Simulator {
 func (s *Simulator) Replicate(n int) {
 	s.reset(n)
 	s.begin()
-	next := 0
-	for {
-		at, ok := s.next(next)
-		if !ok || at > s.p.horizon {
-			break
-		}
-		s.now = at
-		for len(s.events.heap) > 0 && s.events.heap[0].at == at {
-			s.happen(s.events.pop())
-		}
-		for ; next < len(s.p.occs) && s.p.occs[next].at == at; next++ {
-			s.due(int32(next))
-		}
-		s.turn()
+	s.turn()
+	for s.advance() {
 	}
 	s.finish()
 }
 
+// advance plays all of the next instant; false: nothing more happens.
+func (s *Simulator) advance() bool {
+	at, ok := s.next()
+	if !ok || at > s.p.horizon {
+		return false
+	}
+	s.now = at
+	for len(s.events.heap) > 0 && s.events.heap[0].at == at {
+		s.happen(s.events.pop())
+	}
+	for ; s.come < len(s.p.occs) && s.p.occs[s.come].at == at; s.come++ {
+		s.due(int32(s.come))
+	}
+	s.turn()
+	return true
+}
+
 // next is the instant at which something happens next.
-func (s *Simulator) next(occ int) (int64, bool) {
-	switch heap := s.events.heap; {
+func (s *Simulator) next() (int64, bool) {
+	switch heap, occ := s.events.heap, s.come; {
 	case occ < len(s.p.occs) && (len(heap) == 0 || s.p.occs[occ].at < heap[0].at):
 		return s.p.occs[occ].at, true
 	case len(heap) > 0:
@@ -115,8 +120,8 @@ func (s *Simulator) next(occ int) (int64, bool) {
 }
 
 func (s *Simulator) reset(n int) {
-	s.now, s.order, s.runs, s.made = 0, 0, 0, 0
-	s.luck = luck(n)
+	s.now, s.order, s.runs, s.come, s.made = 0, 0, 0, 0, 0
+	s.luck = luck(s.p.o.Seed).with(uint64(n))
 	copy(s.place, s.p.agents)
 	for i := range s.agents {
 		s.agents[i].reset()
@@ -352,11 +357,12 @@ func (s *Simulator) dispatch(c int32, r readyJob) bool {
 	j.waits, j.flies, j.agent, j.ordered = false, true, agent, s.now
 	j.tried++
 	s.record.waited(l.occ, line.blocked, s.now-j.ready)
-	if s.now > j.ready {
-		s.record.by(l.occ, c)
-		if line.blocked == waitedPort {
-			s.record.starts[s.p.callback]++
-		}
+	switch {
+	case s.now == j.ready:
+	case line.blocked == waitedPort:
+		s.record.starts[s.p.callback]++
+	default:
+		s.record.waitedFor(l.occ, c, s.now-j.ready)
 	}
 	if !l.begun {
 		l.begun = true

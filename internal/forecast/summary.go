@@ -75,7 +75,7 @@ func (p *Plan) merge(sims []*Simulator) *record {
 			for k := range r.waits[i] {
 				r.waits[i][k] += o.waits[i][k]
 			}
-			r.line[i] = max(r.line[i], o.line[i])
+			r.longest[i].keep(o.longest[i])
 		}
 		for i := range r.agents {
 			r.agents[i].add(&o.agents[i])
@@ -211,16 +211,15 @@ func (p *Plan) waits(r *record, occ int32) string {
 	}
 	switch most {
 	case waitedSlot:
-		if c := r.line[occ]; c >= 0 {
-			return "a slot (" + p.classes[c].text + ")"
-		}
-		return "a slot"
+		return "a slot (" + p.classes[r.longest[occ].class].text + ")"
 	case waitedPort:
 		return "a port"
 	case waitedRun:
 		return "the run before it"
 	case waitedRetry:
 		return "a retry"
+	case waitedHold:
+		return "a person's hold"
 	case waitedNothing, waitedKinds:
 	}
 	return ""
