@@ -22,6 +22,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/api"
 	"github.com/reeve-scheduler/reeve/internal/cli"
 	"github.com/reeve-scheduler/reeve/internal/jobfile"
+	"github.com/reeve-scheduler/reeve/internal/occurrence"
 	"github.com/reeve-scheduler/reeve/internal/run"
 	"github.com/reeve-scheduler/reeve/internal/server"
 	"github.com/reeve-scheduler/reeve/ports"
@@ -140,6 +141,14 @@ func reasonsPage(*testing.T) []byte {
 		if r.Group != group {
 			group = r.Group
 			fmt.Fprintf(&b, "\n## %s%s\n\n| reason | meaning |\n| --- | --- |\n", strings.ToUpper(string(group[:1])), group[1:])
+		}
+		fmt.Fprintf(&b, "| `%s` | %s |\n", r.Reason, r.Text)
+	}
+	decision := occurrence.Decision("")
+	for _, r := range occurrence.Reasons() {
+		if r.Decision != decision {
+			decision = r.Decision
+			fmt.Fprintf(&b, "\n## Why an occurrence is %s\n\n| reason | meaning |\n| --- | --- |\n", decision)
 		}
 		fmt.Fprintf(&b, "| `%s` | %s |\n", r.Reason, r.Text)
 	}
