@@ -118,6 +118,7 @@ func (c *console) agenda(w http.ResponseWriter, r *http.Request) error {
 	s := api.SubjectOf(r.Context())
 	d.MayAdd, d.MayHold = s.May(access.Run, s.Folder), s.May(access.Control, s.Folder)
 	d.Overrides = overrideRows(d.Page.Overrides, s.May)
+	annotate(d.Rows, d.Overrides)
 	d.Next = here(r)
 	v := view{Title: "Agenda of " + day, Section: "time", Data: &d}
 	if q.Get("after") == "" {

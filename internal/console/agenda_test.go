@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -349,5 +350,39 @@ func TestWhatTimeIsKeptForAMoment(t *testing.T) {
 	const alarm = "14 occurrences were missed"
 	if !strings.Contains(before, alarm) || !strings.Contains(at, alarm) || strings.Contains(after, alarm) {
 		t.Errorf("the alarm is shown %v, at once after it is over %v, and a moment later %v", strings.Contains(before, alarm), strings.Contains(at, alarm), strings.Contains(after, alarm))
+	}
+}
+
+func TestWhatPeopleSaidIsShownWithWhatIsToCome(t *testing.T) {
+	t.Parallel()
+	tw := estate(morning())
+	s := openAt(t, tw, admin())
+	nominal := tw.time.schedules[1].NextNominal
+	path := whyPath("estate/harvest", "nightly", nominal)
+	if _, body := s.ask(t, "mara", http.MethodGet, path, nil); !strings.Contains(body, "/overrides/skip") || strings.Contains(body, "Changed by hand") {
+		t.Error("one that nobody touched cannot be skipped, or is said to be changed")
+	}
+	later := nominal.Add(time.Hour)
+	for kind, o := range map[string]api.Override{
+		"skip": {Kind: "skip", Nominal: nominal}, "hold": {Kind: "hold", Nominal: nominal}, "hold from": {Kind: "hold", From: nominal},
+		"other": {Kind: "skip", Nominal: &later}, "ended": {Kind: "skip", Nominal: nominal, Expires: nominal}, "used": {Kind: "skip", Nominal: nominal, State: "used"},
+	} {
+		o.ID, o.Net, o.Schedule, o.Reason, o.By, o.State = 7, "estate/harvest", "nightly", "enough of it", "jonas", cmp.Or(o.State, "active")
+		tw.change(func() { tw.time.overrides = []api.Override{o} })
+		want := map[string]string{"skip": "to be skipped, by jonas: enough of it", "hold": "held by jonas: enough of it", "hold from": "held by jonas: enough of it"}[kind]
+		_, list := s.ask(t, "mara", http.MethodGet, "/schedules/estate/harvest/nightly", nil)
+		_, one := s.ask(t, "mara", http.MethodGet, path, nil)
+		if want == "" {
+			if strings.Contains(list, "to be skipped") || !strings.Contains(one, "/overrides/skip") {
+				t.Errorf("%s: it is shown as if it did something", kind)
+			}
+			continue
+		}
+		if !strings.Contains(list, want) {
+			t.Errorf("%s: the schedule does not say %q", kind, want)
+		}
+		if !strings.Contains(one, "Changed by hand") || !strings.Contains(one, "/overrides/7/drop") || strings.Contains(one, `action="/overrides/skip"`) {
+			t.Errorf("%s: the page of the occurrence does not say so, or offers it again", kind)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type occurrenceRow struct {
 	Text  string // why it is as it is, or will be: in one sentence
 	Shift string // why it is not due at its nominal time; empty: it is
 	Why   string // address of its page
+	Held  bool   // a person said that it is not simply to be released
 }
 
 func rowOf(o *api.Occurrence) occurrenceRow {
@@ -40,6 +42,29 @@ func rowsOf(list []api.Occurrence) []occurrenceRow {
 		out[i] = rowOf(&list[i])
 	}
 	return out
+}
+
+// annotate says what people have said of occurrences that are to come, where the rows do not say it yet.
+func annotate(rows []occurrenceRow, overrides []overrideRow) {
+	for i := range rows {
+		row := &rows[i]
+		if row.Decision != "pending" || deref(row.Reason) != "not_due" {
+			continue
+		}
+		for k := range overrides {
+			o := &overrides[k]
+			of := o.Net == row.Net && o.Schedule == row.Schedule && o.State == "active" && (o.Expires == nil || row.Due.Before(*o.Expires))
+			if !of || o.Nominal != nil && !o.Nominal.Equal(row.Nominal) || o.Nominal == nil && (o.From == nil || row.Due.Before(*o.From)) {
+				continue
+			}
+			switch o.Kind {
+			case "skip":
+				row.Style, row.Text, row.Held = "cancelled", "to be skipped, by "+o.By+": "+o.Reason, true
+			case "hold":
+				row.Style, row.Text, row.Held = "held", "held by "+o.By+": "+o.Reason, true
+			}
+		}
+	}
 }
 
 // Moves reports whether the occurrence is not due at its nominal time.
@@ -68,13 +93,13 @@ func decisionStyle(decision string) string {
 func occurrenceText(o *api.Occurrence) string {
 	text := deref(o.Detail)
 	switch reason := deref(o.Reason); {
-	case reason == "due": // as it should be
+	case reason == "due", reason == "not_due" && o.By == nil && deref(o.Moved) != "override": // as it should be
 		text = ""
 	case text == "" && reason != "" && reason != "not_due":
 		text = decidedText(reason)
 	}
 	var more []string
-	if o.By != nil {
+	if o.By != nil && !strings.Contains(text, *o.By) {
 		more = append(more, "by "+*o.By)
 	}
 	if o.RecoveredBy != nil {
@@ -191,6 +216,7 @@ type whyData struct {
 	When                    time.Time
 	One                     *occurrenceRow // the occurrence that was asked for
 	Others                  []occurrenceRow
+	Overrides               []overrideRow // of the one
 	Why                     api.Why
 	Next                    string // of forms: where they come back to
 	Verbs                   verbs
@@ -254,9 +280,23 @@ func (c *console) whyOne(r *http.Request, d *whyData, nominal string) error {
 		return err
 	}
 	row := rowOf(&o)
-	d.One, d.Asked, d.When = &row, true, o.Due
 	d.Wall = c.wall(o.Zone)
-	d.Verbs = verbsOf(&o, c.now(), api.SubjectOf(r.Context()).May)
+	may := api.SubjectOf(r.Context()).May
+	d.Verbs = verbsOf(&o, c.now(), may)
+	overrides, err := c.service.ListOverrides(r.Context(), d.Net, false)
+	if err != nil {
+		return err
+	}
+	overrides = slices.DeleteFunc(overrides, func(x api.Override) bool {
+		return x.Schedule != o.Schedule || x.Nominal != nil && !x.Nominal.Equal(o.Nominal) || x.Nominal == nil && (x.From == nil || o.Due.Before(*x.From))
+	})
+	d.Overrides = overrideRows(overrides, may)
+	rows := []occurrenceRow{row}
+	annotate(rows, d.Overrides)
+	d.One, d.Asked, d.When = &rows[0], true, o.Due
+	if rows[0].Held { // it can be taken back, or changed after that
+		d.Verbs.Hold, d.Verbs.Skip, d.Verbs.Move = false, false, false
+	}
 	d.Why, err = c.service.WhyNet(r.Context(), d.Net, o.Due)
 	return err
 }

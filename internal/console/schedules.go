@@ -151,6 +151,7 @@ func (c *console) schedule(w http.ResponseWriter, r *http.Request) error {
 	overrides = slices.DeleteFunc(overrides, func(o api.Override) bool { return o.Schedule != name })
 	subject := api.SubjectOf(ctx)
 	d.Overrides = overrideRows(overrides, subject.May)
+	annotate(d.Ahead, d.Overrides)
 	d.MayPause = subject.May(access.Control, folderOf(net))
 	return c.page(w, r, "schedule", view{Title: name + " of " + net, Section: "time", Events: "/live", Data: d})
 }
