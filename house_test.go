@@ -79,7 +79,7 @@ var mayImport = map[string][]string{
 	"internal/callback":          {"internal/identity", "internal/wire", "internal/fault", "ports", "ports/ledger"}, // never fleet: it says what it needs of one
 	"internal/fleet":             {"internal/link", "internal/run", "internal/wire", "internal/fault"},              // never engine: the two meet in server
 	"internal/agent":             {"internal/calendar", "internal/identity", "internal/keeper", "internal/link", "internal/relay", "internal/wire", "internal/fault"},
-	"internal/api":               {"internal/access", "internal/fault", "ports"}, // never store: it asks through interfaces it owns
+	"internal/api":               {"internal/access", "internal/fault", "ports"},                                                                // never store: it asks through interfaces it owns
 	"internal/console":           {"internal/calendar", "internal/api", "internal/access", "internal/console/graph", "internal/fault", "ports"}, // wall times of zones: only calendar knows zones
 	"internal/console/graph":     {},
 	"internal/domain": { // what people and programs ask: api.Service over store, engine and fleet
@@ -98,7 +98,7 @@ var mayImport = map[string][]string{
 	},
 	"internal/docs":  {}, // tests only
 	"tools/holidays": {}, // a module of its own: it writes the seeds of calendars
-	"cmd/reeve":     {"internal/cli"},
+	"cmd/reeve":      {"internal/cli"},
 	// It asks a real server what a program would ask, and has a thousand agents' links to it.
 	"test/bench": {"internal/api", "internal/identity", "internal/link", "internal/wire"},
 }

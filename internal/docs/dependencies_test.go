@@ -23,12 +23,14 @@ func TestDependencies(t *testing.T) {
 	t.Parallel()
 	want := map[string]bool{}
 	modules := matches(t, "go.mod", required)
-	for path := range imported(t) {
+	tools := matches(t, filepath.Join("tools", "go.mod"), required)
+	for path := range imported(t) { // by the program, its tests, and our own tools
 		if m := moduleOf(path, modules); m != "" {
+			want[m] = true
+		} else if m := moduleOf(path, tools); m != "" {
 			want[m] = true
 		}
 	}
-	tools := matches(t, filepath.Join("tools", "go.mod"), required)
 	for _, path := range matches(t, filepath.Join("tools", "go.mod"), toolLine) {
 		want[moduleOf(path, tools)] = true
 	}
