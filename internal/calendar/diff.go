@@ -41,7 +41,7 @@ func (d *Diff) Changed() bool { return d.Added+d.Removed+d.Moved > 0 }
 
 // The bounds of a comparison.
 const (
-	diffMost = 100_000             // occurrences of one rule that are looked at one by one
+	diffMost = 150_000             // occurrences of one rule that are looked at one by one
 	diffEdge = 62 * 24 * time.Hour // how far outside of the window the other end of a move is looked for: a shift of many days
 )
 
@@ -55,7 +55,7 @@ func Compare(old, updated *Rule, since, until time.Time, examples int) Diff {
 		c.all(updated, DiffAdded)
 	case updated == nil:
 		c.all(old, DiffRemoved)
-	case old.Count(since.Add(-diffEdge), until.Add(diffEdge)).All > diffMost || updated.Count(since, until.Add(diffEdge)).All > diffMost:
+	case many(old, since, until.Add(diffEdge)) || many(updated, since, until.Add(diffEdge)):
 		c.byDay(old, updated)
 	default:
 		c.oneByOne(old, updated)
@@ -65,6 +65,18 @@ func Compare(old, updated *Rule, since, until time.Time, examples int) Diff {
 		c.diff.Examples = c.diff.Examples[:examples]
 	}
 	return c.diff
+}
+
+// many reports whether a rule has more occurrences than are looked at one by one. Counting all would take longer, where a calendar
+// shifts them.
+func many(r *Rule, since, until time.Time) bool {
+	seen := 0
+	for range r.Between(since, until) {
+		if seen++; seen > diffMost {
+			return true
+		}
+	}
+	return false
 }
 
 // when is the first instant that a difference is about.

@@ -16,8 +16,13 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/store"
 )
 
-// How many schedules one request compares at most. What lies beyond is applied all the same, and said to be not compared.
-const maxCompared = 1000
+// How much one request compares at most: some hundred daily schedules, or a handful that are due every second. What lies beyond is
+// applied all the same, and said to be not compared.
+const (
+	maxEffort     = 2000
+	effortEach    = 250 // occurrences that are as much effort as a schedule
+	effortCounted = 400 // of a schedule whose occurrences are too many to look at each
+)
 
 // Rescheduling works out which spans a change of definitions, of calendars or of the time zone database ends and opens.
 type Rescheduling struct {
@@ -32,7 +37,7 @@ type Rescheduling struct {
 	Writes []store.SpanWrite
 	Nets   map[string]bool // whose spans change
 
-	compared int
+	effort   int64
 	compiler *calendar.Compiler
 	before   map[string]*calendar.Compiler // by the versions of calendars that they know
 }
@@ -128,7 +133,7 @@ func (r *Rescheduling) compare(ctx context.Context, have, want *occurrence.Span,
 	if r.Months <= 0 {
 		return nil
 	}
-	if r.compared++; r.compared > maxCompared {
+	if r.effort >= maxEffort {
 		out.Uncompared++
 		return nil
 	}
@@ -154,6 +159,11 @@ func (r *Rescheduling) compare(ctx context.Context, have, want *occurrence.Span,
 		cause = "tzdata"
 	}
 	d := CompareRules(old, updated, r.Now, r.Now.AddDate(0, r.Months, 0))
+	if r.effort++; d.Counted {
+		r.effort += effortCounted
+	} else if old != nil && updated != nil { // else they are counted, and not looked at
+		r.effort += (d.Added + d.Removed + d.Moved + d.Same) / effortEach
+	}
 	d.Net, d.Schedule, d.Change, d.Cause = named.Net, named.Schedule, change, cause
 	out.Diffs = append(out.Diffs, d)
 	return nil

@@ -1,6 +1,7 @@
 package domain_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -164,5 +165,32 @@ func TestDiffSchedules(t *testing.T) {
 	}
 	if inForce, ended := s.spans("a/b"); len(inForce) != 3 || len(ended) != 0 {
 		t.Errorf("got %+v and %+v", inForce, ended)
+	}
+}
+
+// Very many schedules are applied all the same, and those that were not compared are counted.
+func TestComparisonsAreBounded(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	text := func(hour int) string {
+		var b strings.Builder
+		for net := range 5 {
+			fmt.Fprintf(&b, "---\nnet: many/n%d\njobs: [{name: x, command: [\"true\"]}]\nschedules:\n", net)
+			for i := range 200 {
+				fmt.Fprintf(&b, "  - {name: s%d, cron: \"0 %d * * *\"}\n", i, hour)
+			}
+		}
+		return b.String()
+	}
+	s.stored(text(6))
+	compared, uncompared := 0, 0
+	for _, n := range s.stored(text(7)).Nets {
+		compared, uncompared = compared+len(n.Occurrences), uncompared+n.Uncompared
+	}
+	if compared < 100 || uncompared < 100 || compared+uncompared != 1000 {
+		t.Errorf("got %d compared and %d not", compared, uncompared)
+	}
+	if inForce, ended := s.spans("many/n4"); len(inForce) != 200 || len(ended) != 200 {
+		t.Errorf("got %d and %d spans", len(inForce), len(ended))
 	}
 }
