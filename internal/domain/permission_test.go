@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -25,7 +26,8 @@ type call struct {
 func calls(s *site, id string) map[string]call {
 	svc, text := s.service, "net: mine/fresh\njobs: [{name: a, command: [\"true\"], run_as: batch}]\n"
 	str := "correct horse battery"
-	return map[string]call{
+	all := timeCalls(s)
+	maps.Copy(all, map[string]call{
 		"StartRun": {[]access.Permission{access.Run}, true, false, func(ctx context.Context) error {
 			_, err := svc.StartRun(ctx, api.StartRun{Net: "mine/one"})
 			return err
@@ -149,7 +151,8 @@ func calls(s *site, id string) map[string]call {
 		"Watch":          {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { return first(svc.Watch(ctx, "", enough)) }},
 		"Watch run":      {[]access.Permission{access.View}, true, false, func(ctx context.Context) error { return first(svc.Watch(ctx, id, enough)) }},
 		"Backup":         {access.Permissions(), false, false, func(ctx context.Context) error { return svc.Backup(ctx, io.Discard) }},
-	}
+	})
+	return all
 }
 
 // but takes an error of a kind as success: the permission was there, and the thing not.

@@ -38,7 +38,7 @@ func (s *Service) AtRisk(ctx context.Context, hours int) ([]api.Risk, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &risks{s: s, agents: s.cfg.Fleet.Candidates(), known: map[string][]api.Risk{}, places: map[string]api.Risk{}}
+	x := &risks{s: s, agents: s.cfg.Engine.Agents(), known: map[string][]api.Risk{}, places: map[string]api.Risk{}}
 	if x.closed, err = s.closedPaths(ctx); err != nil {
 		return nil, err
 	}
@@ -130,10 +130,15 @@ func (x *risks) place(want jobnet.Agent) api.Risk {
 
 // neededAgent names what a job wants of its agent.
 func neededAgent(want jobnet.Agent) string {
-	if want.Any() {
+	switch {
+	case want.Any():
 		return "an agent"
+	case want.Name != "":
+		return "agent " + want.Name
+	case len(want.Names) > 0:
+		return "one of the agents " + strings.Join(want.Names, ", ")
 	}
-	return run.Selector(want)
+	return "an agent with " + run.Selector(want)
 }
 
 // closedPaths returns, by address, the paths that were found closed when they were proved last.

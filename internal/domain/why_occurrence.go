@@ -149,7 +149,7 @@ func (x *netExplainer) agents(ctx context.Context) bool {
 			continue
 		}
 		want := def.Net.Jobs[i].Agent
-		ok, text := run.Linked(want, x.s.cfg.Fleet.Candidates())
+		ok, text := run.Linked(want, x.s.cfg.Engine.Agents())
 		if ok {
 			continue
 		}

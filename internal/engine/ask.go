@@ -147,6 +147,9 @@ func (e *Engine) Lose(ctx context.Context, agentID string, reason run.Reason, de
 // Open returns how many attempts are open on an agent.
 func (e *Engine) Open(agentID string) int { return e.board.running(agentID) }
 
+// Agents returns every agent of the domain with what is known of it now; how much it runs is not filled in.
+func (e *Engine) Agents() []run.Candidate { return e.cfg.Dispatcher.Candidates() }
+
 // OpenRun returns an open run from memory.
 func (e *Engine) OpenRun(id string) (run.State, bool) {
 	s, _, ok := e.board.get(id)
