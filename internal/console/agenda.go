@@ -17,6 +17,7 @@ import (
 
 const (
 	agendaOnPage = 60
+	agendaPace   = 3000         // a day of fifty thousand is counted for each fetch
 	zoneCookie   = "reeve_zone" // the zone in which a person reads agendas
 )
 
@@ -122,7 +123,7 @@ func (c *console) agenda(w http.ResponseWriter, r *http.Request) error {
 	d.Next = here(r)
 	v := view{Title: "Agenda of " + day, Section: "time", Data: &d}
 	if q.Get("after") == "" {
-		v.Events = "/live"
+		v.Events, v.Pace = "/live", agendaPace
 	}
 	return c.page(w, r, "agenda", v)
 }

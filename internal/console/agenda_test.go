@@ -33,7 +33,7 @@ func TestPagesOfTime(t *testing.T) {
 	held := tw.time.held()
 	for path, wants := range map[string][]string{
 		"/": {
-			"14 occurrences were missed", "estate/harvest, census/packages", "does not hold on 2026-11-03", "3 are expected, 2 are accounted for", "Due next", "in 10m 00s",
+			"14 occurrences were missed", "estate/harvest, census/packages", "does not hold on 2026-11-03", "3 are expected, 2 are accounted for", "Due next", "in 10m 00s", "held by mara: the auditor is in the house", ">due</span>",
 			"agent dmz1, the only one with zone=dmz", "job prepare, 2 times", `href="/agenda"`,
 		},
 		"/agenda?zone=Europe/Berlin": {
@@ -155,7 +155,7 @@ func TestFirstPageStandsWithoutTime(t *testing.T) {
 	t.Parallel()
 	tw := estate(morning())
 	body := noTime{tw}.get(t, "/")
-	if !strings.Contains(body, "Running now") || !strings.Contains(body, "Could not be asked: what is due next, what was missed, what is at risk, whether the sums of the day hold") {
+	if !strings.Contains(body, "Running now") || !strings.Contains(body, "Could not be asked: what is due next, what is due and waits, what was missed, what is at risk, whether the sums of the day hold") {
 		t.Error("without what is known of time the first page is not shown, or does not say so")
 	}
 	if body := (noTime{tw}).get(t, "/nets/estate/harvest"); !strings.Contains(body, "They could not be asked just now.") || !strings.Contains(body, "Graph") {

@@ -71,7 +71,7 @@ func (c *console) missedList(w http.ResponseWriter, r *http.Request) error {
 		d.MayDismiss = d.MayDismiss || row.MayDismiss
 	}
 	d.Until = nominalText(c.now())
-	return c.page(w, r, "missed", view{Title: "Missed", Section: "time", Events: "/live", Data: d})
+	return c.page(w, r, "missed", view{Title: "Missed", Section: "time", Events: "/live", Pace: 1000, Data: d})
 }
 
 func missedRowOf(m *api.Missed, may func(access.Permission, string) bool) missedRow {

@@ -84,6 +84,7 @@ type view struct {
 	Path    string // of this page with its query, to come back to
 	Now     time.Time
 	Events  string // address of the event stream; empty: the page is not live
+	Pace    int    // milliseconds between two fetches of a live page at least, where making it costs much; 0: the script's own
 	Data    any
 }
 

@@ -81,7 +81,7 @@ func (c *console) schedules(w http.ResponseWriter, r *http.Request) error {
 	if q.Get("after") != "" {
 		d.First = d.address("")
 	}
-	return c.page(w, r, "schedules", view{Title: "Schedules", Section: "time", Events: "/live", Data: d})
+	return c.page(w, r, "schedules", view{Title: "Schedules", Section: "time", Events: "/live", Pace: 1000, Data: d})
 }
 
 // address is this list's address with the same filter.
@@ -153,7 +153,7 @@ func (c *console) schedule(w http.ResponseWriter, r *http.Request) error {
 	d.Overrides = overrideRows(overrides, subject.May)
 	annotate(d.Ahead, d.Overrides)
 	d.MayPause = subject.May(access.Control, folderOf(net))
-	return c.page(w, r, "schedule", view{Title: name + " of " + net, Section: "time", Events: "/live", Data: d})
+	return c.page(w, r, "schedule", view{Title: name + " of " + net, Section: "time", Events: "/live", Pace: 1000, Data: d})
 }
 
 // cutSchedule splits NET/SCHEDULE.

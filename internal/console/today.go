@@ -85,7 +85,7 @@ func (c *console) today(w http.ResponseWriter, r *http.Request) error {
 	}
 	d.nodes()
 	d.Time = c.timeOfToday(ctx)
-	return c.page(w, r, "today", view{Title: "Today", Section: "today", Events: "/live", Data: d})
+	return c.page(w, r, "today", view{Title: "Today", Section: "today", Events: "/live", Pace: 1000, Data: d})
 }
 
 // openTrouble returns the runs that wait for a decision, however old, and those that run with jobs that failed or

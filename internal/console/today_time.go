@@ -17,6 +17,7 @@ const (
 	todayMissed = 1000
 	todayRisks  = 8
 	riskHours   = 6
+	waitsSince  = 2 * time.Second // what falls due this moment does not wait for anything
 	keptFor     = 3 * time.Second
 	keptAtMost  = 100
 )
@@ -25,6 +26,8 @@ const (
 // hold.
 type todayTime struct {
 	Next       []occurrenceRow
+	Waiting    []occurrenceRow // due, and not decided: with the reason
+	WaitsMore  bool
 	Missed     int64
 	MissedMore bool
 	MissedNets []string
@@ -87,6 +90,7 @@ func (c *console) askTime(ctx context.Context, now time.Time) todayTime {
 		ask  func() error
 	}{
 		{"what is due next", func() error { return c.askNext(ctx, now, &t) }},
+		{"what is due and waits", func() error { return c.askWaiting(ctx, now, &t) }},
 		{"what was missed", func() error { return c.askMissed(ctx, &t) }},
 		{"what is at risk", func() error { return c.askRisks(ctx, &t) }},
 		{"whether the sums of the day hold", func() error { return c.askBroken(ctx, &t) }},
@@ -111,6 +115,16 @@ func (c *console) askNext(ctx context.Context, now time.Time, t *todayTime) erro
 			break
 		}
 	}
+	return nil
+}
+
+// askWaiting asks for what has fallen due and waits for something.
+func (c *console) askWaiting(ctx context.Context, now time.Time, t *todayTime) error {
+	page, err := c.service.ListOccurrences(ctx, api.OccurrenceQuery{Until: now.Add(-waitsSince), Decisions: []string{"pending"}, Limit: todayNext})
+	if err != nil {
+		return err
+	}
+	t.Waiting, t.WaitsMore = rowsOf(page.Occurrences), page.Next != nil
 	return nil
 }
 

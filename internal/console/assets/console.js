@@ -74,7 +74,7 @@ async function refresh() {
       if (main.dataset.events !== listening) listen();
     }
   } catch { /* the stream says that the server is away */ }
-  setTimeout(() => { fetching = false; if (again) { again = false; refresh(); } }, 300);
+  setTimeout(() => { fetching = false; if (again) { again = false; refresh(); } }, Number(main.dataset.pace) || 300); // so often at most
 }
 
 let source, listening;
@@ -142,6 +142,7 @@ setInterval(() => localTimes(document, 'time[data-form="for"],time[data-form="ag
 if (main.dataset.events) {
   listen();
   setInterval(() => { if (!document.hidden && main.querySelector(".state-running")) refresh(); }, 10000); // time lines grow
+  setInterval(() => { if (!document.hidden && main.querySelector("[data-clock]")) refresh(); }, 60000); // what is due moves with time alone
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) { source?.close(); pulse("off", "paused"); } else { listen(); refresh(); }
   });
