@@ -101,12 +101,8 @@ func (r *Rule) At(nominal time.Time) (Occurrence, bool) {
 // since < At <= until. In a gap that is where the gap is.
 func (r *Rule) Taken(since, until time.Time) iter.Seq[Taken] {
 	return func(yield func(Taken) bool) {
-		all := r.nominals
-		days, limited := all.(onDays)
-		if limited {
-			all = days.all
-		}
-		z, ok := all.(zoned)
+		days, limited := r.nominals.(onDays)
+		z, ok := r.walls()
 		lo, hi := max(clamp(since)+1, r.first), min(clamp(until)+1, r.last)
 		if !ok {
 			return
