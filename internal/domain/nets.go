@@ -85,6 +85,9 @@ func (s *Service) applied(ctx context.Context, a *application) error {
 	for _, v := range a.batch.Calendars {
 		s.cfg.Hub.Publish(api.Change{Kind: "calendar", ID: v.Name})
 	}
+	if len(a.batch.Calendars) > 0 && s.cfg.CalendarsChanged != nil {
+		s.cfg.CalendarsChanged()
+	}
 	names := slices.Sorted(maps.Keys(nets))
 	for _, name := range names {
 		s.cfg.Hub.Publish(api.Change{Kind: "net", ID: name, Net: name})

@@ -49,6 +49,8 @@ type Config struct {
 	Backup func(ctx context.Context, w io.Writer) error
 	// NodesChanged is called after the set of nodes, their labels or their drain has changed.
 	NodesChanged func(ctx context.Context) error
+	// CalendarsChanged is called after calendars were applied, and does not block. The field may be nil.
+	CalendarsChanged func()
 	// Book is what there is and where, as it is now.
 	Book func(ctx context.Context) *directory.Book
 	// Discover looks for nodes by broadcast and in subnets.

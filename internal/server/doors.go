@@ -31,11 +31,14 @@ func (s *Server) openPeople(ctx context.Context, epoch int64) error {
 	if err := s.openProofs(ctx); err != nil {
 		return err
 	}
+	if err := s.loadCopies(ctx); err != nil {
+		return err
+	}
 	s.service = domain.New(domain.Config{
 		Verifier: s.verifier,
 		Store:    s.store, Engine: s.engine, Fleet: s.fleet, Hub: s.hub, Now: s.env.Now, Rand: s.env.Rand, Log: s.env.Log,
 		Address: func(h string) string { return s.sockets.Address(s.main, h) }, RowAddress: s.addressOf, Book: s.currentBook, Discover: s.discover, Password: hasher.Hash, Backup: s.backup,
-		NodesChanged: s.nodesChanged, LinkPaths: s.linkPaths, Changer: s, DropNode: func(id, reason string) { s.links.Drop(id, reason) }, Enroller: s.enroller,
+		NodesChanged: s.nodesChanged, CalendarsChanged: s.copies.changed, LinkPaths: s.linkPaths, Changer: s, DropNode: func(id, reason string) { s.links.Drop(id, reason) }, Enroller: s.enroller,
 		Name: s.authority.Domain(), Version: s.env.Version, Started: s.started, Plan: s.env.Plan, Ports: s.env.Ports, Addresses: s.addresses,
 		Fingerprint: s.authority.Fingerprint(), ServerID: s.own.id.ID, Warnings: s.plainWarnings, Expiry: s.registry.Expiry, Callback: s.callbackOf, Answer: s.openAnswers(),
 	})

@@ -80,6 +80,7 @@ type Server struct {
 	dials     diallers
 	host      func() (ports.Host, bool) // this server in the inventory
 	views     views
+	copies    copies
 	blames    blames
 	// reconnects are the ports on which agents come back after a failure.
 	reconnects reconnects
@@ -110,7 +111,7 @@ func Open(ctx context.Context, cfg Config, env Env) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, env: env, started: env.Now(), hub: domain.NewHub(), links: link.NewLinks()}
+	s := &Server{cfg: cfg, env: env, started: env.Now(), hub: domain.NewHub(), links: link.NewLinks(), copies: copies{news: make(chan struct{}, 1)}}
 	s.dials.server = s
 	s.host = sync.OnceValues(func() (ports.Host, bool) { return s.hostIn(s.site()) })
 	if err := s.open(ctx); err != nil {
@@ -321,6 +322,7 @@ func (s *Server) Run(ctx context.Context) error {
 		g.Go(func() error { return s.callbacks.Run(ctx) })
 	}
 	g.Go(func() error { return s.janitor(ctx) })
+	g.Go(func() error { return s.giveCopies(ctx) })
 	g.Go(func() error { return s.slim(ctx) })
 	g.Go(func() error { return s.verifier.Run(ctx) })
 	g.Go(func() error { return s.countUses(ctx) })

@@ -13,10 +13,11 @@ import (
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
-// views keeps what agents have of the port plan: each heartbeat asks whether an agent has the right one.
+// views keeps what agents have of the port plan and of calendars: each heartbeat asks whether an agent has the right one.
 type views struct {
 	mu     sync.Mutex
 	change *change // the views are of the time of
+	copies *copied // and of these calendars
 	made   map[string]madeView
 	texts  map[string]json.RawMessage // the compiled plan by host, of those that have numbers of their own; "" is all others'
 }
@@ -28,8 +29,8 @@ type madeView struct {
 	view wire.View
 }
 
-// view is the port plan as an agent has it: with its own numbers, with where this server is, and with who dials. Its plan
-// is shared, and must not be changed.
+// view is the port plan as an agent has it: with its own numbers, with where this server is, and with who dials; and the
+// calendars. Its plan and its calendars are shared, and must not be changed.
 func (s *Server) view(id string) (wire.View, error) {
 	n, ok := s.registry.Node(id)
 	if !ok {
@@ -38,8 +39,11 @@ func (s *Server) view(id string) (wire.View, error) {
 	port := s.reconnects.port(id)
 	s.views.mu.Lock()
 	defer s.views.mu.Unlock()
-	if c := s.change.Load(); s.views.made == nil || s.views.change != c {
-		s.views.change, s.views.made, s.views.texts = c, map[string]madeView{}, map[string]json.RawMessage{}
+	if c, copies := s.change.Load(), s.copies.now.Load(); s.views.made == nil || s.views.change != c || s.views.copies != copies {
+		if s.views.made == nil || s.views.change != c {
+			s.views.texts = map[string]json.RawMessage{}
+		}
+		s.views.change, s.views.copies, s.views.made = c, copies, map[string]madeView{}
 	}
 	if m, ok := s.views.made[id]; ok && m.rev == n.Rev && m.port == port {
 		return m.view, nil
@@ -79,6 +83,10 @@ func (s *Server) makeView(n store.Node) (wire.View, error) {
 	all, err := json.Marshal(v)
 	if err != nil {
 		return wire.View{}, fmt.Errorf("writing a view: %w", err)
+	}
+	if c := s.views.copies; c != nil && c.hash != "" { // their texts are large, and the same for all agents
+		v.Calendars = c.list
+		all = append(all, c.hash...)
 	}
 	sum := sha256.Sum256(all)
 	v.ID = hex.EncodeToString(sum[:])

@@ -5,7 +5,7 @@ import "encoding/json"
 // PathView is where a server gives a linked agent its view: POST View → ViewReply.
 const PathView = "/link/v1/view"
 
-// View is the port plan as the servers, which own it, give it to one agent: with the welcome where the agent has another
+// View is the port plan, with the calendars, as the servers, which own them, give it to one agent: with the welcome where it has another
 // one, and at each change. The agent keeps it.
 type View struct {
 	ID     string          `json:"id"`     // of all the rest
