@@ -14,7 +14,8 @@ type waiting struct {
 	occ   int32
 	since int64
 	why   occurrence.Reason
-	newer bool // a later one of its schedule has fallen due since
+	newer bool  // a later one of its schedule has fallen due since
+	again int64 // when it is looked at again, as it was foreseen
 }
 
 // due looks at an occurrence that has fallen due.
@@ -68,9 +69,11 @@ func (s *Simulator) look(w *waiting) bool {
 		if w.since < 0 {
 			w.since = s.now
 		}
-		if w.why = v.Reason; !v.Again.IsZero() {
-			s.events.push(event{at: max(s.p.offset(v.Again), s.now+1), kind: eventAgain, live: o.net})
+		if at := s.p.offset(v.Again); !v.Again.IsZero() && at != w.again { // foreseen once: each look would foresee as many again
+			w.again = at
+			s.events.push(event{at: max(at, s.now+1), kind: eventAgain, live: o.net})
 		}
+		w.why = v.Reason
 		if !v.Cancel || !s.cancelAll(o.net) {
 			return true
 		}

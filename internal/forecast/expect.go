@@ -61,7 +61,8 @@ func (p *Plan) eachOf(now, until time.Time, of *planned, ch *changed, f func(o p
 			continue
 		}
 		one := *of
-		one.name = name.with(uint64(o.Nominal.UnixNano()))
+		one.nominal = o.Nominal.UnixNano()
+		one.name = name.with(uint64(one.nominal))
 		at, due := o.Due, o.Due
 		if !plain {
 			if ch.waits[occurrence.Key{Net: key.net, Schedule: key.schedule, Nominal: o.Nominal}] {
@@ -81,7 +82,7 @@ func (p *Plan) eachOf(now, until time.Time, of *planned, ch *changed, f func(o p
 func (p *Plan) eachWaiting(w *World, net int32, until int64, ch *changed, f func(o planned, suppressed bool)) {
 	name := p.nets[net].name
 	for _, r := range ch.pending[name] {
-		o := planned{net: net, rule: p.rule(net, r.Schedule), name: luck(p.o.Seed).text(name).text(r.Schedule).with(uint64(r.Nominal.UnixNano()))}
+		o := planned{net: net, rule: p.rule(net, r.Schedule), nominal: r.Nominal.UnixNano(), name: luck(p.o.Seed).text(name).text(r.Schedule).with(uint64(r.Nominal.UnixNano()))}
 		sit := situation(scheduleKey{name, r.Schedule}, calendar.Occurrence{Nominal: r.Nominal, Due: r.Due}, p.scheduleOf(&o))
 		sit.Now, sit.Since, sit.Waits = w.Now, r.Due, r.Reason
 		at, due, waits, ok := ch.decided(sit)
@@ -94,7 +95,7 @@ func (p *Plan) eachWaiting(w *World, net int32, until int64, ch *changed, f func
 		}
 	}
 	for _, a := range ch.added[name] {
-		o := planned{net: net, rule: -1, name: luck(p.o.Seed).text(name).text(occurrence.Manual).with(uint64(a.Nominal.UnixNano()))}
+		o := planned{net: net, rule: -1, nominal: a.Nominal.UnixNano(), name: luck(p.o.Seed).text(name).text(occurrence.Manual).with(uint64(a.Nominal.UnixNano()))}
 		if o = p.placed(o, a.Nominal, a.Nominal); o.at <= until && !ch.waits[a.Key] {
 			f(o, false)
 		}

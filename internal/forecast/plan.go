@@ -69,6 +69,7 @@ type planJob struct {
 type planned struct {
 	at, due int64 // when it is looked at, and when it is due by its rule
 	mustEnd int64 // 0: no such limit
+	nominal int64 // nanoseconds since 1970
 	name    luck
 	net     int32
 	rule    int32             // position in planNet.rules; -1: added by hand

@@ -32,6 +32,9 @@ type Simulator struct {
 	record record
 	ids    []string
 	trace  *trace // nil: nobody wants to know why
+
+	recorded func(Attempt) (time.Duration, bool, bool) // nil: durations are drawn
+	tell     func(Event)                               // nil: nobody listens
 }
 
 // liveRun is a run that has not ended.
@@ -377,6 +380,7 @@ func (s *Simulator) dispatch(c int32, r readyJob) bool {
 		j.step = s.trace.ordered(s, r.live, int(r.job), line.blocked)
 	}
 	l.node = s.shape(s.p.nets[l.net].shape).step(l.node, verbDispatch, int(r.job)).to
+	s.told(r.live, int(r.job), false)
 	s.lease(r.live, int(r.job))
 	return true
 }
@@ -415,6 +419,13 @@ func (s *Simulator) begins(at int32, job int) {
 			j.verb = verbFailed
 		}
 	}
+	if s.recorded != nil {
+		if d, failed, ok := s.recorded(s.attempt(at, job)); ok {
+			if took, j.verb = d, verbGood; failed {
+				j.verb = verbFailed
+			}
+		}
+	}
 	s.endsAfter(at, job, took)
 }
 
@@ -431,6 +442,7 @@ func (s *Simulator) endsAfter(at int32, job int, took time.Duration) {
 func (s *Simulator) end(at int32, job int) {
 	l := &s.live[at]
 	j := &l.jobs[job]
+	s.told(at, job, true)
 	j.flies = false
 	s.giveBack(at, job)
 	if s.trace != nil {
