@@ -59,6 +59,10 @@ func timeCalls(s *site) map[string]call {
 			_, err := svc.MonthOf(ctx, net, "d", nominal)
 			return but(err, fault.NotFound)
 		}},
+		"Forecast": {view, true, false, func(ctx context.Context) error {
+			_, err := svc.Forecast(ctx, api.ForecastQuery{Days: 1, Replications: 1})
+			return but(err, fault.Busy)
+		}},
 		"ListOverrides": {view, true, false, func(ctx context.Context) error { _, err := svc.ListOverrides(ctx, "", true); return err }},
 		"add":           {run, true, false, func(ctx context.Context) error { return override(ctx, "add") }},
 		"move":          {control, true, false, func(ctx context.Context) error { return override(ctx, "move") }},
