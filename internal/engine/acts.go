@@ -260,47 +260,26 @@ func (e *Engine) Rescheduled(ctx context.Context, nets []string) error {
 		if err := e.reread(ctx, slices.Clone(nets)); err != nil {
 			return err
 		}
-		for _, net := range nets {
-			e.redefine(d, net)
-		}
+		e.redefine(d, nets)
 		return nil
 	})
 	return err
 }
 
-// redefine keeps what waits of a net where its newer definition still has it, and cancels the rest.
-func (e *Engine) redefine(d *decision, net string) {
+// redefine keeps what waits of some nets where their newer definition still has it, and cancels the rest.
+func (e *Engine) redefine(d *decision, nets []string) {
 	t := &e.times
-	for _, rec := range t.pendingOfNet(net) {
-		of := scheduleOf(rec.Key)
-		if rec.Schedule == occurrence.Manual {
-			continue
+	some := map[string]bool{}
+	for _, net := range nets {
+		some[net] = true
+	}
+	for _, rec := range t.pendingOfNets(some) {
+		if rec.Schedule != occurrence.Manual {
+			e.redefineOne(d, rec)
 		}
-		en := t.inForce(of)
-		if en != nil && en.span == rec.Span {
-			continue
-		}
-		if rec.Due.After(d.agenda.now) {
-			rec.Span = 0 // its span ended before it was due: no rule has it now
-		}
-		if en == nil {
-			e.cancelled(d, rec, "the net has no schedule "+rec.Schedule+" any more")
-			continue
-		}
-		o, ok := en.rule.At(rec.Nominal)
-		if !ok || o.Suppressed != "" {
-			e.cancelled(d, rec, "the schedule was changed, and does not have it any more")
-			continue
-		}
-		rec.Span = en.span
-		if rec.Reason == occurrence.NotYet && rec.Due.After(d.agenda.now) {
-			rec.Due = o.Due
-		}
-		e.file(d, rec, rec.Due)
-		d.agenda.lookAgain = append(d.agenda.lookAgain, rec.Key)
 	}
 	for _, o := range t.active {
-		if o.Net != net || o.State != occurrence.OverrideActive || o.Kind == occurrence.OverrideAdd {
+		if !some[o.Net] || o.State != occurrence.OverrideActive || o.Kind == occurrence.OverrideAdd {
 			continue
 		}
 		en := t.inForce(scheduleOf(o.Key))
@@ -315,14 +294,36 @@ func (e *Engine) redefine(d *decision, net string) {
 	}
 }
 
-// pendingOfNet returns what waits of a net, by due.
-func (t *times) pendingOfNet(net string) []occurrence.Record {
-	if t.netWaits[net] == 0 {
-		return nil
+func (e *Engine) redefineOne(d *decision, rec occurrence.Record) {
+	en := e.times.inForce(scheduleOf(rec.Key))
+	if en != nil && en.span == rec.Span {
+		return
 	}
+	if rec.Due.After(d.agenda.now) {
+		rec.Span = 0 // its span ended before it was due: no rule has it now
+	}
+	if en == nil {
+		e.cancelled(d, rec, "the net has no schedule "+rec.Schedule+" any more")
+		return
+	}
+	o, ok := en.rule.At(rec.Nominal)
+	if !ok || o.Suppressed != "" {
+		e.cancelled(d, rec, "the schedule was changed, and does not have it any more")
+		return
+	}
+	rec.Span = en.span
+	if rec.Reason == occurrence.NotYet && rec.Due.After(d.agenda.now) {
+		rec.Due = o.Due
+	}
+	e.file(d, rec, rec.Due)
+	d.agenda.lookAgain = append(d.agenda.lookAgain, rec.Key)
+}
+
+// pendingOfNets returns what waits of some nets, by due.
+func (t *times) pendingOfNets(some map[string]bool) []occurrence.Record {
 	var all []*waiter
 	for k, w := range t.pending {
-		if k.Net == net {
+		if some[k.Net] {
 			all = append(all, w)
 		}
 	}

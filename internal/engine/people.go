@@ -91,7 +91,7 @@ func (e *Engine) readPeople(ctx context.Context, net string) {
 	if err == nil {
 		var overrides []occurrence.Override
 		if overrides, err = e.cfg.Times.Overrides(ctx, net, livingOverrides(), 0); err == nil {
-			t.takePauses(pauses, net)
+			t.takePauses(pauses)
 			t.dropOverrides(net)
 			t.takeOverrides(overrides)
 			return

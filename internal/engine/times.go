@@ -23,32 +23,34 @@ func scheduleOf(k occurrence.Key) scheduleKey { return scheduleKey{k.Net, k.Sche
 // times is what the engine keeps in memory of schedules and their occurrences: a cache of the store. Only the engine's goroutine changes it,
 // under mu and, but for what is about to be looked at, after commits only; it reads without mu. Others read under mu.
 type times struct {
-	mu       sync.RWMutex
-	compiler *calendar.Compiler // the engine's goroutine only
-	nets     map[string]*entry  // by net, linked by sibling
-	entries  int
-	lastSpan int64
-	queue    dues
-	alarms   alarms
-	through  time.Time
-	pauses   map[scheduleKey]occurrence.Pause
-	active   map[int64]occurrence.Override  // overrides that are active or stale
-	changed  map[scheduleKey][]int64        // the ids of the active ones, by schedule
-	pending  map[occurrence.Key]*waiter     // what has fallen due or was touched, and waits
-	waits    map[scheduleKey][]*waiter      // the same, by due
-	netWaits map[string]int                 // how many wait of a net
-	done     map[scheduleKey]map[int64]bool // nominals that are decided though due later than their schedule's mark: never again
-	taken    map[string]string              // runs that the store has by the key of an occurrence that it has not
-	look     []occurrence.Key               // pending ones to be looked at anew, in order
-	awaiting map[occurrence.Key]bool        // those that wait for an agent
-	chains   []*entry                       // rules by end whose next occurrence has to be found
-	mustEnd  map[string]time.Time           // open runs that have to end by then
-	late     map[string]bool                // those of them that have not
-	clock    clock
-	gaps     []*gap
-	outages  []occurrence.Outage // since the start of this process
-	marks    store.Setting       // how far the gaps are, where one takes more than one turn
-	more     bool                // the last turn left something to do
+	mu        sync.RWMutex
+	compiler  *calendar.Compiler // the engine's goroutine only, as lookup and calendars
+	lookup    calendar.Lookup
+	calendars map[string]int    // the versions that lookup has, of those that schedules lean on
+	nets      map[string]*entry // by net, linked by sibling
+	entries   int
+	lastSpan  int64
+	queue     dues
+	alarms    alarms
+	through   time.Time
+	pauses    map[scheduleKey]occurrence.Pause
+	active    map[int64]occurrence.Override  // overrides that are active or stale
+	changed   map[scheduleKey][]int64        // the ids of the active ones, by schedule
+	pending   map[occurrence.Key]*waiter     // what has fallen due or was touched, and waits
+	waits     map[scheduleKey][]*waiter      // the same, by due
+	netWaits  map[string]int                 // how many wait of a net
+	done      map[scheduleKey]map[int64]bool // nominals that are decided though due later than their schedule's mark: never again
+	taken     map[string]string              // runs that the store has by the key of an occurrence that it has not
+	look      []occurrence.Key               // pending ones to be looked at anew, in order
+	awaiting  map[occurrence.Key]bool        // those that wait for an agent
+	chains    []*entry                       // rules by end whose next occurrence has to be found
+	mustEnd   map[string]time.Time           // open runs that have to end by then
+	late      map[string]bool                // those of them that have not
+	clock     clock
+	gaps      []*gap
+	outages   []occurrence.Outage // since the start of this process
+	marks     store.Setting       // how far the gaps are, where one takes more than one turn
+	more      bool                // the last turn left something to do
 }
 
 // waiter is a pending record, as it is stored.
@@ -59,6 +61,8 @@ type waiter struct {
 
 func (t *times) init() {
 	t.nets = map[string]*entry{}
+	t.calendars = map[string]int{}
+	t.lookup = func(string) (*calendar.Definition, bool) { return nil, false }
 	t.pauses = map[scheduleKey]occurrence.Pause{}
 	t.active = map[int64]occurrence.Override{}
 	t.changed = map[scheduleKey][]int64{}
@@ -79,6 +83,7 @@ const outageSetting = "outage"
 func (e *Engine) openTimes(ctx context.Context) error {
 	t := &e.times
 	now := e.cfg.Now()
+	t.compiler = calendar.NewCompiler(e.cfg.Zones, func(name string) (*calendar.Definition, bool) { return t.lookup(name) })
 	t.clock = clock{wall: now, mono: e.cfg.Mono(), wait: time.Minute}
 	var err error
 	if t.through, err = e.cfg.Times.Through(ctx); err != nil {
@@ -87,16 +92,8 @@ func (e *Engine) openTimes(ctx context.Context) error {
 	if t.marks, err = e.cfg.Store.Setting(ctx, outageSetting); err != nil {
 		return fmt.Errorf("reading how far an outage is decided: %w", err)
 	}
-	spans, err := e.cfg.Times.Spans(ctx, store.SpanQuery{Since: t.through.Add(time.Microsecond)})
-	if err != nil {
-		return fmt.Errorf("reading schedules: %w", err)
-	}
-	marks := readMarks(t.marks.Value)
-	if err := e.compiling(ctx); err != nil {
+	if err := e.openSpans(ctx); err != nil {
 		return err
-	}
-	for i := range spans {
-		e.enter(&spans[i], marks)
 	}
 	heap.Init(&t.queue)
 	if err := e.openPeoples(ctx); err != nil {
@@ -117,17 +114,54 @@ func (e *Engine) openTimes(ctx context.Context) error {
 	return nil
 }
 
-// compiling makes a compiler over the calendars as they are now.
-func (e *Engine) compiling(ctx context.Context) error {
-	if e.cfg.Calendars == nil {
-		e.times.compiler = calendar.NewCompiler(e.cfg.Zones, func(string) (*calendar.Definition, bool) { return nil, false })
+// spansAtOnce is how many spans are read at once: what they were read from is let go before the next are.
+const spansAtOnce = 5000
+
+// openSpans reads all schedules that are in force, or were after the mark.
+func (e *Engine) openSpans(ctx context.Context) error {
+	t := &e.times
+	marks := readMarks(t.marks.Value)
+	q := store.SpanQuery{Since: t.through.Add(time.Microsecond), Limit: spansAtOnce}
+	for {
+		page, err := e.cfg.Times.Spans(ctx, q)
+		if err != nil {
+			return fmt.Errorf("reading schedules: %w", err)
+		}
+		for i := range page {
+			if err := e.useCalendars(ctx, &page[i]); err != nil {
+				return err
+			}
+			e.enter(&page[i], marks)
+		}
+		if len(page) < spansAtOnce {
+			return nil
+		}
+		last := &page[len(page)-1]
+		q.Beyond = store.SpanCursor{Net: last.Net, Schedule: last.Schedule, Since: last.Since, ID: last.ID}
+	}
+}
+
+// useCalendars sees that the compiler knows the calendars that a span in force leans on, in the versions that it leans on.
+func (e *Engine) useCalendars(ctx context.Context, s *occurrence.Span) error {
+	t := &e.times
+	if !s.Until.IsZero() || e.cfg.Calendars == nil {
+		return nil
+	}
+	same := true
+	for name, version := range s.Calendars {
+		if t.calendars[name] != version {
+			same, t.calendars[name] = false, version
+		}
+	}
+	if same {
 		return nil
 	}
 	all, err := e.cfg.Calendars(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("reading calendars: %w", err)
 	}
-	e.times.compiler = calendar.NewCompiler(e.cfg.Zones, all)
+	t.lookup = all
+	t.compiler.Forget()
 	return nil
 }
 
@@ -187,7 +221,7 @@ func (e *Engine) openPeoples(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading pauses: %w", err)
 	}
-	e.times.takePauses(pauses, "")
+	e.times.takePauses(pauses)
 	overrides, err := e.cfg.Times.Overrides(ctx, "", livingOverrides(), 0)
 	if err != nil {
 		return fmt.Errorf("reading overrides: %w", err)
@@ -200,19 +234,13 @@ func livingOverrides() []occurrence.OverrideState {
 	return []occurrence.OverrideState{occurrence.OverrideActive, occurrence.OverrideStale}
 }
 
-// takePauses keeps pauses, those of one net or all.
-func (t *times) takePauses(all []occurrence.Pause, net string) {
-	for k := range t.pauses {
-		if net == "" || k.net == net {
-			delete(t.pauses, k)
-		}
-	}
+// takePauses keeps all pauses.
+func (t *times) takePauses(all []occurrence.Pause) {
+	clear(t.pauses)
 	for _, p := range all {
-		if net == "" || p.Net == net {
-			k := scheduleKey{p.Net, p.Schedule}
-			t.pauses[k] = p
-			t.alarms.set(p.Until, alarm{pause: k})
-		}
+		k := scheduleKey{p.Net, p.Schedule}
+		t.pauses[k] = p
+		t.alarms.set(p.Until, alarm{pause: k})
 	}
 }
 
@@ -360,67 +388,91 @@ func (t *times) of(k scheduleKey, due time.Time) *entry {
 	return nil
 }
 
-// reread reads what is known of some nets anew: their spans, pauses and overrides, and the calendars.
+// manyNets is from how many nets on everything is read at once, and not net by net.
+const manyNets = 50
+
+// reread reads what is known of some nets anew: their spans, pauses and overrides.
 func (e *Engine) reread(ctx context.Context, nets []string) error {
 	t := &e.times
-	if err := e.compiling(ctx); err != nil {
-		return err
-	}
 	newer, err := e.cfg.Times.Spans(ctx, store.SpanQuery{After: t.lastSpan})
 	if err != nil {
 		return fmt.Errorf("reading schedules: %w", err)
 	}
-	for i := range newer {
-		nets = append(nets, newer[i].Net)
+	some := map[string]bool{}
+	for _, net := range nets {
+		some[net] = true
 	}
-	slices.Sort(nets)
-	for _, net := range slices.Compact(nets) {
-		if err := e.rereadNet(ctx, net); err != nil {
+	for i := range newer {
+		some[newer[i].Net] = true
+		if err := e.useCalendars(ctx, &newer[i]); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-func (e *Engine) rereadNet(ctx context.Context, net string) error {
-	t := &e.times
-	spans, err := e.cfg.Times.Spans(ctx, store.SpanQuery{Net: net, Since: t.through.Add(time.Microsecond)})
-	if err != nil {
-		return fmt.Errorf("reading the schedules of %s: %w", net, err)
-	}
+	var spans []occurrence.Span
+	var overrides []occurrence.Override
 	pauses, err := e.cfg.Times.Pauses(ctx)
 	if err != nil {
 		return fmt.Errorf("reading pauses: %w", err)
 	}
-	overrides, err := e.cfg.Times.Overrides(ctx, net, livingOverrides(), 0)
-	if err != nil {
-		return fmt.Errorf("reading overrides: %w", err)
+	ask := sortedKeys(some)
+	if len(some) >= manyNets {
+		ask = []string{""}
 	}
+	for _, net := range ask {
+		more, err := e.cfg.Times.Spans(ctx, store.SpanQuery{Net: net, Since: t.through.Add(time.Microsecond)})
+		if err != nil {
+			return fmt.Errorf("reading schedules: %w", err)
+		}
+		spans = append(spans, more...)
+		others, err := e.cfg.Times.Overrides(ctx, net, livingOverrides(), 0)
+		if err != nil {
+			return fmt.Errorf("reading overrides: %w", err)
+		}
+		overrides = append(overrides, others...)
+	}
+	e.replace(some, spans)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.takePauses(pauses)
+	for net := range some {
+		t.dropOverrides(net)
+	}
+	t.takeOverrides(slices.DeleteFunc(overrides, func(o occurrence.Override) bool { return !some[o.Net] }))
+	return nil
+}
+
+// replace puts what was read anew of some nets in the place of what was known of them.
+func (e *Engine) replace(some map[string]bool, spans []occurrence.Span) {
+	t := &e.times
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	known := map[int64]*entry{}
-	for en := t.nets[net]; en != nil; en = en.sibling {
-		known[en.span] = en
-		en.gone = true
-		t.entries--
+	for net := range some {
+		for en := t.nets[net]; en != nil; en = en.sibling {
+			known[en.span] = en
+			en.gone = true
+			t.entries--
+		}
+		delete(t.nets, net)
 	}
 	t.queue = slices.DeleteFunc(t.queue, func(en *entry) bool { return en.gone })
-	heap.Init(&t.queue)
-	delete(t.nets, net)
 	for i := range spans {
+		if !some[spans[i].Net] {
+			continue
+		}
+		at := len(t.queue)
 		en := e.enter(&spans[i], nil)
 		if old := known[spans[i].ID]; en != nil && old != nil {
 			en.inherit(old)
+			if len(t.queue) > at && en.next == 0 {
+				t.queue = t.queue[:at]
+			}
 		}
 	}
 	heap.Init(&t.queue)
 	for _, g := range t.gaps {
 		g.renew(t)
 	}
-	t.takePauses(pauses, net)
-	t.dropOverrides(net)
-	t.takeOverrides(overrides)
-	return nil
 }
 
 // inherit takes over how far a span was decided.
