@@ -28,6 +28,13 @@ func goFigures() []goFigure {
 		{pkg: "./ports/ledger", bench: "BenchmarkDurableGrants", figure: "durable grants of 4 writers, to the machine's own append+fdatasync", metric: "ratio", reach: 0.5, least: true},
 		{pkg: "./internal/link", bench: "BenchmarkBytesToRawTLS", figure: "upload over a link, to plain TLS on the same machine", metric: "ratio", reach: 0.8, least: true},
 		{pkg: "./internal/link", bench: "BenchmarkCallsToRawTLS", figure: "calls of 280 bytes over a link, one after the other, to as many bytes there and back over plain TLS", metric: "ratio", reach: 0.2, least: true},
+		{pkg: "./internal/calendar", bench: "BenchmarkNext/daily", figure: "next occurrence: daily, in a zone with changes of clocks", metric: "ns/op", reach: 5e3},
+		{pkg: "./internal/calendar", bench: "BenchmarkNext/weekdays", figure: "next occurrence: each quarter of the working hours", metric: "ns/op", reach: 5e3},
+		{pkg: "./internal/calendar", bench: "BenchmarkNext/calendar", figure: "next occurrence: daily, on the working days of a calendar", metric: "ns/op", reach: 5e3},
+		{pkg: "./internal/engine", bench: "BenchmarkGap", figure: "start after 400 days without a server, with a schedule of every second", metric: "ns/op", reach: 1e9},
+		{pkg: "./internal/engine", bench: "BenchmarkGap", figure: "the same: memory", metric: "MiB-alloc/op", reach: 50},
+		{pkg: "./internal/forecast", bench: "BenchmarkThirteenMonths50000", figure: "occurrences of 13 months of 50,000 daily nets, one processor", metric: "ns/op", reach: 30e9},
+		{pkg: "./internal/forecast", bench: "BenchmarkSimulate5000x100", figure: "simulation of 7 days, 5,000 nets, 100 times, one processor", metric: "ns/op", reach: 30e9},
 	}
 }
 
@@ -108,5 +115,5 @@ func unit(v float64, metric string) string {
 	case name == "B" || strings.HasSuffix(name, "-B"):
 		return fmt.Sprintf("%.1f MB", v/1e6)
 	}
-	return fmt.Sprintf("%g %s", v, metric)
+	return fmt.Sprintf("%.3g %s", v, metric)
 }
