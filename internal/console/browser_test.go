@@ -274,6 +274,16 @@ func TestBrowserEveryPageFits(t *testing.T) {
 		b.do(chromedp.Navigate(s.URL + path))
 		b.fits(name)
 	}
+	for name, form := range map[string][2]string{"agenda-add": {"/agenda", "#pop-add"}, "why-move": {whyPath("estate/ledger", "close", tw.time.held()), "#pop-move"}, "missed-all": {"/missed", "#pop-all"}} {
+		b.do(chromedp.Navigate(s.URL+form[0]), chromedp.EmulateViewport(390, 620))
+		eval[bool](b, fmt.Sprintf("document.querySelector(%q).open = true", form[1]))
+		if got := eval[string](b, fmt.Sprintf(`JSON.stringify(document.querySelector(%q).getBoundingClientRect())`, form[1]+" .pop-body")); eval[bool](b, fmt.Sprintf(`(r => r.top < 0 || r.left < 0 || r.right > innerWidth || r.bottom > innerHeight)(document.querySelector(%q).getBoundingClientRect())`, form[1]+" .pop-body")) {
+			t.Errorf("%s: the form does not fit: %s", name, got)
+		}
+		if dir := os.Getenv("REEVE_PICTURES"); dir != "" {
+			b.picture(filepath.Join(dir, name+".png"))
+		}
+	}
 	b.mu.Lock()
 	b.said = without(b.said, "404") // of /runs/none
 	b.mu.Unlock()

@@ -125,11 +125,11 @@ func (c *console) schedule(w http.ResponseWriter, r *http.Request) error {
 	}
 	d := scheduleData{scheduleRow: c.scheduleRow(&s), Next: here(r)}
 	now := c.now()
-	ahead, err := c.service.ListOccurrences(ctx, api.OccurrenceQuery{Net: net, Schedule: name, Since: now, Until: now.Add(aheadAtMost), Planned: true, Limit: nextDue})
+	ahead, err := c.service.ListOccurrences(ctx, api.OccurrenceQuery{Net: net, Schedule: name, Since: now, Until: now.Add(aheadAtMost), Planned: true, Limit: 4 * nextDue})
 	if err != nil {
 		return err
 	}
-	d.Ahead = rowsOf(ahead.Occurrences)
+	d.Ahead = firstDue(rowsOf(ahead.Occurrences))
 	if d.Behind, err = c.lastOf(ctx, &s); err != nil {
 		return err
 	}
@@ -154,6 +154,20 @@ func (c *console) schedule(w http.ResponseWriter, r *http.Request) error {
 	annotate(d.Ahead, d.Overrides)
 	d.MayPause = subject.May(access.Control, folderOf(net))
 	return c.page(w, r, "schedule", view{Title: name + " of " + net, Section: "time", Events: "/live", Pace: 1000, Data: d})
+}
+
+// firstDue keeps the first that are to be released, and what is suppressed between them.
+func firstDue(rows []occurrenceRow) []occurrenceRow {
+	due := 0
+	for i := range rows {
+		if rows[i].Decision == "pending" {
+			due++
+		}
+		if due == nextDue || i+1 == 2*nextDue {
+			return rows[:i+1]
+		}
+	}
+	return rows
 }
 
 // cutSchedule splits NET/SCHEDULE.
