@@ -14,6 +14,8 @@ const (
 	sweepEvery  = time.Minute
 	sweepShare  = 100 // of the time between sweeps, one part of so many is spent on them
 	sweepTime   = 5 * time.Minute
+	// sweepLongest is the longest time between two sweeps that are asked for.
+	sweepLongest = time.Hour
 )
 
 // sweep is what was found when the sums of all schedules were made, over the last day.
@@ -40,7 +42,8 @@ func (s *Service) swept(ctx context.Context) (*sweep, error) {
 	w := &s.sweeps
 	w.mu.Lock()
 	running := w.running
-	if now := s.cfg.Now(); running == nil && (w.last == nil || !now.Before(w.next)) {
+	// A clock that was put back must not put off the next sweep.
+	if now := s.cfg.Now(); running == nil && (w.last == nil || !now.Before(w.next) || w.next.Sub(now) > sweepLongest) {
 		running = make(chan struct{})
 		w.running = running
 		go s.sweepOnce(context.WithoutCancel(ctx), now, running)
@@ -73,7 +76,7 @@ func (s *Service) sweepOnce(ctx context.Context, began time.Time, running chan s
 	defer w.mu.Unlock()
 	w.running, w.failed = nil, err
 	now := s.cfg.Now()
-	w.next = now.Add(max(sweepEvery, min(sweepShare*now.Sub(began), time.Hour)))
+	w.next = now.Add(max(sweepEvery, min(sweepShare*now.Sub(began), sweepLongest)))
 	if err == nil {
 		w.last = found
 	}
