@@ -3,9 +3,12 @@ package engine_test
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/calendar"
+	"github.com/reeve-scheduler/reeve/internal/engine"
+	"github.com/reeve-scheduler/reeve/internal/occurrence"
 	"github.com/reeve-scheduler/reeve/internal/run"
 )
 
@@ -160,4 +163,40 @@ func TestStartWindow(t *testing.T) {
 	w.settle()
 	w.expect("a/b", "s", "12:02:00 missed(no_agent)", "12:04:00 released(waited)")
 	w.conserved("a/b", s)
+}
+
+// TestLoop: the engine's own loop wakes for each second in which something is due, and is never late by more than a moment.
+func TestLoop(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, time.Now())
+		s := cron("s", "*/3 * * * * *")
+		c := w.config()
+		c.Now, c.Mono = time.Now, nil
+		w.wall = time.Now()
+		w.define("a/b", s)
+		var err error
+		if w.Engine, err = engine.Open(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- w.Run(ctx) }()
+		time.Sleep(31 * time.Second)
+		synctest.Wait()
+		records := w.records("a/b", "s")
+		for _, r := range records[1:] { // the first may be due in the instant of the start
+			if r.Decision != occurrence.Released || r.Reason != occurrence.Due || r.Decided.Sub(r.Due) > time.Millisecond {
+				t.Errorf("due %s: %s (%s) at %s", r.Due, r.Decision, r.Reason, r.Decided)
+			}
+		}
+		if len(records) < 10 {
+			t.Errorf("%d in half a minute", len(records))
+		}
+		w.conserved("a/b", s)
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -390,9 +390,10 @@ func (e *Engine) turn(ctx context.Context) error {
 			requests = e.resolve(ctx, d, conflict)
 			continue
 		case errors.Is(err, store.ErrDisk):
+			timely := e.disk.Load() == nil && !d.agenda.empty() // what is due is left for later by another try
 			e.setDisk("the server's disk is full: " + err.Error())
 			requests = d.withoutStarts(requests)
-			if d.dispatches == 0 && len(requests) == len(d.requests) && d.agenda.empty() {
+			if d.dispatches == 0 && len(requests) == len(d.requests) && !timely {
 				d.answer(fault.New(fault.Disk, "no room on the server's disk", "make room; the server goes on by itself"))
 				return nil
 			}

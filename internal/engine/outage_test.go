@@ -11,6 +11,7 @@ import (
 
 	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/engine"
+	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/occurrence"
 	"github.com/reeve-scheduler/reeve/internal/run"
 	"github.com/reeve-scheduler/reeve/internal/store"
@@ -277,6 +278,20 @@ func TestDueWhileTheDiskIsFull(t *testing.T) {
 	w.expect("a/b", "s")
 	if got, ok := w.PendingWhy(occurrence.Key{Net: "a/b", Schedule: "s", Nominal: day0.Add(time.Minute)}); !ok || got.Reason != occurrence.DiskFull {
 		t.Errorf("why it waits: %v %v", got, ok)
+	}
+	err := w.try(func(ctx context.Context) error {
+		_, err := w.ReleaseOccurrence(ctx, occurrence.Key{Net: "a/b", Schedule: "s", Nominal: day0.Add(5 * time.Minute)}, ann)
+		return err
+	})
+	if !fault.Is(err, fault.Disk) {
+		t.Errorf("released on a full disk: %v", err)
+	}
+	err = w.try(func(ctx context.Context) error {
+		_, err := w.CancelOccurrence(ctx, occurrence.Key{Net: "a/b", Schedule: "s", Nominal: day0.Add(5 * time.Minute)}, ann)
+		return err
+	})
+	if !fault.Is(err, fault.Disk) {
+		t.Errorf("cancelled on a full disk: %v", err)
 	}
 	full = false
 	w.SetDisk("")
