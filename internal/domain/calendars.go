@@ -12,6 +12,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/jobfile"
+	"github.com/reeve-scheduler/reeve/internal/jobnet"
 	"github.com/reeve-scheduler/reeve/internal/occurrence"
 	"github.com/reeve-scheduler/reeve/internal/store"
 )
@@ -97,13 +98,12 @@ func (s *Service) leaning(ctx context.Context, calendars []calendar.Definition, 
 }
 
 // keepsDays refuses a change of calendars that leaves a schedule in force without days, or without a set that it names. The
-// compiler has the calendars as they are to be.
-func (s *Service) keepsDays(spans []occurrence.Span, compiler *calendar.Compiler) error {
+// check has the calendars as they are to be.
+func (s *Service) keepsDays(spans []occurrence.Span, check jobfile.Check) error {
 	var bad []string
 	for _, span := range spans {
-		_, problems := compiler.Compile(span.Net, span.Rule)
-		for _, p := range problems {
-			bad = append(bad, fmt.Sprintf("schedule %s of net %s: %s: %s", span.Schedule, span.Net, p.Field, p.Message))
+		for _, p := range check(&jobnet.Net{Name: span.Net, Schedules: []calendar.Schedule{span.Rule}}) {
+			bad = append(bad, fmt.Sprintf("schedule %s of net %s: %s: %s", span.Schedule, span.Net, strings.TrimPrefix(p.Path, "schedules[0]."), p.Message))
 		}
 	}
 	if len(bad) == 0 {
