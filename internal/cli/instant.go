@@ -12,7 +12,10 @@ import (
 )
 
 // zoneFlag is the zone of times that are given without an offset.
-type zoneFlag struct{ name string }
+type zoneFlag struct {
+	name string
+	gone bool // a wall time that clocks were put forward over is taken by the offset before: it is asked about, and not set
+}
 
 func (z *zoneFlag) add(c *cobra.Command) *cobra.Command {
 	c.Flags().StringVar(&z.name, "zone", "", "time zone of times without an offset, as Europe/Berlin")
@@ -43,6 +46,10 @@ func (z *zoneFlag) instant(what, text string) (time.Time, error) {
 	case 1:
 		return found[0], nil
 	case 0:
+		if z.gone {
+			_, before := wall.Add(-36 * time.Hour).In(loc).Zone()
+			return wall.Add(-time.Duration(before) * time.Second).UTC(), nil
+		}
 		return time.Time{}, fault.New(fault.Invalid, fmt.Sprintf("%s is %s, which %s does not have: clocks are put forward over it", what, text, z.name), "give the time with its offset, as 2026-03-29T03:00:00+02:00")
 	}
 	return time.Time{}, fault.New(fault.Invalid, fmt.Sprintf("%s is %s, which comes twice in %s", what, text, z.name),

@@ -26,7 +26,7 @@ func TestInstants(t *testing.T) {
 		{"2026-04-05T01:45", "Australia/Lord_Howe", "error"}, // twice, by half an hour
 		{"2011-12-30T12:00", "Pacific/Apia", "error"},        // a day that was not
 	} {
-		z := zoneFlag{test.zone}
+		z := zoneFlag{name: test.zone}
 		got, err := z.instant("--at", test.text)
 		switch {
 		case test.want == "error":
@@ -38,5 +38,9 @@ func TestInstants(t *testing.T) {
 		case test.want == "" && !got.IsZero(), test.want != "" && got.Format(time.RFC3339) != test.want:
 			t.Errorf("%q in %q: got %v, want %s", test.text, test.zone, got, test.want)
 		}
+	}
+	asked := zoneFlag{name: "Europe/Berlin", gone: true}
+	if got, err := asked.instant("--at", "2026-03-29T02:30"); err != nil || got.Format(time.RFC3339) != "2026-03-29T01:30:00Z" {
+		t.Errorf("a wall time that is asked about: got %v, %v", got, err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 func (a *app) whyCommand() *cobra.Command {
 	var when string
-	var zone zoneFlag
+	zone := zoneFlag{gone: true}
 	c := a.dataFlag(&cobra.Command{
 		Use: "why RUN[/JOB] | NET --at TIME", Short: "say why something waits, was missed, did not start, or ended as it did", Args: cobra.ExactArgs(1),
 		Long: "Say of a run why it waits or ended as it did; of a net with --at what became of what was due then, or next to it. " +

@@ -84,7 +84,7 @@ func whyCases() map[string]whyCase {
 				s.scheduled("a/b", daily(", calendar: work/days"))
 				s.passTo("2026-03-25T07:00:00Z")
 			}, "2026-03-25T06:00:00Z",
-			"suppressed", "calendar", "Founders", "or make the day a working day", nil,
+			"suppressed", "calendar", "Founders", "or make 2026-03-25 a working day: reeve calendar export work/days", nil,
 		},
 		"blackout": {
 			func(s *timeSite) {

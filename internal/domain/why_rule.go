@@ -59,10 +59,14 @@ func (x *netExplainer) freeDay(ctx context.Context, o *seen) (text, fix string) 
 		edited := written
 		edited.Shift = shift
 		if at, ok := x.trial(ctx, o, edited).at(o.key.Nominal); ok && at.Suppressed == "" {
-			return text, o.edit("shift: "+shift) + "; or make the day a working day: reeve calendar show " + name
+			return text, o.edit("shift: "+shift) + "; or " + workingDay(name, day)
 		}
 	}
-	return text, "make the day a working day: reeve calendar show " + name
+	return text, workingDay(name, day)
+}
+
+func workingDay(name string, day calendar.Day) string {
+	return fmt.Sprintf("make %s a working day: reeve calendar export %s, put it under work, then reeve net apply", day, name)
 }
 
 // blackoutOf finds the blackout without which the occurrence would be released.
