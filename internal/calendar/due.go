@@ -76,12 +76,14 @@ func (r *Rule) decided(n int64) Occurrence {
 	return r.outcome(n, n) // of `every` by end: nothing else is known
 }
 
-// block returns what comes to a working day, by due and nominal: its own occurrences and those of free days. This is where
-// collisions are.
-func (r *Rule) block(to int64) []Occurrence {
-	type meeting struct{ n, due int64 }
+// meeting is a nominal instant with when it is due before jitter.
+type meeting struct{ n, due int64 }
+
+// meet returns what comes to a working day, by due and nominal: its own nominal instants and those of free days.
+func (r *Rule) meet(to int64) []meeting {
 	var all []meeting
-	for _, d := range r.sources(to) {
+	sources := r.sources(to)
+	for _, d := range sources {
 		for lo, hi := r.begin(d), r.begin(d+1); ; {
 			n, ok := r.nominal(lo, hi)
 			if !ok {
@@ -95,7 +97,30 @@ func (r *Rule) block(to int64) []Occurrence {
 			lo = n + 1
 		}
 	}
-	slices.SortFunc(all, func(a, b meeting) int { return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.n, b.n)) })
+	if len(sources) > 1 {
+		slices.SortFunc(all, func(a, b meeting) int { return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.n, b.n)) })
+	}
+	return all
+}
+
+// meetings keeps what was asked for last.
+type meetings struct {
+	rule *Rule
+	to   int64
+	list []meeting
+	made bool
+}
+
+func (m *meetings) get(to int64) []meeting {
+	if !m.made || m.to != to {
+		m.to, m.list, m.made = to, m.rule.meet(to), true
+	}
+	return m.list
+}
+
+// block returns the occurrences that come to a working day. This is where collisions are.
+func (r *Rule) block(to int64) []Occurrence {
+	all := r.meet(to)
 	list := make([]Occurrence, len(all))
 	for i, m := range all {
 		list[i] = r.outcome(m.n, m.due)

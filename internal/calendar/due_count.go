@@ -112,96 +112,108 @@ func (r *Rule) countLate(since, until time.Time) (c Counts) {
 	return c
 }
 
-// edgeDays is how many days at the ends of a stretch are looked at one occurrence after the other.
-const edgeDays = 3
-
-// countShifted counts day by day. Far from the ends, what comes to a day and what is suppressed on it are all in the stretch.
+// countShifted counts day by day. Within the stretch, what comes to a day and what is suppressed on it need not be looked at one by
+// one; on the days at its ends it must.
 func (r *Rule) countShifted(since, until time.Time) (c Counts) {
 	b := &blocks{rule: r}
-	lo, hi := clamp(since)-int64(r.jitter/time.Second), clamp(until)+1
-	first, last := r.day(lo), r.day(hi-1)
-	for d := first; d <= last; d++ {
-		edge := d < first+edgeDays || d > last-edgeDays
-		if !edge && r.countDay(d, &c) {
+	m := &meetings{rule: r}
+	lo, hi := clamp(since)+1, clamp(until)+1
+	jitter := int64(r.jitter / time.Second)
+	last := r.day(hi - 1)
+	for d := r.day(lo - jitter); d <= last; d++ {
+		if len(r.blackouts) > 0 || r.jitter > 0 && (r.begin(d-1) < lo || r.begin(d+2)+jitter > hi) {
+			b.on(d, func(o Occurrence) {
+				if o.Due.After(since) && !o.Due.After(until) {
+					c.add(&o)
+				}
+			})
 			continue
 		}
-		b.on(d, func(o Occurrence) {
-			if o.Due.After(since) && !o.Due.After(until) {
-				c.add(&o)
-			}
-		})
+		r.countDay(d, stretch{lo, hi}, m, &c)
 	}
 	return c
 }
 
-// countDay counts a day without looking at each; false: that cannot be done.
-func (r *Rule) countDay(d int64, c *Counts) bool {
-	if len(r.blackouts) > 0 {
-		return false
-	}
+// countDay counts what is due on a day, and what is nominal on it and suppressed, as far as it is within.
+func (r *Rule) countDay(d int64, within stretch, m *meetings, c *Counts) {
+	day := stretch{r.begin(d), r.begin(d + 1)}
 	to, working := d, r.days.Working(Day(d))
 	if !working {
 		var ok bool
 		if to, ok = r.target(d); !ok {
-			c.plus(r.countNominal(r.begin(d), r.begin(d+1)), ReasonCalendar)
-			return true
+			c.plus(r.countNominal(max(day.lo, within.lo), min(day.hi, within.hi)), ReasonCalendar)
+			return
 		}
 	}
 	sources := r.sources(to)
 	if len(sources) == 1 {
-		c.plus(r.countNominal(r.begin(d), r.begin(d+1)), "")
-		return true
+		c.plus(r.countNominal(max(day.lo, within.lo), min(day.hi, within.hi)), "")
+		return
 	}
-	z, ok := r.nominals.(zoned)
-	if !ok {
-		return false
-	}
-	expression, ok := z.walls.(*cron)
-	if !ok || !r.regular(sources[0], sources[len(sources)-1]) {
-		return false
-	}
-	for _, part := range r.parts(expression) {
-		taken := r.schedule.OnCollision == CollisionBoth
-		winners, own, ownWins := int64(0), int64(0), int64(0)
-		first := true
-		for _, s := range sources {
-			if !expression.on(s + part.day) {
-				continue
-			}
-			wins := int64(0)
-			if first || taken {
-				wins, first = part.n, false
-			}
-			winners += wins
-			if s == d {
-				own, ownWins = part.n, wins
-			}
+	whole := r.begin(d-1) >= within.lo && r.begin(d+2) <= within.hi
+	if parts := r.parts(); whole && len(parts) > 0 && r.regular(sources[0], sources[len(sources)-1]) {
+		for _, p := range parts {
+			r.countPart(p, sources, d, c)
 		}
-		if working {
-			c.plus(winners, "")
-		}
-		c.plus(own-ownWins, ReasonCollision)
+		return
 	}
-	return true
+	list := m.get(to)
+	for i := range list {
+		x := &list[i]
+		if i > 0 && x.due == list[i-1].due && r.schedule.OnCollision == CollisionOne {
+			if x.n >= day.lo && x.n < day.hi && x.n >= within.lo && x.n < within.hi {
+				c.plus(1, ReasonCollision)
+			}
+		} else if working && (r.jitter > 0 || x.due >= within.lo && x.due < within.hi) {
+			c.plus(1, "")
+		}
+	}
 }
 
-// dayPart is the part of a business day that is on its own civil day, or on the one after it; n times are in it.
+// countPart counts a part of the day: of several days that have it, the first one's count.
+func (r *Rule) countPart(p dayPart, sources []int64, d int64, c *Counts) {
+	working := sources[0] == d && r.shift.kind == shiftBefore || sources[len(sources)-1] == d && r.shift.kind == shiftAfter
+	taken := false
+	for _, s := range sources {
+		if p.on != nil && !p.on.on(s+p.day) {
+			continue
+		}
+		lost := taken && r.schedule.OnCollision == CollisionOne
+		switch {
+		case lost && s == d:
+			c.plus(p.n, ReasonCollision)
+		case !lost && working:
+			c.plus(p.n, "")
+		}
+		taken = true
+	}
+}
+
+// dayPart is the part of a business day that is on its own civil day, or on the one after it; n times are in it, on the days that
+// on has (nil: on all).
 type dayPart struct {
 	day, n int64
+	on     *cron
 }
 
-func (r *Rule) parts(c *cron) []dayPart {
-	boundary := int(r.boundary())
-	if boundary == 0 {
-		return []dayPart{{0, c.times(daySeconds)}}
+// parts returns the parts of a day of a rule that has the same times on each of its days; nil: it is no such rule.
+func (r *Rule) parts() []dayPart {
+	if g, ok := r.nominals.(grid); ok && daySeconds%g.step == 0 {
+		return []dayPart{{n: daySeconds / g.step}}
 	}
-	before := c.times(boundary)
-	return []dayPart{{0, c.times(daySeconds) - before}, {1, before}}
+	z, _ := r.nominals.(zoned)
+	c, ok := z.walls.(*cron)
+	if !ok {
+		return nil
+	}
+	before := c.times(int(r.boundary()))
+	return []dayPart{{0, c.times(daySeconds) - before, c}, {1, before, c}}
 }
 
-// regular reports whether no clock is changed near some days, and the whole of them is between From and Until.
+// regular reports whether no clock is changed on some days or soon after, and they are all between From and Until. Before the first
+// of them a clock may be: a day begins where its first wall time is shown for the first time.
 func (r *Rule) regular(first, last int64) bool {
-	lo, hi := r.begin(first)-near, r.begin(last+1)+near
+	lo, hi := r.begin(first), r.begin(last+1)+near
 	i := r.zone.index(lo)
-	return r.zone.segments[i].start <= lo && hi <= r.zone.end(i) && r.first <= lo && hi <= r.last
+	return hi <= r.zone.end(i) && r.first <= lo && hi <= r.last
 }

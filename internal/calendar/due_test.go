@@ -101,6 +101,9 @@ func TestDueAgainstTwin(t *testing.T) {
 		s.Name, s.Calendar = "s", "days"
 		s.Zone = rapid.SampledFrom([]string{"UTC", "Asia/Tokyo", "America/Bogota"}).Draw(t, "zone")
 		s.Cron = rapid.SampledFrom([]string{"0 6 * * *", "30 5,23 * * *", "0 */7 * * 1-6", "15 22 1,15,L * *", "0 12 * * 6,0", "*/47 3-5 * * *"}).Draw(t, "cron")
+		if rapid.IntRange(0, 4).Draw(t, "by grid") == 0 {
+			s.Cron, s.Every = "", rapid.SampledFrom([]time.Duration{2 * time.Hour, 7 * time.Hour, 41 * time.Minute}).Draw(t, "every")
+		}
 		s.Shift = rapid.SampledFrom([]string{"skip", "run", "before", "after", "before 2", "after 3", "before 2 within 3", "after within 1", "after within 2"}).Draw(t, "shift")
 		s.OnCollision = rapid.SampledFrom([]Collision{CollisionOne, CollisionBoth}).Draw(t, "collision")
 		blackouts := []Blackout{{From: "22:00", Until: "05:45"}, {From: "2026-04-03T12:00", Until: "2026-04-20T06:30"}, {From: "05-01", Until: "05-02T12:00"}, {From: "12:00", Until: "12:01"}}
@@ -163,4 +166,57 @@ func shownAll(list []Occurrence) string {
 		text += fmt.Sprintf("\n  %s %s %s %s", o.Nominal.Format(time.DateTime), o.Due.Format(time.DateTime), o.Moved, o.Suppressed)
 	}
 	return text
+}
+
+// TestCountAgainstWalk counts where clocks are changed, and compares with walking.
+func TestCountAgainstWalk(t *testing.T) {
+	t.Parallel()
+	compiler := map[time.Duration]*Compiler{}
+	for _, boundary := range []time.Duration{0, 2*time.Hour + 30*time.Minute, 23 * time.Hour} {
+		def := &Definition{Name: "days", Week: []time.Weekday{1, 2, 3, 4, 5}, Boundary: boundary, Free: []Date{{Date: "2026-10-26"}, {Date: "2018-11-05"}}}
+		compiler[boundary] = NewCompiler(Builtin(), func(string) (*Definition, bool) { return def, true })
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		s := DefaultSchedule()
+		s.Name, s.Calendar = "s", "days"
+		s.Zone = rapid.SampledFrom([]string{"Europe/Berlin", "America/New_York", "America/Havana", "America/Sao_Paulo", "Pacific/Apia", "Australia/Lord_Howe", "America/St_Johns"}).Draw(t, "zone")
+		s.Cron = rapid.SampledFrom([]string{"*/20 * * * *", "*/30 0-23 * * *", "15 0-3 * * *", "0 0 * * 0,1", "59 23 * * *"}).Draw(t, "cron")
+		if rapid.IntRange(0, 4).Draw(t, "by grid") == 0 {
+			s.Cron, s.Every = "", rapid.SampledFrom([]time.Duration{time.Hour, 7 * time.Hour, 25 * time.Minute}).Draw(t, "every")
+		}
+		s.Shift = rapid.SampledFrom([]string{"skip", "before", "after", "before 2", "after 2 within 3"}).Draw(t, "shift")
+		s.OnCollision = rapid.SampledFrom([]Collision{CollisionOne, CollisionBoth}).Draw(t, "collision")
+		s.Gap = rapid.SampledFrom([]Gap{GapNextValid, GapSkip, GapShift}).Draw(t, "gap")
+		s.Fold = rapid.SampledFrom([]Fold{FoldFirst, FoldLast, FoldBoth}).Draw(t, "fold")
+		if rapid.IntRange(0, 3).Draw(t, "jittered") == 0 {
+			s.Jitter = rapid.SampledFrom([]time.Duration{90 * time.Second, 5 * time.Hour}).Draw(t, "jitter")
+		}
+		if rapid.IntRange(0, 3).Draw(t, "black") == 0 {
+			s.Blackouts = []Blackout{{From: "01:30", Until: "02:45"}}
+		}
+		boundary := rapid.SampledFrom([]time.Duration{0, 2*time.Hour + 30*time.Minute, 23 * time.Hour}).Draw(t, "boundary")
+		r, problems := compiler[boundary].Compile("n", s)
+		if len(problems) > 0 {
+			t.Fatalf("%+v: %v", s, problems)
+		}
+		z := r.zone
+		i := z.index(time.Date(2005+rapid.IntRange(0, 22).Draw(t, "year"), 7, 1, 0, 0, 0, 0, time.UTC).Unix())
+		since := instant(z.segments[i].start - rapid.Int64Range(0, 15*daySeconds).Draw(t, "before"))
+		until := since.Add(time.Duration(rapid.Int64Range(0, 25*daySeconds).Draw(t, "length")) * time.Second)
+		if got, want := r.Count(since, until), r.countEach(since, until); got != want {
+			t.Fatalf("%+v boundary %s from %s until %s: counted %+v, walked %+v", s, boundary, since, until, got, want)
+		}
+		last := since
+		for o := range r.Between(since, until) {
+			if o.Due.Before(last) || !o.Due.After(since) || o.Due.After(until) {
+				t.Fatalf("%+v: %v is out of order", s, o)
+			}
+			if last = o.Due; rapid.Bool().Draw(t, "ask") {
+				if again, ok := r.At(o.Nominal); !ok || again != o {
+					t.Fatalf("%+v: at %s is %v, in the walk %v", s, o.Nominal, again, o)
+				}
+				break
+			}
+		}
+	})
 }

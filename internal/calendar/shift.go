@@ -31,14 +31,13 @@ func (s shift) moves() bool { return s.kind == shiftBefore || s.kind == shiftAft
 func parseShift(text string) (shift, error) {
 	words := strings.Fields(text)
 	s := shift{n: 1, within: farShift}
-	wrong := fmt.Errorf("%q is not a shift: write skip, run, before or after; before 2 for the second working day before, before 2 within 5 for at most five days earlier", text)
 	if len(words) == 0 {
-		return s, wrong
+		return s, notShift(text)
 	}
 	switch words[0] {
 	case "skip", "run":
 		if len(words) > 1 {
-			return s, wrong
+			return s, notShift(text)
 		}
 		if words[0] == "run" {
 			s.kind = shiftRun
@@ -49,13 +48,13 @@ func parseShift(text string) (shift, error) {
 	case "after":
 		s.kind = shiftAfter
 	default:
-		return s, wrong
+		return s, notShift(text)
 	}
 	words = words[1:]
 	if len(words) > 0 && words[0] != "within" {
 		n, err := strconv.Atoi(words[0])
 		if err != nil || n < 1 || n > farShift {
-			return s, wrong
+			return s, notShift(text)
 		}
 		s.n, words = n, words[1:]
 	}
@@ -63,16 +62,20 @@ func parseShift(text string) (shift, error) {
 		return s, nil
 	}
 	if len(words) != 2 {
-		return s, wrong
+		return s, notShift(text)
 	}
 	n, err := strconv.Atoi(words[1])
 	if err != nil || n < 1 || n > farShift {
-		return s, wrong
+		return s, notShift(text)
 	}
 	if s.within = n; n < s.n {
 		return s, fmt.Errorf("%q leaves nothing: %d working days do not fit within %d days", text, s.n, n)
 	}
 	return s, nil
+}
+
+func notShift(text string) error {
+	return fmt.Errorf("%q is not a shift: write skip, run, before or after; before 2 for the second working day before, before 2 within 5 for at most five days earlier", text)
 }
 
 // target returns the day to which a free day's occurrences come.
