@@ -97,11 +97,28 @@ func (s *Service) leaning(ctx context.Context, calendars []calendar.Definition, 
 	}), nil
 }
 
+// daysKept is how far keepsDays looks ahead.
+const daysKept = 400
+
+// endsIn reports whether a schedule that will be released as it is in force never would be by a rule.
+func (s *Service) endsIn(span occurrence.Span, rule *calendar.Rule) bool {
+	now := s.cfg.Now()
+	releases := func(r *calendar.Rule) bool {
+		counts := r.Count(now, now.AddDate(0, 0, daysKept))
+		return counts.All > counts.Suppressed()
+	}
+	inForce, ok := s.cfg.Engine.RuleOf(span.Net, span.Schedule)
+	return ok && !rule.ByEnd() && !releases(rule) && releases(inForce.Rule)
+}
+
 // keepsDays refuses a change of calendars that leaves a schedule in force without days, or without a set that it names. The
-// check has the calendars as they are to be.
-func (s *Service) keepsDays(spans []occurrence.Span, check jobfile.Check) error {
+// check and the compiler have the calendars as they are to be.
+func (s *Service) keepsDays(spans []occurrence.Span, check jobfile.Check, compiler *calendar.Compiler) error {
 	var bad []string
 	for _, span := range spans {
+		if rule, problems := compiler.Compile(span.Net, span.Rule); len(problems) == 0 && s.endsIn(span, rule) {
+			bad = append(bad, fmt.Sprintf("schedule %s of net %s would never be due again in the next %d days", span.Schedule, span.Net, daysKept))
+		}
 		for _, p := range check(&jobnet.Net{Name: span.Net, Schedules: []calendar.Schedule{span.Rule}}) {
 			bad = append(bad, fmt.Sprintf("schedule %s of net %s: %s: %s", span.Schedule, span.Net, strings.TrimPrefix(p.Path, "schedules[0]."), p.Message))
 		}

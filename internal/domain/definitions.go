@@ -66,7 +66,7 @@ func (s *Service) others(ctx context.Context, p *definitions, r *Rescheduling) (
 	if err != nil || len(spans) == 0 {
 		return out, err
 	}
-	if err := s.keepsDays(spans, jobnet.Schedules(p.zones, p.book.Lookup)); err != nil {
+	if err := s.keepsDays(spans, jobnet.Schedules(p.zones, p.book.Lookup), calendar.NewCompiler(p.zones, p.book.Lookup)); err != nil {
 		return nil, err
 	}
 	for _, span := range spans {
