@@ -51,7 +51,9 @@ func TestCertificates(t *testing.T) {
 			[]string{"it is suppressed: calendar"},
 		},
 		{
-			func(s *Schedule) { s.Every, s.Blackouts = 6*time.Hour, []Blackout{{"12-24T18:00", "12-27", "holidays"}} }, "2026-12-25T12:00:00Z",
+			func(s *Schedule) {
+				s.Every, s.Blackouts = 6*time.Hour, []Blackout{{"12-24T18:00", "12-27", "holidays"}}
+			}, "2026-12-25T12:00:00Z",
 			[]string{"every 6h0m0s means 2026-12-25T13:00:00-05:00", "it is suppressed: blackout from 12-24T18:00 until 12-27 (holidays)"},
 		},
 		{

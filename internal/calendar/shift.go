@@ -139,7 +139,9 @@ func (r *Rule) earliestOf(d int64) int64 {
 
 // shifted returns when an occurrence of one day is due on another: at the same wall time, for which the fields for gaps and
 // overlaps hold as for every other; but it is due in any case, so that in a gap GapSkip is GapNextValid.
-func (r *Rule) shifted(n, days int64) int64 { return r.timeline.resolve(r.zone.wall(n) + days*daySeconds) }
+func (r *Rule) shifted(n, days int64) int64 {
+	return r.timeline.resolve(r.zone.wall(n) + days*daySeconds)
+}
 
 // resolve returns the first instant of a wall time by the rules of a timeline.
 func (t *timeline) resolve(w int64) int64 {
