@@ -19,7 +19,7 @@ const (
 	forecastRuns   = 60
 	forecastItems  = 2000
 	forecastLines  = 40
-	forecastLate   = 60
+	forecastLate   = 25
 	forecastAgents = 60
 	whatIfs        = 20
 )
@@ -57,8 +57,8 @@ type forecastDay struct {
 
 type forecastStep struct {
 	api.ForecastStep
-	Href, Took string
-	Known      bool
+	Href, Took, Text string
+	Known            bool
 }
 
 func (c *console) forecast(w http.ResponseWriter, r *http.Request) error {
@@ -147,7 +147,11 @@ func (d *forecastData) fill() {
 		d.Pools = append(d.Pools, areaOf(p.Pool, portPath(name), title, p.Hours, p.Size))
 	}
 	for _, s := range d.F.Critical {
-		d.Critical = append(d.Critical, forecastStep{ForecastStep: s, Href: netPath(s.Net), Took: span(s.End.Sub(s.Start)), Known: s.Net != ""})
+		step := forecastStep{ForecastStep: s, Href: netPath(s.Net), Took: span(s.End.Sub(s.Start)), Text: s.Why, Known: s.Net != ""}
+		if s.Why != "due" {
+			step.Text = "after " + s.Why
+		}
+		d.Critical = append(d.Critical, step)
 	}
 }
 

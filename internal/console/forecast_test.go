@@ -24,8 +24,8 @@ func TestForecastPage(t *testing.T) {
 	}
 	for _, want := range []string{
 		"212 occurrences in 3 days, played 60 times", "4.5 in the mean", `value="agent-down=dmz1"`, `value="without=a"`, `<option value="3" selected>`, `href="/schedules/estate/harvest/nightly"`,
-		"100 %", "a slot (labels zone=dmz)", "10 more may be late.", "50 more are not drawn", `class="g-must"`, `<polygon class="area over" points="0,46 0,`, "12.2 starts wait for one",
-		`href="/ports/why/containers"`, "3.4 of 4 slots at most, 31 % of their time", "a job of another net", "after it had waited for: its predecessor", "taken to be away all the time: dmz1",
+		"100 %", "a slot (labels zone=dmz)", "45 more may be late.", "50 more are not drawn", `class="g-must"`, `<polygon class="area over" points="0,46 0,`, "12.2 starts wait for one",
+		`href="/ports/why/containers"`, "3.4 of 4 slots at most, 31 % of their time", "a job of another net", "after its predecessor", "taken to be away all the time: dmz1",
 		"by guess", "must end by", "waits for a slot",
 	} {
 		if !strings.Contains(body, want) {
@@ -54,7 +54,9 @@ func TestForecastPageSaysWhatIsWrong(t *testing.T) {
 			t.Errorf("%s: status %d, want %d", path, resp.StatusCode, want)
 		}
 	}
-	tw.change(func() { tw.time.forecastErr = fault.New(fault.Busy, "another forecast is being made", "try again when it is done") })
+	tw.change(func() {
+		tw.time.forecastErr = fault.New(fault.Busy, "another forecast is being made", "try again when it is done")
+	})
 	resp, body := s.ask(t, "mara", http.MethodGet, "/forecast?what=without%3Da", nil)
 	if resp.StatusCode != http.StatusOK || !strings.Contains(body, "another forecast is being made; try again when it is done") || !strings.Contains(body, `value="without=a"`) {
 		t.Errorf("a busy server: status %d\n%s", resp.StatusCode, body)

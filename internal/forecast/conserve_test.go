@@ -185,7 +185,7 @@ func conserved(t *rapid.T, s *Simulator) {
 	if unfinished != waiting+open {
 		t.Fatalf("%d are not finished, and %d wait or are open", unfinished, waiting+open)
 	}
-	if int64(s.p.horizon) > s.now && open > 0 { // all has come to rest: what is open has nothing that could go on
+	if s.p.horizon > s.now && open > 0 { // all has come to rest: what is open has nothing that could go on
 		for i := range s.live {
 			for k := range s.live[i].jobs {
 				if s.live[i].jobs[k].flies && !s.live[i].jobs[k].onPorts {

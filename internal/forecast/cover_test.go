@@ -71,7 +71,9 @@ func TestNineteenOfTwentyEndsAreWithin(t *testing.T) {
 		}
 		for range 12 {
 			ends := map[string]time.Time{}
-			for _, e := range plan.Replay(func(a forecast.Attempt) (time.Duration, bool, bool) { return truths[a.Net+a.Job].draw(chance), false, true }) {
+			for _, e := range plan.Replay(func(a forecast.Attempt) (time.Duration, bool, bool) {
+				return truths[a.Net+a.Job].draw(chance), false, true
+			}) {
 				ends[e.Net] = e.At
 			}
 			for name, end := range ends {

@@ -50,7 +50,7 @@ const (
 const nodesKept = 4096
 
 // instant is when all folds of the map are made. It stands for any.
-var instant = time.Unix(1, 0).UTC()
+func instant() time.Time { return time.Unix(1, 0).UTC() }
 
 // signature writes what run.Fold looks at of a net, so that nets of one shape are known.
 func signature(n *jobnet.Net) string {
@@ -91,8 +91,8 @@ func bare(n *jobnet.Net) *run.Definition {
 
 func newShape(n *jobnet.Net) *shape {
 	s := &shape{def: bare(n), nodes: map[string]*node{}}
-	state, _ := run.New(s.def, run.Request{ID: "shape"}, instant) // it declares no parameters, and none are given
-	out := run.Fold(s.def, state, []run.Input{run.Begin{}}, instant)
+	state, _ := run.New(s.def, run.Request{ID: "shape"}, instant()) // it declares no parameters, and none are given
+	out := run.Fold(s.def, state, []run.Input{run.Begin{}}, instant())
 	s.begun = s.node(out.State)
 	return s
 }
@@ -156,7 +156,7 @@ func (s *shape) step(n *node, v verb, job int) *edge {
 
 func (s *shape) fold(n *node, v verb, job int) *edge {
 	state, in := s.input(n, v, job)
-	out := run.Fold(s.def, state, []run.Input{in}, instant)
+	out := run.Fold(s.def, state, []run.Input{in}, instant())
 	if out.Errors[0] != nil {
 		return &edge{to: n, refused: true}
 	}
@@ -180,7 +180,7 @@ func waitsForRetry(j *run.Job) bool {
 // input writes a verb in the words of run.Fold.
 func (s *shape) input(n *node, v verb, job int) (run.State, run.Input) {
 	name := s.def.Net.Jobs[job].Name
-	end := run.Ended{Job: name, N: len(n.state.Jobs[job].Attempts), StartedAt: instant, At: instant}
+	end := run.Ended{Job: name, N: len(n.state.Jobs[job].Attempts), StartedAt: instant(), At: instant()}
 	code := 0
 	end.ExitCode = &code
 	switch v {
@@ -199,10 +199,10 @@ func (s *shape) input(n *node, v verb, job int) (run.State, run.Input) {
 		state.Jobs = append([]run.Job(nil), state.Jobs...)
 		for i := range state.Jobs {
 			if waitsForRetry(&state.Jobs[i]) {
-				state.Jobs[i].Due = instant.Add(time.Hour)
+				state.Jobs[i].Due = instant().Add(time.Hour)
 			}
 		}
-		state.Jobs[job].Due = instant
+		state.Jobs[job].Due = instant()
 		return state, run.Tick{}
 	case verbGood, verbs:
 	}
@@ -212,15 +212,15 @@ func (s *shape) input(n *node, v verb, job int) (run.State, run.Input) {
 // open returns the node of a run that is open already, in the words of the shape.
 func (s *shape) open(state *run.State) *node {
 	out := run.State{
-		ID: "shape", Net: "shape", Version: 1, Status: state.Status, Created: instant, Started: instant,
+		ID: "shape", Net: "shape", Version: 1, Status: state.Status, Created: instant(), Started: instant(),
 		Cancel: state.Cancel, HeldBy: state.HeldBy, Jobs: make([]run.Job, len(state.Jobs)),
 	}
 	for i := range state.Jobs {
 		from := &state.Jobs[i]
-		j := run.Job{Name: strconv.Itoa(i), Status: from.Status, Reason: from.Reason, Since: instant}
+		j := run.Job{Name: strconv.Itoa(i), Status: from.Status, Reason: from.Reason, Since: instant()}
 		for k := range from.Attempts {
 			j.Attempts = append(j.Attempts, run.Attempt{
-				N: k + 1, Agent: "a", AgentID: "a", Status: from.Attempts[k].Status, Reason: from.Attempts[k].Reason, Ordered: instant, Started: instant,
+				N: k + 1, Agent: "a", AgentID: "a", Status: from.Attempts[k].Status, Reason: from.Attempts[k].Reason, Ordered: instant(), Started: instant(),
 			})
 		}
 		out.Jobs[i] = j

@@ -82,7 +82,8 @@ func TestRunsAsTheServerWould(t *testing.T) {
 	}{
 		"a chain each day": {forecast.World{Nets: []forecast.Net{chain("n", daily(0))}, Agents: []run.Candidate{linked("x", 1)}}, 2, "n 0 0 30; n 1440 1440 1470"},
 		"one slot for two": {
-			forecast.World{Nets: []forecast.Net{chain("m", daily(0)), chain("n", daily(0))}, Agents: []run.Candidate{linked("x", 1)}}, 1,
+			forecast.World{Nets: []forecast.Net{chain("m", daily(0)), chain("n", daily(0))}, Agents: []run.Candidate{linked("x", 1)}},
+			1,
 			"m 0 0 40 (a slot (any agent)); n 0 10 60 (a slot (any agent))",
 		},
 		"two agents": {
@@ -101,7 +102,8 @@ func TestRunsAsTheServerWould(t *testing.T) {
 		"an overlap is queued":  {forecast.World{Nets: []forecast.Net{chain("n", often(20*minute, overlap(calendar.OverlapQueue)))}, Agents: []run.Candidate{linked("x", 9)}}, 1, "n 0 0 30; n 20 30 60 (the run before it); n 40 60 90 (the run before it)"},
 		"an overlap replaces":   {forecast.World{Nets: []forecast.Net{chain("n", often(20*minute, overlap(calendar.OverlapReplace)))}, Agents: []run.Candidate{linked("x", 9)}}, 1, "n 0 0 20; n 20 20 40; n 40 40 60"},
 		"queued too long": {
-			forecast.World{Nets: []forecast.Net{chain("n", often(20*minute, overlap(calendar.OverlapQueue), func(s *calendar.Schedule) { s.StartWithin = 15 * minute }))}, Agents: []run.Candidate{linked("x", 9)}}, 1,
+			forecast.World{Nets: []forecast.Net{chain("n", often(20*minute, overlap(calendar.OverlapQueue), func(s *calendar.Schedule) { s.StartWithin = 15 * minute }))}, Agents: []run.Candidate{linked("x", 9)}},
+			1,
 			"n 0 0 30; n 20 30 60 (the run before it); n 40 none",
 		},
 		"no agent in its window": {forecast.World{Nets: []forecast.Net{net("n", daily(0, func(s *calendar.Schedule) { s.StartWithin = 5 * minute }), job("a", on("y")))}, Agents: []run.Candidate{{Name: "y"}}}, 1, "n 0 none"},

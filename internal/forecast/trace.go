@@ -14,7 +14,7 @@ type traceStep struct {
 	occ          int32
 	ready, start int64 // when it could go, and when it had a slot and its ports
 	end          int64
-	slot, port   int32 // the step that freed what it waited for; 0: none
+	slot         int32 // the step that freed the slot or the port that it waited for; 0: none
 	from         int32 // the step that made it ready; 0: it was due
 	why          waited
 }
