@@ -57,6 +57,14 @@ func agendaStates() []string {
 	return []string{"pending", "released", "missed", "late", "suppressed", "cancelled"}
 }
 
+// timePages are the pages of time that this console has, as every one of them shows them.
+func timePages() []pair {
+	list := []pair{{"agenda", "Agenda"}, {"schedules", "Schedules"}, {"missed", "Missed"}, {"why", "Why"}, {"calendars", "Calendars"}, {"forecast", "Forecast"}}
+	return slices.DeleteFunc(list, func(p pair) bool {
+		return !slices.ContainsFunc(table(), func(r route) bool { return r.pattern == "GET /"+p.Key })
+	})
+}
+
 // listZones renders the choices of zones once.
 func (c *console) listZones() (template.HTML, error) {
 	var b strings.Builder

@@ -86,6 +86,21 @@ func TestPagesOfTime(t *testing.T) {
 	}
 }
 
+// TestTabsLeadToPages walks the tabs of the pages of time.
+func TestTabsLeadToPages(t *testing.T) {
+	t.Parallel()
+	s := openAt(t, estate(morning()), admin())
+	if n := len(timePages()); n < 4 {
+		t.Errorf("%d pages of time", n)
+	}
+	for _, p := range timePages() {
+		resp, body := s.ask(t, "mara", http.MethodGet, "/"+p.Key, nil)
+		if want := `href="/` + p.Key + `" aria-current="page"`; resp.StatusCode != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("the tab %s: status %d, and the page does not say that it is this one", p.Value, resp.StatusCode)
+		}
+	}
+}
+
 func TestPagesOfTimeRefuse(t *testing.T) {
 	t.Parallel()
 	s := openAt(t, estate(morning()), admin())
