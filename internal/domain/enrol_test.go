@@ -71,7 +71,7 @@ func newStranger(t *testing.T) *stranger {
 	return s
 }
 
-func newKey(t *testing.T) *ecdsa.PrivateKey {
+func newKey(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := identity.OpenKey(filepath.Join(t.TempDir(), "key"))
 	if err != nil {

@@ -30,7 +30,7 @@ import (
 
 // site is a domain with a real store, engine and fleet; only the agents are played by the test.
 type site struct {
-	t        *testing.T
+	t        testing.TB
 	store    *sqlite.Store
 	engine   *engine.Engine
 	fleet    *fleet.Fleet
@@ -95,7 +95,7 @@ func open(t *testing.T) *site {
 }
 
 // build makes a site whose engine does not run.
-func build(t *testing.T) *site {
+func build(t testing.TB) *site {
 	t.Helper()
 	ctx := t.Context()
 	folder := t.TempDir()
