@@ -14,13 +14,15 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/store"
 )
 
-// many stores n nets with a schedule each, all in force from the world's instant on.
-func many(w *world, n int, line func(i int) calendar.Schedule) {
+// many stores n nets with a schedule each, all in force from the world's instant on, and returns their names.
+func many(w *world, n int, line func(i int) calendar.Schedule) []string {
 	w.t.Helper()
+	var names []string
 	for i := 0; i < n; {
 		b := store.Batch{Epoch: 1}
 		for ; i < n && len(b.Nets) < 5000; i++ {
 			net := fmt.Sprintf("estate/area%02d/net%06d", i%50, i)
+			names = append(names, net)
 			text := fmt.Sprintf("net: %s\njobs:\n  - name: a\n    command: [\"true\"]\n", net)
 			b.Nets = append(b.Nets, store.NetVersion{Name: net, Version: 1, Hash: net, Text: text, Applied: w.wall, By: "test"})
 			b.Spans = append(b.Spans, store.SpanWrite{Span: occurrence.Span{Net: net, Schedule: "s", Version: 1, Since: w.wall, Rule: line(i), TZData: w.zones.Version()}})
@@ -29,6 +31,7 @@ func many(w *world, n int, line func(i int) calendar.Schedule) {
 			w.t.Fatal(err)
 		}
 	}
+	return names
 }
 
 // BenchmarkOpen100000 opens an engine over 100,000 schedules: how long it takes, what stays in memory, and what a turn costs in which nothing is due.

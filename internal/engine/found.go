@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/calendar"
@@ -79,11 +80,15 @@ func (e *Engine) findInRange(ctx context.Context, key occurrence.Key) (*found, e
 // stands reports whether a range is about an occurrence that lies in it: about those that a schedule suppresses for its own reason, or about the
 // others.
 func stands(r *occurrence.Range, o calendar.Occurrence) bool {
-	switch r.Reason {
-	case occurrence.Calendar, occurrence.Blackout, occurrence.Collision:
+	if slices.Contains(bySchedule(), r.Reason) {
 		return occurrence.Reason(o.Suppressed) == r.Reason
 	}
 	return o.Suppressed == ""
+}
+
+// bySchedule returns the reasons for which a schedule itself suppresses an occurrence.
+func bySchedule() []occurrence.Reason {
+	return []occurrence.Reason{occurrence.Calendar, occurrence.Blackout, occurrence.Collision}
 }
 
 // ruleOfSpan compiles the rule of a span, that may be over.
@@ -165,13 +170,9 @@ func (e *Engine) countBefore(ctx context.Context, f *found) (int64, error) {
 // count counts those of a rule that the range is about.
 func (f *found) count(since, until time.Time) int64 {
 	c := f.rule.Count(since, until)
-	switch f.within.Reason {
-	case occurrence.Calendar:
-		return c.Calendar
-	case occurrence.Blackout:
-		return c.Blackout
-	case occurrence.Collision:
-		return c.Collision
+	suppressed := []int64{c.Calendar, c.Blackout, c.Collision}
+	if i := slices.Index(bySchedule(), f.within.Reason); i >= 0 {
+		return suppressed[i]
 	}
 	return c.All - c.Suppressed()
 }

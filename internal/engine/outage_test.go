@@ -3,9 +3,9 @@ package engine_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -162,15 +162,13 @@ var errCrash = errors.New("the process dies here")
 // TestCrash ends the process at any commit, before it or after it, and starts it again: nothing is decided twice, nothing is lost.
 func TestCrash(t *testing.T) {
 	t.Parallel()
-	const nets = 700 // more than one turn decides
+	const nets = 510 // more than one turn decides
 	rng := rand.New(rand.NewPCG(5, 6))
 	w := newWorld(t, day0.Add(time.Second))
 	s := cron("s", "* * * * *", catchup(calendar.CatchupLast))
-	for i := range nets {
-		w.define(fmt.Sprintf("n/%04d", i), s)
-	}
+	names := many(w, nets, func(int) calendar.Schedule { return s })
 	crashes := 0
-	for round := range 12 {
+	for range 8 {
 		commits := rng.IntN(4)
 		w.store.spoil(func(b store.Batch) error {
 			if commits--; commits < 0 {
@@ -182,13 +180,12 @@ func TestCrash(t *testing.T) {
 			crashes++
 		}
 		w.store.spoil(nil)
-		_ = round
 	}
 	w.down(time.Minute)
-	for i := range nets {
-		w.conserved(fmt.Sprintf("n/%04d", i), s)
+	for _, net := range names {
+		w.conserved(net, s)
 	}
-	if crashes < 6 {
+	if crashes < 4 {
 		t.Errorf("it crashed %d times: the test tests little", crashes)
 	}
 }
@@ -219,21 +216,19 @@ func (w *world) until(d time.Duration) error {
 // TestAtOneSecond: all that is due in one second is released, in the order of due, net and schedule.
 func TestAtOneSecond(t *testing.T) {
 	t.Parallel()
-	const nets = 2000
 	w := newWorld(t, day0.Add(time.Second))
-	for i := range nets {
-		w.define(fmt.Sprintf("n/%05d", i), cron("s", "* * * * *"))
-	}
+	names := many(w, 1200, func(int) calendar.Schedule { return cron("s", "* * * * *") })
+	slices.Sort(names)
 	w.open()
 	w.pass(time.Minute)
 	last := ""
-	for i := range nets {
-		r := w.records(fmt.Sprintf("n/%05d", i), "s")
+	for _, net := range names {
+		r := w.records(net, "s")
 		if len(r) != 1 || r[0].Decision != occurrence.Released {
-			t.Fatalf("net %d: %v", i, r)
+			t.Fatalf("%s: %v", net, r)
 		}
 		if r[0].Run <= last {
-			t.Fatalf("net %d was released before the one before it", i)
+			t.Fatalf("%s was released before the one before it", net)
 		}
 		last = r[0].Run
 	}
