@@ -260,6 +260,7 @@ func TestBrowserEveryPageFits(t *testing.T) {
 	tw.nets[1].Versions = []int{7, 6, 5, 4, 3, 2, 1}
 	estateProofs(tw, time.Now())
 	foresee(tw, time.Now())
+	estateCalendars(tw, time.Now())
 	s := open(t, tw, admin())
 	b := newBrowser(t)
 	b.do(chromedp.Navigate(s.URL + "/login"))
@@ -268,7 +269,7 @@ func TestBrowserEveryPageFits(t *testing.T) {
 	paths := map[string]string{
 		"today": "/", "nets": "/nets", "net": "/nets/estate/harvest", "runs": "/runs", "run": runPath(bigRun), "run-small": "/runs/01k2v7q4m9-000414",
 		"agenda": "/agenda?zone=Europe/Berlin", "agenda-long": "/agenda?zone=Europe/Berlin&day=2026-10-25", "schedules": "/schedules", "schedule": "/schedules/estate/harvest/nightly", "schedule-paused": "/schedules/estate/ledger/close",
-		"missed": "/missed", "forecast": "/forecast?what=agent-down%3Ddmz1", "why": "/why", "why-one": whyPath("estate/ledger", "close", tw.time.held()), "why-at": "/why?net=census/packages", "nodes": "/nodes", "directory": "/directory", "node": "/nodes/east1", "node-away": "/nodes/dmz1", "ports": "/ports?check=host", "port": "/ports/why/callback", "proofs": "/ports/proofs", "audit": "/audit", "users": "/users", "trouble": "/runs/none",
+		"missed": "/missed", "calendars": "/calendars", "calendar": "/calendars/germany?month=2026-12", "calendar-old": "/calendars/germany?version=2", "forecast": "/forecast?what=agent-down%3Ddmz1", "why": "/why", "why-one": whyPath("estate/ledger", "close", tw.time.held()), "why-at": "/why?net=census/packages", "nodes": "/nodes", "directory": "/directory", "node": "/nodes/east1", "node-away": "/nodes/dmz1", "ports": "/ports?check=host", "port": "/ports/why/callback", "proofs": "/ports/proofs", "audit": "/audit", "users": "/users", "trouble": "/runs/none",
 	}
 	for name, path := range paths {
 		b.do(chromedp.Navigate(s.URL + path))

@@ -114,6 +114,8 @@ func table() []route {
 		{"GET /schedules", access.View, (*console).schedules},
 		{"GET /schedules/{what...}", access.View, (*console).schedule},
 		{"GET /missed", access.View, (*console).missedList},
+		{"GET /calendars", access.View, (*console).calendars},
+		{"GET /calendars/{name...}", access.View, (*console).calendar},
 		{"GET /why", access.View, (*console).why},
 		{"GET /forecast", access.View, (*console).forecast},
 		{"GET /audit", access.Audit, (*console).audit},

@@ -31,6 +31,7 @@ type monthCell struct {
 	Times  []string
 	More   int64 // times that are not named
 	Why    string
+	Days   bool // of a calendar: nothing is due on it
 }
 
 // monthTimes bounds the times that a day names.
@@ -91,7 +92,11 @@ func (s *scheduleRow) cell(d *api.MonthDay, here time.Time) (monthCell, bool) {
 // Title is what a day says in one sentence.
 func (m monthCell) Title() string {
 	out := m.Name
-	if m.Due > 0 {
+	if m.Days {
+		if m.Style == "free" {
+			out += ": free"
+		}
+	} else if m.Due > 0 {
 		out += fmt.Sprintf(": %d due", m.Due)
 	} else {
 		out += ": none due"
