@@ -3,6 +3,7 @@ package forecast_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/forecast"
@@ -17,6 +18,19 @@ func BenchmarkSimulate5000x100(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.ReportMetric(float64(f.Occurrences)*float64(f.Replications)*3, "attempts/op")
+	}
+}
+
+// BenchmarkSimulateBurst5000x10 has all 5,000 nets due at one instant of each day, for 200 slots: most of what is ready waits.
+func BenchmarkSimulateBurst5000x10(b *testing.B) {
+	w := many(5000)
+	for i := range w.Nets {
+		w.Nets[i].Rules[0] = daily(2 * time.Hour)
+	}
+	for b.Loop() {
+		if _, err := forecast.Simulate(w, forecast.Options{Days: 7, Replications: 10, Seed: 1}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ func (p *Plan) addOccurrences(w *World, changes *whatIfs) {
 		p.days = append(p.days, Day{Begin: d})
 	}
 	p.begun = int64(p.from.Sub(p.days[0].Begin))
-	hours := make([]int, p.until/int64(time.Hour)+1)
+	hours := make([]int, p.until/int64(time.Hour)+1) // jobs
 	ch := changesOf(w)
 	p.each(w, changes, &ch, p.until, func(o planned, suppressed bool) {
 		if suppressed {
@@ -24,7 +24,7 @@ func (p *Plan) addOccurrences(w *World, changes *whatIfs) {
 			return
 		}
 		p.days[p.day(o.at)].Occurrences++
-		hours[o.at/int64(time.Hour)]++
+		hours[o.at/int64(time.Hour)] += max(len(p.nets[o.net].jobs), 2) // what is kept of a run costs as much as two jobs
 	})
 	p.bound(hours)
 	p.each(w, changes, &ch, p.released, func(o planned, suppressed bool) {

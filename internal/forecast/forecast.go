@@ -80,14 +80,14 @@ type Options struct {
 	Limit        int                   // of Items; 0: 200
 	Show         func(net string) bool // whose occurrences are reported; nil: all. All are simulated
 	Known        func(net string) bool // which nets may be named; nil: all
-	Budget       int                   // how many runs are simulated at most, over all replications; 0: DefaultBudget
+	Budget       int                   // how many jobs are simulated at most, over all replications; 0: DefaultBudget
 }
 
 // The bounds of a forecast.
 const (
 	MaxDays       = 400
 	MaxWhatIf     = 20
-	DefaultBudget = 6_000_000
+	DefaultBudget = 12_000_000
 	defaultLimit  = 200
 	fewest        = 20 // replications: below that the horizon is shortened instead
 )

@@ -265,7 +265,7 @@ func worse(a, b Basis) Basis {
 	return order[max(slices.Index(order, a), slices.Index(order, b))]
 }
 
-// bound fits the simulation to the budget, by what is due in each hour: fewer replications first, then a nearer horizon.
+// bound fits the simulation to the budget, by the jobs that are due in each hour: fewer replications first, then a nearer horizon.
 func (p *Plan) bound(hours []int) {
 	all := 0
 	for _, n := range hours {

@@ -156,6 +156,11 @@ func (p *Plan) item(r *record, occ int32) Item {
 		}
 		starts, ends = append(starts, p.instant(r, start)), append(ends, p.instant(r, end))
 	}
+	if len(ends) == 0 {
+		it.Start, it.End, it.Low, it.High = it.Due, it.Due, it.Due, it.Due
+		it.Waits = "nothing: it is not released (overlap, or its start window closes)"
+		return it
+	}
 	slices.Sort(starts)
 	slices.Sort(ends)
 	it.Start, it.End = p.time(quantile(starts, 0.5)), p.time(quantile(ends, 0.5))

@@ -39,8 +39,8 @@ func told(f forecast.Forecast) string {
 		switch {
 		case it.Open == 1:
 			text = fmt.Sprintf("%s %s open", it.Net, at(it.Due))
-		case it.End.Equal(f.From):
-			text = fmt.Sprintf("%s %s none", it.Net, at(it.Due))
+		case strings.HasPrefix(it.Waits, "nothing: it is not released"):
+			text, it.Waits = fmt.Sprintf("%s %s none", it.Net, at(it.Due)), ""
 		}
 		if it.Late > 0 {
 			text += " late"
