@@ -101,6 +101,22 @@ func TestTabsLeadToPages(t *testing.T) {
 	}
 }
 
+func TestTheLastOfAScheduleMayBeARange(t *testing.T) {
+	t.Parallel()
+	tw := estate(morning())
+	s := openAt(t, tw, admin())
+	const words, path = "together with those before it, as one outage", "/schedules/census/packages/quarter"
+	if _, body := s.ask(t, "mara", http.MethodGet, path, nil); strings.Contains(body, words) {
+		t.Error("a last one that was decided alone is said to be of a range")
+	}
+	tw.change(func() {
+		tw.time.schedules[0].Last, tw.time.schedules[0].LastWas = ptr(tw.now.Add(-time.Minute)), ptr("missed")
+	})
+	if _, body := s.ask(t, "mara", http.MethodGet, path, nil); !strings.Contains(body, words) {
+		t.Error("a last one of a range is not shown")
+	}
+}
+
 func TestPagesOfTimeRefuse(t *testing.T) {
 	t.Parallel()
 	s := openAt(t, estate(morning()), admin())
