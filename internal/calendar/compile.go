@@ -365,6 +365,9 @@ func (k *compiling) dates(r *Rule) {
 	r.nominals = zoned{slices.Compact(walls), k.timeline(k.schedule.Gap, k.schedule.Fold)}
 }
 
+// maxLate bounds how many occurrences can be late by jitter at one time: to find which one is next, all are looked at.
+const maxLate = 10_000
+
 // year2000 is where the search for a first occurrence begins, where the schedule does not say so itself: what is wrong with a
 // schedule must not depend on the day on which one asks.
 const year2000 = 946684800
@@ -383,13 +386,20 @@ func (k *compiling) checkDue(r *Rule) {
 	switch {
 	case k.schedule.RRule != "":
 		field = "rrule"
-	case k.schedule.Every > 0:
+	case k.schedule.EveryBy == EveryEnd && k.schedule.Every > 0:
 		return
+	case k.schedule.Every > 0:
+		field, start, end = "every", r.first, r.last
 	case len(k.schedule.Dates) > 0:
 		field, start, end = "dates", r.first, r.last
 	}
-	if _, ok := r.nominals.next(start, end); !ok {
+	first, ok := r.nominals.next(start, end)
+	if !ok {
 		k.fail(field, "it is never due: no time within 40 years is meant by it")
+		return
+	}
+	if r.jitter > 0 && r.nominals.count(first, first+int64(r.jitter/time.Second)) > maxLate {
+		k.fail("jitter", "more than %d occurrences fall within %s: make it shorter", maxLate, r.jitter)
 	}
 }
 

@@ -65,8 +65,12 @@ func (r *Rule) decided(n int64) Occurrence {
 			return r.suppressed(n, ReasonCalendar)
 		}
 	}
-	if to == d && len(r.sources(d)) == 1 {
+	sources := r.sources(to)
+	if to == d && len(sources) == 1 {
 		return r.outcome(n, n)
+	}
+	if r.steady(sources) {
+		return r.comes(n, d, to, sources)
 	}
 	for _, o := range r.block(to) {
 		if o.Nominal.Unix() == n {
@@ -229,6 +233,9 @@ func (r *Rule) walk(since, until time.Time, yield func(Occurrence) bool) {
 		done = !r.walkDays(lo, hi, w)
 	} else {
 		for n, ok := r.nominal(lo, hi); ok && !done; n, ok = r.nominal(n+1, hi) {
+			if n <= since.Unix() && !instant(n).Add(r.late(n)).After(since) { // of many before it, few are due after since
+				continue
+			}
 			done = !w.before(n)
 			w.add(r.decided(n))
 		}
@@ -260,18 +267,79 @@ func (r *Rule) walkDays(lo, hi int64, w *walker) bool {
 	return true
 }
 
-// walkDay hands on what b has on a day. Most days have no company: their occurrences need not be made all before the first is known.
+// walkDay hands on what b has on a day. Near changes of clocks all that meets on a day is made at once; else one after the other, so
+// that the first is known without the others.
 func (r *Rule) walkDay(b *blocks, d, lo int64, w *walker) bool {
-	if !r.days.Working(Day(d)) || len(r.sources(d)) > 1 {
+	to, working := d, r.days.Working(Day(d))
+	if !working {
+		var ok bool
+		if to, ok = r.target(d); !ok {
+			b.on(d, w.add)
+			return true
+		}
+	}
+	sources := r.sources(to)
+	if len(sources) > 1 && !r.steady(sources) {
 		b.on(d, w.add)
 		return true
 	}
+	if !working {
+		end := r.begin(d + 1)
+		for n, ok := r.nominal(max(lo, r.begin(d)), end); ok; n, ok = r.nominal(n+1, end) {
+			if !w.before(n) {
+				return false
+			}
+			if o := r.comes(n, d, to, sources); o.Suppressed != "" {
+				w.add(o)
+			}
+		}
+		return true
+	}
+	return r.walkMeeting(d, lo, sources, w)
+}
+
+// walkMeeting walks over the days that meet on a working day side by side.
+func (r *Rule) walkMeeting(d, lo int64, sources []int64, w *walker) bool {
 	end := r.begin(d + 1)
-	for n, ok := r.nominal(max(lo, r.begin(d)), end); ok; n, ok = r.nominal(n+1, end) {
-		if !w.before(n) {
+	for at := max(lo, r.begin(d)); ; at++ {
+		next := end
+		for _, s := range sources {
+			if n, ok := r.nominal(at+(s-d)*daySeconds, next+(s-d)*daySeconds); ok {
+				next = n + (d-s)*daySeconds
+			}
+		}
+		if next == end {
+			return true
+		}
+		if at = next; !w.before(at) {
 			return false
 		}
-		w.add(r.outcome(n, n))
+		for _, s := range sources {
+			n := at + (s-d)*daySeconds
+			if _, ok := r.nominal(n, n+1); !ok {
+				continue
+			}
+			if o := r.comes(n, s, d, sources); o.Suppressed == "" || s == d {
+				w.add(o)
+			}
+		}
 	}
-	return true
+}
+
+// comes returns what becomes of a nominal instant of one day that comes to another, where clocks are not changed: then those that
+// it meets are whole days away, and the earliest of them counts.
+func (r *Rule) comes(n, d, to int64, sources []int64) Occurrence {
+	o := r.outcome(n, n+(to-d)*daySeconds)
+	if o.Suppressed != "" || r.schedule.OnCollision == CollisionBoth {
+		return o
+	}
+	for _, s := range sources {
+		if s == d {
+			break
+		}
+		if _, ok := r.nominal(n+(s-d)*daySeconds, n+(s-d)*daySeconds+1); ok {
+			return r.suppressed(n, ReasonCollision)
+		}
+	}
+	return o
 }

@@ -151,7 +151,7 @@ func (r *Rule) countDay(d int64, within stretch, m *meetings, c *Counts) {
 		return
 	}
 	whole := r.begin(d-1) >= within.lo && r.begin(d+2) <= within.hi
-	if parts := r.parts(); whole && len(parts) > 0 && r.regular(sources[0], sources[len(sources)-1]) {
+	if parts := r.parts(); whole && len(parts) > 0 && r.steady(sources) && !r.bounded(sources) {
 		for _, p := range parts {
 			r.countPart(p, sources, d, c)
 		}
@@ -210,10 +210,14 @@ func (r *Rule) parts() []dayPart {
 	return []dayPart{{0, c.times(daySeconds) - before, c}, {1, before, c}}
 }
 
-// regular reports whether no clock is changed on some days or soon after, and they are all between From and Until. Before the first
-// of them a clock may be: a day begins where its first wall time is shown for the first time.
-func (r *Rule) regular(first, last int64) bool {
-	lo, hi := r.begin(first), r.begin(last+1)+near
-	i := r.zone.index(lo)
-	return hi <= r.zone.end(i) && r.first <= lo && hi <= r.last
+// steady reports whether no clock is changed from the first of some days until soon after the last. Before the first of them a clock
+// may be: a day begins where its first wall time is shown for the first time.
+func (r *Rule) steady(days []int64) bool {
+	i := r.zone.index(r.begin(days[0]))
+	return r.begin(days[len(days)-1]+1)+near <= r.zone.end(i)
+}
+
+// bounded reports whether From or Until cuts some days.
+func (r *Rule) bounded(days []int64) bool {
+	return r.first > r.begin(days[0]) || r.begin(days[len(days)-1]+1)+near > r.last
 }
