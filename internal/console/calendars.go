@@ -40,6 +40,9 @@ func (c *console) calendars(w http.ResponseWriter, r *http.Request) error {
 	return c.page(w, r, "calendars", view{Title: "Calendars", Section: "agenda", Events: "/live", Data: d})
 }
 
+// mostEntries bounds the table of a page: the definition below it has them all.
+const mostEntries = 500
+
 // calendarLink leads to another view of a calendar.
 type calendarLink struct {
 	Text string
@@ -64,6 +67,7 @@ type calendarData struct {
 	Sets      []calendarLink // the calendar, its free days and its sets: of which the month is
 	Set       string
 	Entries   []calendarEntry
+	More      int // entries that are not named
 	Schedules []calendarLink
 	Versions  []calendarLink
 }
@@ -85,6 +89,8 @@ func (c *console) calendar(w http.ResponseWriter, r *http.Request) error {
 	for _, e := range one.Work {
 		d.Entries = append(d.Entries, calendarEntry{e.Date, e.Name, true, len(e.Date) == len("12-24")})
 	}
+	d.More = max(0, len(d.Entries)-mostEntries)
+	d.Entries = d.Entries[:len(d.Entries)-d.More]
 	for _, s := range one.Schedules {
 		net, name := cutSchedule(s)
 		d.Schedules = append(d.Schedules, calendarLink{Text: net + " " + name, Href: schedulePath(net, name)})

@@ -17,7 +17,9 @@ type twinCalendars struct {
 func (t *twin) ListCalendars(context.Context) ([]api.CalendarSummary, error) {
 	out := []api.CalendarSummary{}
 	for _, c := range t.time.calendars {
-		out = append(out, c.CalendarSummary)
+		if c.Version == c.Newest {
+			out = append(out, c.CalendarSummary)
+		}
 	}
 	return out, nil
 }
