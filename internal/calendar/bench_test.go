@@ -68,8 +68,8 @@ func BenchmarkCount(b *testing.B) {
 		"second":   func(s *Schedule) { s.Cron = "* * * * * *" },
 		"fixed":    func(s *Schedule) { s.Cron = "* * 0-23 * * *" },
 		"calendar": func(s *Schedule) { s.Cron, s.Calendar = "* * * * * *", "office" },
-		"shift":    func(s *Schedule) { s.Cron, s.Calendar, s.Shift = "* * * * * *", "office", "after" },
-		"every":    func(s *Schedule) { s.Every, s.Calendar, s.Shift = time.Second, "office", "after" },
+		"shift":    func(s *Schedule) { s.Cron, s.Calendar, s.Shift = "*/10 * * * * *", "office", "after" },
+		"every":    func(s *Schedule) { s.Every, s.Calendar, s.Shift = 11*time.Second, "office", "after" },
 		"blackout": func(s *Schedule) { s.Cron, s.Blackouts = "* * * * * *", []Blackout{{From: "22:00", Until: "06:00"}} },
 		"jitter":   func(s *Schedule) { s.Cron, s.Jitter = "* * * * * *", time.Minute },
 	} {

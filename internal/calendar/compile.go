@@ -368,6 +368,9 @@ func (k *compiling) dates(r *Rule) {
 // maxLate bounds how many occurrences can be late by jitter at one time: to find which one is next, all are looked at.
 const maxLate = 10_000
 
+// maxShifted bounds how many occurrences of a day meet those of other days: where clocks are changed, all are compared.
+const maxShifted = 10_000
+
 // year2000 is where the search for a first occurrence begins, where the schedule does not say so itself: what is wrong with a
 // schedule must not depend on the day on which one asks.
 const year2000 = 946684800
@@ -397,6 +400,9 @@ func (k *compiling) checkDue(r *Rule) {
 	if !ok {
 		k.fail(field, "it is never due: no time within 40 years is meant by it")
 		return
+	}
+	if r.shift.moves() && r.days != nil && r.nominals.count(first, first+daySeconds) > maxShifted {
+		k.fail("shift", "it is due more than %d times a day, which is too often to be brought to other days: write skip or run", maxShifted)
 	}
 	if r.jitter > 0 && r.nominals.count(first, first+int64(r.jitter/time.Second)) > maxLate {
 		k.fail("jitter", "more than %d occurrences fall within %s: make it shorter", maxLate, r.jitter)

@@ -254,6 +254,8 @@ func TestRefusedSchedules(t *testing.T) {
 		{func(s *Schedule) { s.Calendar, s.WorkingDays = "c", []string{"1 of month", "0 of year"} }, "working_days[1]", "1 of month, -1 of quarter"},
 		{func(s *Schedule) { s.Calendar, s.WorkingDays = "c", []string{"40 of month"} }, "working_days[0]", "never"},
 		{func(s *Schedule) { s.Jitter = 25 * time.Hour }, "jitter", "more than 24h"},
+		{func(s *Schedule) { s.Cron, s.Jitter = "* * * * * *", 3*time.Hour }, "jitter", "make it shorter"},
+		{func(s *Schedule) { s.Cron, s.Calendar, s.Shift = "* * * * * *", "c", "after" }, "shift", "too often"},
 		{func(s *Schedule) { s.StartWithin = -1 }, "start_within", "below zero"},
 		{func(s *Schedule) { s.Blackouts = []Blackout{{From: "22:00", Until: "12-24"}} }, "blackouts[0].until", "one form"},
 		{func(s *Schedule) { s.Blackouts = []Blackout{{From: "22:00", Until: "22:00"}} }, "blackouts[0].until", "always"},
