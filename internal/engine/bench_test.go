@@ -69,6 +69,19 @@ func BenchmarkOpen100000(b *testing.B) {
 	b.ReportMetric(float64(time.Since(start).Nanoseconds())/turns, "ns/idle-turn")
 }
 
+// BenchmarkOutage100000 is the start after an hour without a server in which each of 100,000 schedules was due once: all are recorded as missed.
+func BenchmarkOutage100000(b *testing.B) {
+	w := newWorld(b, day0.Add(time.Second))
+	many(w, 100_000, func(i int) calendar.Schedule { return cron("s", fmt.Sprintf("%d * * * *", i%60)) })
+	w.open()
+	for range b.N {
+		w.down(time.Hour)
+	}
+	if got := w.Decided(); got.Before(w.wall.Add(-time.Minute)) {
+		b.Fatalf("decided until %s only", got)
+	}
+}
+
 // BenchmarkFire10000 is the second in which 10,000 are due: all released, with their runs, in as many commits as that takes.
 func BenchmarkFire10000(b *testing.B) {
 	const n = 10_000

@@ -19,7 +19,12 @@ func (e *Engine) beginChains(ctx context.Context, d *decision) {
 	for _, en := range t.chains {
 		a.chained++
 		of := scheduleKey{en.net, en.name}
-		if en.gone || len(t.waits[of]) > 0 || e.runsOf(of) {
+		open, err := e.runsOf(ctx, of)
+		if err != nil {
+			a.failed = err
+			return
+		}
+		if en.gone || len(t.waits[of]) > 0 || open {
 			continue
 		}
 		known, err := e.cfg.Times.Occurrences(ctx, store.OccurrenceQuery{Net: en.net, Schedule: en.name, Since: timeOf(en.since).Add(-time.Second)})
@@ -36,13 +41,20 @@ func (e *Engine) beginChains(ctx context.Context, d *decision) {
 }
 
 // runsOf reports whether a run of a schedule is open.
-func (e *Engine) runsOf(of scheduleKey) bool {
+func (e *Engine) runsOf(ctx context.Context, of scheduleKey) (bool, error) {
 	for _, id := range e.board.openOf(of.net) {
-		if s, _, ok := e.board.get(id); !ok || s.Schedule == of.name { // one that is not on the board is unknown
-			return true
+		s, _, ok := e.board.get(id)
+		if !ok { // unknown: it is not on the board
+			var err error
+			if s, err = e.cfg.Store.Run(ctx, id); err != nil {
+				return false, err
+			}
+		}
+		if s.Schedule == of.name {
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // follow stores the occurrence that follows an end.

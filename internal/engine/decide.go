@@ -24,7 +24,7 @@ type decision struct {
 	turns      turns             // of the lists from which this decision has given jobs
 	keys       map[string]string // the runs that this turn makes, by idempotency key
 	agenda     *agenda
-	made       map[string][]string // the runs that this turn makes for occurrences, by net
+	made       map[string][]string // the runs that this turn makes, by net
 }
 
 // draft is a run after the inputs of this turn.
@@ -83,6 +83,7 @@ func (e *Engine) apply(ctx context.Context, d *decision, r *request) {
 		}
 		dr = &draft{def: r.create.def, state: r.create.state, changed: map[int]bool{}, key: r.create.key, dirty: true}
 		d.add(r.run, dr)
+		d.made[dr.state.Net] = append(d.made[dr.state.Net], r.run)
 	} else {
 		var err error
 		if dr, err = e.draft(ctx, d, r.run); err != nil {
