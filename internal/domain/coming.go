@@ -22,8 +22,6 @@ type coming struct {
 	detail   string
 	by       string
 	span     int64
-	zone     string
-	tzdata   string
 }
 
 // comingLimit bounds what one request looks ahead at.
@@ -63,11 +61,12 @@ func (s *Service) coming(ctx context.Context, w *window) ([]coming, error) {
 			out = append(out, c)
 		}
 	}
-	out = append(out, people.added(s, known, since, until)...)
-	s.zones(out)
-	slices.SortFunc(out, func(a, b coming) int {
-		return (&item{due: a.due, key: a.Key}).compare(&item{due: b.due, key: b.Key})
-	})
+	if more := people.added(s, known, since, until); len(more) > 0 || people.moved > 0 { // else they are in order
+		out = append(out, more...)
+		slices.SortFunc(out, func(a, b coming) int {
+			return (&item{due: a.due, key: a.Key}).compare(&item{due: b.due, key: b.Key})
+		})
+	}
 	return out, nil
 }
 
@@ -91,28 +90,7 @@ func (s *Service) comingOf(ctx context.Context, key occurrence.Key) (coming, boo
 	if !ok || !o.Due.After(s.cfg.Engine.Decided()) {
 		return coming{}, false, nil
 	}
-	list := []coming{people.apply(&engine.Upcoming{Net: key.Net, Schedule: key.Schedule, Span: sch.Span, Occurrence: o})}
-	s.zones(list)
-	return list[0], true, nil
-}
-
-// zones fills in what each has of its schedule.
-func (s *Service) zones(list []coming) {
-	type where struct{ zone, tzdata string }
-	known := map[scheduleKey]where{}
-	for i := range list {
-		k := scheduleKey{list[i].Net, list[i].Schedule}
-		at, ok := known[k]
-		if !ok {
-			at = where{zone: "UTC"}
-			if sch, ok := s.cfg.Engine.RuleOf(k.net, k.name); ok {
-				written := sch.Rule.Schedule()
-				at = where{written.Zone, sch.TZData}
-			}
-			known[k] = at
-		}
-		list[i].zone, list[i].tzdata = at.zone, at.tzdata
-	}
+	return people.apply(&engine.Upcoming{Net: key.Net, Schedule: key.Schedule, Span: sch.Span, Occurrence: o}), true, nil
 }
 
 // peoples is what people have said about what is to come.
@@ -213,7 +191,6 @@ func (p *peoples) ofRecord(r *occurrence.Record) coming {
 	c := p.apply(&engine.Upcoming{
 		Net: r.Net, Schedule: r.Schedule, Span: r.Span, Occurrence: calendar.Occurrence{Nominal: r.Nominal, Due: r.Due, Moved: r.Moved},
 	})
-	c.zone, c.tzdata = r.Zone, r.TZData
 	return c
 }
 
@@ -254,15 +231,19 @@ func (p *peoples) added(s *Service, known map[occurrence.Key]bool, since, until 
 // manual is what a person has added.
 func manual(o occurrence.Override) coming {
 	return coming{
-		Key: occurrence.Key{Net: o.Net, Schedule: occurrence.Manual, Nominal: o.Nominal}, due: o.Nominal, zone: "UTC",
+		Key: occurrence.Key{Net: o.Net, Schedule: occurrence.Manual, Nominal: o.Nominal}, due: o.Nominal,
 		decision: occurrence.Pending, reason: occurrence.NotYet, by: o.By, detail: "added by " + o.By + reasonText(o.Reason),
 	}
 }
 
 func (s *Service) showComing(c *coming) api.Occurrence {
 	out := api.Occurrence{
-		Net: c.Net, Schedule: c.Schedule, Nominal: c.Nominal.UTC(), Due: c.due.UTC(), Zone: c.zone, TZData: c.tzdata, Moved: opt(c.moved),
+		Net: c.Net, Schedule: c.Schedule, Nominal: c.Nominal.UTC(), Due: c.due.UTC(), Zone: "UTC", Moved: opt(c.moved),
 		Decision: string(c.decision), Reason: opt(string(c.reason)), Detail: opt(c.detail), By: opt(c.by),
+	}
+	if sch, ok := s.cfg.Engine.RuleOf(c.Net, c.Schedule); ok {
+		written := sch.Rule.Schedule()
+		out.Zone, out.TZData = written.Zone, sch.TZData
 	}
 	return out
 }

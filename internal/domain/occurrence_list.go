@@ -61,9 +61,10 @@ func (s *Service) items(ctx context.Context, w *window, soon []coming) ([]item, 
 	for i := range records {
 		items = append(items, item{due: records[i].Due, key: records[i].Key, rec: &records[i]})
 	}
-	for i := range soon {
-		if it := (item{due: soon[i].due, key: soon[i].Key, soon: &soon[i]}); w.late.IsZero() && it.behind(&w.after) && w.has(soon[i].decision) {
+	for i, taken := 0, 0; i < len(soon) && taken <= w.limit && w.late.IsZero(); i++ {
+		if it := (item{due: soon[i].due, key: soon[i].Key, soon: &soon[i]}); it.behind(&w.after) && w.has(soon[i].decision) {
 			items = append(items, it)
+			taken++
 		}
 	}
 	slices.SortFunc(items, func(a, b item) int { return a.compare(&b) })
