@@ -27,6 +27,7 @@ func calls(s *site, id string) map[string]call {
 	svc, text := s.service, "net: mine/fresh\njobs: [{name: a, command: [\"true\"], run_as: batch}]\n"
 	str := "correct horse battery"
 	all := timeCalls(s)
+	maps.Copy(all, calendarCalls(s))
 	maps.Copy(all, map[string]call{
 		"StartRun": {[]access.Permission{access.Run}, true, false, func(ctx context.Context) error {
 			_, err := svc.StartRun(ctx, api.StartRun{Net: "mine/one"})
