@@ -67,9 +67,9 @@ func parseCron(text, seed string) (cron, []string) {
 		return cron{}, []string{fmt.Sprintf("the expression is longer than %d characters", maxCron)}
 	}
 	fields := strings.Fields(text)
-	if len(fields) == 1 && strings.HasPrefix(fields[0], "@") {
+	if len(fields) > 0 && strings.HasPrefix(fields[0], "@") {
 		meaning, ok := macro(strings.ToLower(fields[0]))
-		if !ok {
+		if !ok || len(fields) > 1 {
 			return cron{}, []string{unknownMacro(fields[0])}
 		}
 		fields = strings.Fields(meaning)

@@ -45,7 +45,7 @@ func TestCronRefused(t *testing.T) {
 		"0 0 * * L":                       {"5L or FRIL"},
 		"0 0 * * 8L":                      {"0 to 7"},
 		"@reboot":                         {"reeve run NET"},
-		"@every 5m":                       {"2 fields"},
+		"@every 5m":                       {"write `every: 90s`"},
 		"@fortnightly":                    {"@yearly, @annually"},
 		strings.Repeat("1,", 600) + "1 *": {"longer than 1000"},
 		"0 0 30 2 *":                      {"never due"},

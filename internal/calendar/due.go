@@ -226,10 +226,18 @@ func (w *walker) before(n int64) bool {
 
 // walk hands on the occurrences with since < Due <= until, in order.
 func (r *Rule) walk(since, until time.Time, yield func(Occurrence) bool) {
+	shifts := r.days != nil && r.shift.moves()
+	if r.jitter == 0 && !shifts { // everything is due at its nominal, or suppressed there
+		lo, hi := clamp(since)+1, clamp(until)+1
+		for n, ok := r.nominal(lo, hi); ok && yield(r.decided(n)); {
+			n, ok = r.nominal(n+1, hi)
+		}
+		return
+	}
 	w := &walker{since: since, until: until, yield: yield}
 	lo, hi := clamp(since)-int64(r.jitter/time.Second), clamp(until)+1
 	done := false
-	if r.days != nil && r.shift.moves() {
+	if shifts {
 		done = !r.walkDays(lo, hi, w)
 	} else {
 		for n, ok := r.nominal(lo, hi); ok && !done; n, ok = r.nominal(n+1, hi) {
