@@ -9,8 +9,12 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/store"
 )
 
-// turnLimit bounds how many occurrences one turn decides, so that agents' reports get in between.
-const turnLimit = 500
+// turnLimit bounds what one turn decides of occurrences, so that agents' reports get in between. One that is released costs as much as four
+// that are only recorded.
+const (
+	turnLimit   = 2000
+	releaseCost = 4
+)
 
 // agenda is what one turn decides of occurrences, before it is committed. Until then memory stays as it is, but for what was taken from its
 // queues, which is put back where the commit fails.

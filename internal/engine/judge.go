@@ -173,6 +173,7 @@ func (e *Engine) startFor(ctx context.Context, d *decision, rec *occurrence.Reco
 		return nil, err
 	}
 	dr := &draft{def: def, state: state, changed: map[int]bool{}, key: runKey(rec.Key), dirty: true}
+	d.agenda.budget -= releaseCost - 1
 	d.add(rec.Run, dr)
 	d.made[rec.Net] = append(d.made[rec.Net], rec.Run)
 	dr.fold([]run.Input{run.Begin{}}, e)
