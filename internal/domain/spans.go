@@ -161,13 +161,16 @@ func (r *Rescheduling) compare(ctx context.Context, have, want *occurrence.Span,
 	d := CompareRules(old, updated, r.Now, r.Now.AddDate(0, r.Months, 0))
 	if r.effort++; d.Counted {
 		r.effort += effortCounted
-	} else if old != nil && updated != nil { // else they are counted, and not looked at
+	} else if old != nil && updated != nil || shifts(named.Rule.Shift) { // else they are counted, and not looked at
 		r.effort += (d.Added + d.Removed + d.Moved + d.Same) / effortEach
 	}
 	d.Net, d.Schedule, d.Change, d.Cause = named.Net, named.Schedule, change, cause
 	out.Diffs = append(out.Diffs, d)
 	return nil
 }
+
+// shifts reports whether a schedule's shift moves occurrences, which takes longer to count.
+func shifts(shift string) bool { return shift != "skip" && shift != "run" }
 
 // ruleOf compiles a span as it is in force: with the versions of calendars and of the time zone database that it was made with.
 func (r *Rescheduling) ruleOf(ctx context.Context, have *occurrence.Span) (*calendar.Rule, error) {

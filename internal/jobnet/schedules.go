@@ -12,65 +12,89 @@ import (
 // Schedules makes a check of what Check cannot know: whether zones and calendars are there, whether a schedule is ever due, and
 // whether its jobs can do in time what it asks of them. The check is not safe for several goroutines at once.
 func Schedules(zones *calendar.Zones, lookup calendar.Lookup) func(*Net) []Problem {
-	compiler := calendar.NewCompiler(zones, lookup)
+	t := &timing{compiler: calendar.NewCompiler(zones, lookup)}
 	return func(n *Net) []Problem {
-		c := &checker{net: n}
 		if len(n.Schedules) > MaxSchedules {
 			return nil // Check says so
 		}
+		t.checker = &checker{net: n}
 		for i := range n.Schedules {
-			c.schedule(fmt.Sprintf("schedules[%d]", i), &n.Schedules[i], compiler)
+			t.schedule(fmt.Sprintf("schedules[%d]", i), &n.Schedules[i])
 		}
-		return c.problems
+		return t.problems
 	}
 }
 
+// What is looked at closely, of one file. What lies beyond is taken without: a file may hold tens of thousands of schedules.
+const (
+	closeLooks = 2000
+	longLook   = 10 // a look at a hundred years is as much as ten at a month
+	shiftedDay = 1440 // how often a schedule that is shifted may be due on a day, where each has to be looked at
+)
+
+// timing checks the schedules of nets.
+type timing struct {
+	*checker
+	compiler *calendar.Compiler
+	looks    int
+}
+
+// look reports whether there may be one more close look.
+func (t *timing) look(effort int) bool {
+	t.looks += effort
+	return t.looks <= closeLooks
+}
+
 // schedule compiles a schedule, and looks at what its rule asks of the net.
-func (c *checker) schedule(path string, s *calendar.Schedule, compiler *calendar.Compiler) {
+func (t *timing) schedule(path string, s *calendar.Schedule) {
 	if len(scheduleProblems(s)) > 0 {
 		return // Check has them, and what follows from them would be noise
 	}
-	rule, problems := compiler.Compile(c.net.Name, *s)
+	rule, problems := t.compiler.Compile(t.net.Name, *s)
 	if len(problems) == 1 && len(s.WorkingDays) > 0 && problems[0].Field != "working_days" {
 		without := *s
 		without.WorkingDays = nil
-		if _, still := compiler.Compile(c.net.Name, without); len(still) == 0 {
+		if _, still := t.compiler.Compile(t.net.Name, without); len(still) == 0 {
 			problems[0] = calendar.Problem{Field: "working_days", Message: fmt.Sprintf("it is never due: %s never has such a working day at a time of its rule", s.Calendar)}
 		}
 	}
 	for _, p := range problems {
-		c.add(path+"."+p.Field, "%s", p.Message)
+		t.add(path+"."+p.Field, "%s", p.Message)
 	}
 	if len(problems) > 0 {
 		return
 	}
-	if why := nothing(rule); why != "" {
+	if shifted(s) && (len(s.Blackouts) > 0 || s.Jitter > 0) && crowded(rule) {
+		t.add(path+".shift", "it is due more than %d times on a day, and has blackouts or jitter: what of it would be shifted cannot be counted in time; use skip or run", shiftedDay)
+		return
+	}
+	if why := t.nothing(rule); why != "" {
 		field := ".calendar"
 		text := fmt.Sprintf("every day on which it is due is free in %s, so nothing would ever be released", s.Calendar)
 		if why != calendar.ReasonCalendar {
 			field, text = ".blackouts", "its blackouts cover every time at which it is due, so nothing would ever be released"
 		}
-		c.add(path+field, "%s", text)
+		t.add(path+field, "%s", text)
 		return
 	}
-	least, chain := CriticalPath(c.net)
-	if least <= 0 || len(c.problems) >= maxProblems {
+	least, chain := CriticalPath(t.net)
+	if least <= 0 || len(t.problems) >= maxProblems {
 		return
 	}
 	names := make([]string, len(chain))
 	for k, i := range chain {
-		names[k] = c.net.Jobs[i].Name
+		names[k] = t.net.Jobs[i].Name
 	}
 	if s.MustEnd > 0 && least > s.MustEnd {
-		c.add(path+".must_end", "by their estimates the jobs take at least %s (%s), so that each run would be late after %s: make must_end longer",
+		t.add(path+".must_end", "by their estimates the jobs take at least %s (%s), so that each run would be late after %s: make must_end longer",
 			short(least), strings.Join(clipList(names), ", then "), short(s.MustEnd))
 	}
-	c.pace(path, s, rule, least)
+	t.pace(path, s, rule, least)
 }
 
 // pace finds a schedule that is due more often than its runs can end, where runs are not to overlap.
-func (c *checker) pace(path string, s *calendar.Schedule, rule *calendar.Rule, least time.Duration) {
-	if s.Overlap == calendar.OverlapAllow || rule.ByEnd() {
+func (t *timing) pace(path string, s *calendar.Schedule, rule *calendar.Rule, least time.Duration) {
+	if s.Overlap == calendar.OverlapAllow || rule.ByEnd() || shifted(s) && !t.look(1) {
 		return
 	}
 	first, ok := rule.Next(firstDay())
@@ -89,18 +113,38 @@ func (c *checker) pace(path string, s *calendar.Schedule, rule *calendar.Rule, l
 		calendar.OverlapQueue:   "so its queue would only ever grow",
 		calendar.OverlapReplace: "so most of its runs would be cancelled by the next one before they end",
 	}[s.Overlap]
-	c.add(path+".overlap", "by their estimates the jobs take at least %s, and it is due every %s on average: with overlap: %s a run must have ended before the next one, %s",
+	t.add(path+".overlap", "by their estimates the jobs take at least %s, and it is due every %s on average: with overlap: %s a run must have ended before the next one, %s",
 		short(least), short((horizon / time.Duration(due-1)).Round(time.Second)), s.Overlap, becomes)
 }
 
 // firstDay is where a search for a rule's first occurrence begins.
 func firstDay() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
 
+// shifted reports whether a schedule moves occurrences to other days.
+func shifted(s *calendar.Schedule) bool {
+	return s.Calendar != "" && s.Shift != "skip" && s.Shift != "run"
+}
+
+// crowded reports whether a rule has more on its first day than may be shifted: each of its days is like the first.
+func crowded(rule *calendar.Rule) bool {
+	first, ok := rule.Next(firstDay())
+	if !ok {
+		return false
+	}
+	seen := 0
+	for range rule.Between(first.Due.Add(-time.Microsecond), first.Due.Add(24*time.Hour-time.Microsecond)) {
+		if seen++; seen > shiftedDay {
+			return true
+		}
+	}
+	return false
+}
+
 // nothing says by what a rule suppresses all its occurrences itself; empty: it does not.
-func nothing(rule *calendar.Rule) calendar.Reason {
+func (t *timing) nothing(rule *calendar.Rule) calendar.Reason {
 	begin := firstDay()
 	end := begin.AddDate(100, 0, 0)
-	const enough = 5000
+	const enough = 1000
 	seen := 0
 	var why calendar.Reason
 	for o := range rule.Between(begin, end) {
@@ -111,11 +155,27 @@ func nothing(rule *calendar.Rule) calendar.Reason {
 			why = o.Suppressed
 		}
 		if seen++; seen == enough {
-			if counts := rule.Count(begin, end); counts.All > counts.Suppressed() {
-				return ""
-			}
-			return why
+			return t.count(rule, begin, end, why)
 		}
+	}
+	return why
+}
+
+// count is nothing for a rule that has very many occurrences. Those that are shifted take long to count; but what suppresses them all
+// is a blackout, and those come again each year.
+func (t *timing) count(rule *calendar.Rule, begin, end time.Time, why calendar.Reason) calendar.Reason {
+	s := rule.Schedule()
+	if shifted(&s) {
+		end = begin.AddDate(0, 0, 400)
+		if why != calendar.ReasonBlackout {
+			return ""
+		}
+	}
+	if !t.look(longLook) {
+		return ""
+	}
+	if counts := rule.Count(begin, end); counts.All > counts.Suppressed() {
+		return ""
 	}
 	return why
 }

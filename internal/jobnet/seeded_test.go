@@ -195,6 +195,17 @@ func defects() []defect {
 			s.Calendar, s.Shift = "work/days", pick(r, "nearest", "before x", "after 0", "before 2 within", "skip 3")
 			return "shift"
 		}},
+		{"a shift of what is due each second", func(r *rand.Rand, n *jobnet.Net, s *calendar.Schedule) string {
+			anew(s, "* * * * * *")
+			s.Calendar, s.Shift, s.Jitter = "work/days", pick(r, "after", "before 2 within 5"), time.Minute
+			return "shift"
+		}},
+		{"a blackout over everything that is shifted", func(r *rand.Rand, n *jobnet.Net, s *calendar.Schedule) string {
+			anew(s, pick(r, "*/5 * * * *", "0 7 * * *"))
+			s.Calendar, s.Shift = "work/days", "after"
+			s.Blackouts = []calendar.Blackout{{From: "00:00", Until: "12:00"}, {From: "12:00", Until: "00:00"}}
+			return "blackouts"
+		}},
 		{"fields without what they are about", func(r *rand.Rand, n *jobnet.Net, s *calendar.Schedule) string {
 			anew(s, "0 6 * * *")
 			if r.IntN(2) == 0 {
@@ -231,6 +242,27 @@ func defects() []defect {
 
 func check(n *jobnet.Net) []jobnet.Problem {
 	return append(jobnet.Check(n), jobnet.Schedules(calendar.Builtin(), calendars)(n)...)
+}
+
+// A file of very many schedules that take long to look at is checked all the same, and in bounded time.
+func TestManySchedulesAreChecked(t *testing.T) {
+	t.Parallel()
+	check := jobnet.Schedules(calendar.Builtin(), calendars)
+	found := 0
+	for i := range 12 {
+		n := good(rand.New(rand.NewPCG(uint64(i), 3)))
+		n.Schedules = nil
+		for k := range jobnet.MaxSchedules {
+			s := calendar.DefaultSchedule()
+			s.Name, s.Cron, s.Calendar, s.Shift, s.Overlap = fmt.Sprintf("s%d", k), "0 * * * *", "work/days", "after", calendar.OverlapQueue
+			s.Blackouts = []calendar.Blackout{{From: "00:00", Until: "12:00"}, {From: "12:00", Until: "00:00"}}
+			n.Schedules = append(n.Schedules, s)
+		}
+		found += len(check(&n))
+	}
+	if found < 100 || found > 200 {
+		t.Errorf("got %d problems", found)
+	}
 }
 
 // Of 200 nets in each of which one thing is wrong, each is found, at its place; and one that is good has no problem.
