@@ -53,7 +53,7 @@ func TestPagesOfTime(t *testing.T) {
 		"/schedules?paused=1":                             {"estate/ledger", "checked"},
 		"/schedules?net=none":                             {"No schedule is like that."},
 		"/schedules/estate/harvest/nightly": {
-			"at 02:30 on Monday to Friday", "Europe/Berlin", "days of germany#bank", "spread by its jitter", "meant for", "November 2026", "Saturday is free by germany#bank", "its rule has nothing on this day", "and 93 more",
+			"at 02:30 on Monday to Friday", "Europe/Berlin", `days of <a href="/calendars/germany?set=bank">germany#bank</a>`, "spread by its jitter", "meant for", "November 2026", "Saturday is free by germany#bank", "its rule has nothing on this day", "and 93 more",
 			"month=2026-12#month", "month=2026-10#month", "must_end: 2h", "time zone database 2025c", "1 missed", "move", "stale", "/schedules/pause", "Saturday is free by germany#bank", `aria-current="date"`,
 		},
 		"/schedules/estate/harvest/nightly?month=2027-02": {"February 2027"},

@@ -260,7 +260,6 @@ func TestBrowserEveryPageFits(t *testing.T) {
 	tw.nets[1].Versions = []int{7, 6, 5, 4, 3, 2, 1}
 	estateProofs(tw, time.Now())
 	foresee(tw, time.Now())
-	estateCalendars(tw, time.Now())
 	s := open(t, tw, admin())
 	b := newBrowser(t)
 	b.do(chromedp.Navigate(s.URL + "/login"))

@@ -37,7 +37,7 @@ func (c *console) calendars(w http.ResponseWriter, r *http.Request) error {
 	for _, one := range list {
 		d.Rows = append(d.Rows, calendarRow{one, calendarPath(one.Name)})
 	}
-	return c.page(w, r, "calendars", view{Title: "Calendars", Section: "agenda", Events: "/live", Data: d})
+	return c.page(w, r, "calendars", view{Title: "Calendars", Section: "time", Events: "/live", Data: d})
 }
 
 // mostEntries bounds the table of a page: the definition below it has them all.
@@ -107,7 +107,7 @@ func (c *console) calendar(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	return c.page(w, r, "calendar", view{Title: one.Name, Section: "agenda", Events: "/live", Data: d})
+	return c.page(w, r, "calendar", view{Title: one.Name, Section: "time", Events: "/live", Data: d})
 }
 
 // monthOfCalendar makes the month that the query names (2026-12), else this one, of the calendar or of a set of it.

@@ -9,7 +9,6 @@ import (
 func TestCalendarPages(t *testing.T) {
 	t.Parallel()
 	tw := estate(morning())
-	estateCalendars(tw, morning())
 	s := openAt(t, tw, admin())
 	for path, wants := range map[string][]string{
 		"/calendars": {"germany", "the days of the german houses &lt;and&gt; of the bank", "quarter-ends", "holidays/plain", `href="/calendars/holidays/plain"`},
@@ -42,7 +41,7 @@ func TestCalendarPages(t *testing.T) {
 			t.Errorf("%s: status %d, want %d", path, resp.StatusCode, want)
 		}
 	}
-	empty := openAt(t, estate(morning()), admin())
+	empty := openAt(t, newTwin(morning()), admin())
 	if _, body := empty.ask(t, "mara", http.MethodGet, "/calendars", nil); !strings.Contains(body, "There is no calendar yet.") {
 		t.Error("without calendars the page does not say what to do")
 	}

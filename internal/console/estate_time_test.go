@@ -59,6 +59,7 @@ func estateTime(t *twin, now time.Time) {
 	manual.Schedule = "manual"
 	slices.SortStableFunc(t.time.occurrences, func(a, b api.Occurrence) int { return a.Due.Compare(b.Due) })
 	estateChanges(t, now)
+	estateCalendars(t, now)
 	t.time.month = func(_, _ string, month time.Time) []api.MonthDay { return estateMonth(month) }
 }
 

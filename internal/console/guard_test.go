@@ -16,7 +16,7 @@ import (
 func address(pattern string) (method, path string) {
 	method, path, _ = strings.Cut(pattern, " ")
 	return method, strings.NewReplacer(
-		"/{$}", "/", "/nets/{name...}", "/nets/estate/harvest", "/schedules/{what...}", "/schedules/estate/harvest/nightly", "/overrides/{id}", "/overrides/3", "/runs/{id}", runPath(bigRun), "/nodes/{name}", "/nodes/east1", "/users/{name}", "/users/jonas",
+		"/{$}", "/", "/nets/{name...}", "/nets/estate/harvest", "/schedules/{what...}", "/schedules/estate/harvest/nightly", "/overrides/{id}", "/overrides/3", "/calendars/{name...}", "/calendars/germany", "/runs/{id}", runPath(bigRun), "/nodes/{name}", "/nodes/east1", "/users/{name}", "/users/jonas",
 		"/tokens/{id}", "/tokens/tk-7f2a", "/leases/{id}", "/leases/l1", "/ports/why/{what...}", "/ports/why/reeve", "/ports/documents/{target}", "/ports/documents/zones", "{verb}", "hold", "{file...}", "x/y",
 	).Replace(path)
 }

@@ -63,7 +63,7 @@ func poisoned(keep ...string) *twin {
 	foresee(tw, morning())
 	for _, part := range []any{
 		&tw.domain, &tw.runs, &tw.nets, &tw.nodes, &tw.tokens, &tw.people, &tw.records, &tw.plan, &tw.leases, &tw.checked, &tw.doors,
-		&tw.time.schedules, &tw.time.occurrences, &tw.time.missed, &tw.time.overrides, &tw.time.risks, &tw.time.balances, &tw.time.whys, &tw.time.forecast,
+		&tw.time.schedules, &tw.time.occurrences, &tw.time.missed, &tw.time.overrides, &tw.time.risks, &tw.time.balances, &tw.time.whys, &tw.time.calendars, &tw.time.forecast,
 	} {
 		poison(reflect.ValueOf(part).Elem(), keep...)
 	}
@@ -90,7 +90,7 @@ func hostilePaths() []string {
 	return []string{
 		"/forecast", "/forecast?what=" + evil + "&net=" + evil + "&folder=" + evil, "/forecast?days=" + evil,
 		"/agenda", "/agenda?day=2026-11-03", "/agenda?zone=" + evil, "/agenda?net=" + evil + "&folder=" + evil, "/agenda?after=" + evil, "/agenda?day=" + evil, "/agenda?hour=" + evil, "/schedules", "/schedules?net=" + evil,
-		schedulePath("estate/harvest"+payload, "nightly"+payload), schedulePath("estate/ledger"+payload, "close"+payload), schedulePath(payload, payload), "/missed", "/missed?net=" + evil, "/why", "/why?net=" + evil + "&zone=UTC",
+		schedulePath("estate/harvest"+payload, "nightly"+payload), schedulePath("estate/ledger"+payload, "close"+payload), schedulePath(payload, payload), "/missed", "/missed?net=" + evil, "/calendars", "/calendars/" + url.PathEscape("germany"+payload), "/calendars/" + url.PathEscape(payload), "/why", "/why?net=" + evil + "&zone=UTC",
 		"/why?net=" + evil + "&at=" + evil, whyPath("estate/ledger"+payload, "close"+payload, morning().Add(-50*time.Minute)), whyPath(payload, payload, morning()),
 		"/", "/nets", netPath("estate/harvest" + payload), "/runs", runPath(bigRun + payload), jobPath(bigRun+payload, "check-east-stock"+payload),
 		runPath("01k2v7q4m9-000418" + payload), "/nodes", nodePath("east1" + payload), nodePath("dmz1" + payload), "/ports", "/audit", "/users", "/directory",

@@ -63,7 +63,7 @@ func loadPages(a assets) (pages, error) {
 		t := template.New("frame.html").Option("missingkey=error").Funcs(template.FuncMap{
 			"asset": a.path, "moment": moment, "span": span, "size": size, "pairs": pairs, "known": known, "reason": reasonText,
 			"runPath": runPath, "nodePath": nodePath, "netPath": netPath, "userPath": userPath, "jobPath": jobPath,
-			"portPath": portPath, "verdictState": verdictState, "verdictWord": verdictWord, "deref": deref, "schedulePath": schedulePath, "timePages": timePages, "row": rowIn, "command": isCommand, "decisionStyle": decisionStyle, "whyPath": whyPath, "nominal": nominalText, "objectPath": objectPath, "join": strings.Join, "since": func(a, b time.Time) string { return span(b.Sub(a)) },
+			"portPath": portPath, "verdictState": verdictState, "verdictWord": verdictWord, "deref": deref, "schedulePath": schedulePath, "timePages": timePages, "daysPath": daysPath, "row": rowIn, "command": isCommand, "decisionStyle": decisionStyle, "whyPath": whyPath, "nominal": nominalText, "objectPath": objectPath, "join": strings.Join, "since": func(a, b time.Time) string { return span(b.Sub(a)) },
 		})
 		if t, err = t.ParseFS(embedded, "templates/frame.html", "templates/parts.html", name); err != nil {
 			return nil, fmt.Errorf("reading the console's templates: %w", err)

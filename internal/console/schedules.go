@@ -172,6 +172,15 @@ func firstDue(rows []occurrenceRow) []occurrenceRow {
 	return rows
 }
 
+// daysPath leads to the calendar, and its set, whose days count.
+func daysPath(ref *string) string {
+	name, set, _ := strings.Cut(deref(ref), "#")
+	if set == "" {
+		return calendarPath(name)
+	}
+	return calendarPath(name) + "?" + url.Values{"set": {set}}.Encode()
+}
+
 // cutSchedule splits NET/SCHEDULE.
 func cutSchedule(what string) (net, name string) {
 	if i := strings.LastIndexByte(what, '/'); i > 0 {
