@@ -28,7 +28,7 @@ func Schedules(zones *calendar.Zones, lookup calendar.Lookup) func(*Net) []Probl
 // What is looked at closely, of one file. What lies beyond is taken without: a file may hold tens of thousands of schedules.
 const (
 	closeLooks = 2000
-	longLook   = 10 // a look at a hundred years is as much as ten at a month
+	longLook   = 10   // a look at a hundred years is as much as ten at a month
 	shiftedDay = 1440 // how often a schedule that is shifted may be due on a day, where each has to be looked at
 )
 
@@ -144,7 +144,7 @@ func crowded(rule *calendar.Rule) bool {
 func (t *timing) nothing(rule *calendar.Rule) calendar.Reason {
 	begin := firstDay()
 	end := begin.AddDate(100, 0, 0)
-	const enough = 1000
+	const enough = 200
 	seen := 0
 	var why calendar.Reason
 	for o := range rule.Between(begin, end) {
