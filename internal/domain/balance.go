@@ -46,7 +46,7 @@ func (s *Service) Balance(ctx context.Context, q api.BalanceQuery) ([]api.Balanc
 	}
 	err = s.eachSchedule(ctx, spans, func(spans []occurrence.Span) error {
 		b, ok, err := s.balanceOf(ctx, spans, day)
-		if ok && !(q.Broken && b.Holds) {
+		if ok && (!q.Broken || !b.Holds) {
 			out = append(out, b)
 		}
 		if err == nil && len(out) > mostSchedules {
