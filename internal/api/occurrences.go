@@ -50,7 +50,9 @@ type occurrenceFilter struct {
 }
 
 func (h *Handler) listOccurrences(ctx context.Context, in *occurrenceFilter) (*body[OccurrencePage], error) {
-	return answer(h.svc.ListOccurrences(ctx, OccurrenceQuery(*in)))
+	return answer(h.svc.ListOccurrences(ctx, OccurrenceQuery{
+		Net: in.Net, Folder: in.Folder, Schedule: in.Schedule, Since: in.Since, Until: in.Until, Decisions: in.Decisions, Planned: in.Planned, After: in.After, Limit: in.Limit,
+	}))
 }
 
 func (h *Handler) showOccurrence(ctx context.Context, in *struct {
@@ -70,7 +72,7 @@ type missedFilter struct {
 	Schedule string    `query:"schedule" maxLength:"63"`
 	Since    time.Time `query:"since" doc:"due then or later"`
 	Until    time.Time `query:"until" doc:"due earlier"`
-	Limit    int       `query:"limit" minimum:"0" maximum:"1000" doc:"0 or absent: 1000; dismissing has no limit"`
+	Limit    int       `query:"limit" minimum:"0" maximum:"1000" doc:"0 or absent: 1000"`
 }
 
 func (f missedFilter) query() OccurrenceQuery {
@@ -86,8 +88,15 @@ type dismissed struct {
 	Dismissed int64 `json:"dismissed" doc:"how many occurrences that were"`
 }
 
-func (h *Handler) dismissMissed(ctx context.Context, in *missedFilter) (*body[dismissed], error) {
-	n, err := h.svc.DismissMissed(ctx, in.query())
+func (h *Handler) dismissMissed(ctx context.Context, in *struct {
+	Net      string    `query:"net" maxLength:"255"`
+	Folder   string    `query:"folder" maxLength:"255" doc:"nets below it"`
+	Schedule string    `query:"schedule" maxLength:"63"`
+	Until    time.Time `query:"until" doc:"due earlier"`
+	Reason   string    `query:"reason" maxLength:"500"`
+},
+) (*body[dismissed], error) {
+	n, err := h.svc.DismissMissed(ctx, OccurrenceQuery{Net: in.Net, Folder: in.Folder, Schedule: in.Schedule, Until: in.Until, Reason: in.Reason})
 	return answer(dismissed{n}, err)
 }
 
@@ -164,7 +173,9 @@ func (c *Client) ActOnOccurrence(ctx context.Context, act OccurrenceAct) (Occurr
 
 // DismissMissed implements Occurrences.
 func (c *Client) DismissMissed(ctx context.Context, q OccurrenceQuery) (int64, error) {
-	out, err := ask[dismissed](ctx, c, at(http.MethodPost, "occurrences", "dismiss-all").with(q.values()))
+	query := q.values()
+	query.Set("reason", q.Reason)
+	out, err := ask[dismissed](ctx, c, at(http.MethodPost, "occurrences", "dismiss-all").with(query))
 	return out.Dismissed, err
 }
 

@@ -177,6 +177,7 @@ type OccurrenceQuery struct {
 	Planned   bool   // also those that are not due yet, up to Until (at most 400 days ahead)
 	After     string // cursor of the page before
 	Limit     int    // 0: 100; at most 1000
+	Reason    string // of dismissing: why
 }
 
 // OccurrencePage is a page of occurrences by due.

@@ -113,6 +113,7 @@ func timeCalls(ctx context.Context, c *api.Client) []roundTrip {
 		Net: net, Folder: "census", Schedule: name, Since: instantOf(1), Until: instantOf(2), Decisions: []string{"missed", "pending"}, Planned: true, After: "x y", Limit: 9,
 	}
 	missed := api.OccurrenceQuery{Net: net, Folder: "census", Schedule: name, Since: instantOf(1), Until: instantOf(2), Limit: 9}
+	dismiss := api.OccurrenceQuery{Net: net, Folder: "census", Schedule: name, Until: instantOf(2), Reason: "enough & more"}
 	balance := api.BalanceQuery{Day: "2026-05-04", Net: net, Folder: "census", Schedule: name, Broken: true}
 	agenda := api.AgendaQuery{Day: "2026-05-04", Zone: "Europe/Berlin", Net: net, Folder: "census", State: "late", After: "x y", Limit: 9}
 	seed := api.SeedQuery{Code: "DE-BY", Name: "holidays/by", First: 2026, Last: 2028}
@@ -128,7 +129,7 @@ func timeCalls(ctx context.Context, c *api.Client) []roundTrip {
 		{"ListOccurrences", []any{api.OccurrenceQuery{}}, nil, func() (any, error) { return c.ListOccurrences(ctx, api.OccurrenceQuery{}) }},
 		{"Occurrence", []any{net, name, at}, nil, func() (any, error) { return c.Occurrence(ctx, net, name, at) }},
 		{"Missed", []any{missed}, nil, func() (any, error) { return c.Missed(ctx, missed) }},
-		{"DismissMissed", []any{missed}, int64(3), func() (any, error) { return c.DismissMissed(ctx, missed) }},
+		{"DismissMissed", []any{dismiss}, int64(3), func() (any, error) { return c.DismissMissed(ctx, dismiss) }},
 		{"Balance", []any{balance}, nil, func() (any, error) { return c.Balance(ctx, balance) }},
 		{"WhyNet", []any{net, at}, nil, func() (any, error) { return c.WhyNet(ctx, net, at) }},
 		{"WhyNet", []any{net, time.Time{}}, nil, func() (any, error) { return c.WhyNet(ctx, net, time.Time{}) }},

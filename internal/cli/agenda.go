@@ -10,6 +10,7 @@ import (
 
 	"github.com/reeve-scheduler/reeve/internal/api"
 	"github.com/reeve-scheduler/reeve/internal/calendar"
+	"github.com/reeve-scheduler/reeve/internal/fault"
 )
 
 func (a *app) agendaCommand() *cobra.Command {
@@ -75,15 +76,14 @@ func overrideTable(w io.Writer, list []api.Override) {
 }
 
 func (a *app) agendaMonth() *cobra.Command {
-	var month string
-	c := &cobra.Command{
-		Use: "month NET SCHEDULE [--month M]", Short: "a month of a schedule, day by day, with the reason of each", Args: cobra.ExactArgs(2),
+	return &cobra.Command{
+		Use: "month NET SCHEDULE [MONTH]", Short: "a month of a schedule, day by day, with the reason of each; absent: this one", Args: cobra.RangeArgs(2, 3),
 		RunE: func(c *cobra.Command, args []string) error {
 			when := time.Now()
-			if month != "" {
+			if len(args) == 3 {
 				var err error
-				if when, err = time.Parse("2006-01", month); err != nil {
-					return invalidMonth(month)
+				if when, err = time.Parse("2006-01", args[2]); err != nil {
+					return fault.New(fault.Invalid, fmt.Sprintf("%q is no month", args[2]), "write it as 2026-12")
 				}
 			}
 			client, err := a.client()
@@ -106,6 +106,4 @@ func (a *app) agendaMonth() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&month, "month", "", "as 2026-12; absent: this month")
-	return c
 }

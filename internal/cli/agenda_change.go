@@ -11,10 +11,6 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/fault"
 )
 
-func invalidMonth(text string) error {
-	return fault.New(fault.Invalid, fmt.Sprintf("%q is no month", text), "write it as 2026-12")
-}
-
 // overrideFlags are what all changes of the agenda have.
 type overrideFlags struct {
 	zone            zoneFlag

@@ -237,7 +237,7 @@ func (a *app) occurrenceDismiss() *cobra.Command {
 			case !all:
 				return a.act(c, args, "dismiss", reason, &span.zone)
 			}
-			q.Net = first(args)
+			q.Net, q.Reason = first(args), reason
 			if err := span.read(&q); err != nil {
 				return err
 			}
@@ -255,7 +255,7 @@ func (a *app) occurrenceDismiss() *cobra.Command {
 	c.Flags().BoolVar(&all, "all", false, "all that was missed")
 	c.Flags().StringVar(&q.Folder, "folder", "", "with --all: only of nets below this folder")
 	c.Flags().StringVar(&q.Schedule, "schedule", "", "with --all: only of this schedule")
-	c.Flags().StringVar(&reason, "reason", "", "why, for those who wonder later; of a single one")
+	c.Flags().StringVar(&reason, "reason", "", "why, for those who wonder later")
 	c.Flags().StringVar(&span.until, "until", "", "with --all: only those due earlier")
 	return span.zone.add(c)
 }

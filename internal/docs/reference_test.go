@@ -21,6 +21,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/access"
 	"github.com/reeve-scheduler/reeve/internal/api"
 	"github.com/reeve-scheduler/reeve/internal/cli"
+	"github.com/reeve-scheduler/reeve/internal/domain"
 	"github.com/reeve-scheduler/reeve/internal/jobfile"
 	"github.com/reeve-scheduler/reeve/internal/occurrence"
 	"github.com/reeve-scheduler/reeve/internal/run"
@@ -151,6 +152,10 @@ func reasonsPage(*testing.T) []byte {
 			fmt.Fprintf(&b, "\n## Why an occurrence is %s\n\n| reason | meaning |\n| --- | --- |\n", decision)
 		}
 		fmt.Fprintf(&b, "| `%s` | %s |\n", r.Reason, r.Text)
+	}
+	b.WriteString("\n## Why nothing of a net was due\n\n| reason | meaning |\n| --- | --- |\n")
+	for _, r := range domain.NothingDue() {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", r[0], r[1])
 	}
 	return b.Bytes()
 }

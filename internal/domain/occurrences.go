@@ -246,7 +246,7 @@ func (s *Service) DismissMissed(ctx context.Context, q api.OccurrenceQuery) (int
 	if q.Schedule != "" {
 		what += "/" + q.Schedule
 	}
-	n, err := s.cfg.Engine.Dismiss(ctx, dismissalOf(q, folder), s.act(who, "occurrence.dismiss", what, "all that was missed"))
+	n, err := s.cfg.Engine.Dismiss(ctx, dismissalOf(q, folder), s.act(who, "occurrence.dismiss", what, cmp.Or(q.Reason, "all that was missed")))
 	if err == nil && n > 0 {
 		s.cfg.Hub.Publish(api.Change{Kind: "occurrence", ID: what, Net: q.Net})
 	}

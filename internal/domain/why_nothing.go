@@ -70,7 +70,7 @@ func (x *netExplainer) notDue(ctx context.Context, r *spanRule) {
 	}
 	o := &seen{key: occurrence.Key{Net: x.net, Schedule: name}, by: r}
 	if field, value := x.leftOut(ctx, r, written); field != "" {
-		x.add(WhyField, time.Time{}, fmt.Sprintf("schedule %s leaves it out: %s is %s", name, field, value), o.edit("another "+field))
+		x.add(WhyLeftOut, time.Time{}, fmt.Sprintf("schedule %s leaves it out: %s is %s", name, field, value), o.edit("another "+field))
 		return
 	}
 	before, after := r.around(x.from, x.to)

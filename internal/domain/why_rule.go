@@ -10,15 +10,28 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/occurrence"
 )
 
-// The reasons that are no occurrence's: why nothing was due at all. With those of the packages occurrence and run, and dst_gap and
-// dst_overlap, they are all that why can give of a net.
+// The reasons that are no occurrence's: why nothing was due of a net at all.
 const (
-	WhyNoSchedule = "no_schedule"  // the net has no schedule: a person or a program starts it
-	WhyNotInForce = "not_in_force" // the schedule was applied later, or was taken away before
-	WhyNever      = "never_due"    // the schedule is never due again
-	WhyNothing    = "nothing_due"  // the rule has nothing at that time
-	WhyField      = "left_out"     // a field of the schedule leaves it out: from, until, working_days
+	WhyNoSchedule = "no_schedule"
+	WhyNotInForce = "not_in_force"
+	WhyNever      = "never_due"
+	WhyNothing    = "nothing_due"
+	WhyLeftOut    = "left_out"
 )
+
+// NothingDue returns every reason for which nothing was due of a net, with what it means, for reference pages. With those of the packages
+// occurrence and run they are all that why can give; the list is closed.
+func NothingDue() [][2]string {
+	return [][2]string{
+		{WhyNoSchedule, "the net has no schedules: a person or a program starts it"},
+		{WhyNotInForce, "the schedule was applied later, or was taken out of the net before"},
+		{WhyNever, "the schedule is never due again"},
+		{WhyNothing, "the rule has nothing at that time; what it has before and after is said"},
+		{WhyLeftOut, "a field of the schedule leaves it out: from, until or working_days"},
+		{string(calendar.ReasonGap), "the wall time did not exist, because clocks were put forward over it, and dst_gap is skip"},
+		{string(calendar.ReasonOverlap), "the wall time came twice, because clocks were put back, and dst_overlap chooses the other pass"},
+	}
+}
 
 // byRule explains what its own schedule suppresses: the smallest change by which the rule lets it go is found by trying.
 func (x *netExplainer) byRule(ctx context.Context, o *seen, reason occurrence.Reason, how string) {
