@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/api"
 )
 
 // forecastTable writes a forecast for people.
@@ -14,30 +16,9 @@ func forecastTable(w io.Writer, f looked, limit int) {
 		fmt.Fprintln(w, "what if: "+printable(what))
 	}
 	fmt.Fprintln(w)
-	if len(f.Items) == 0 {
-		fmt.Fprintln(w, "nothing falls due in that time")
-	} else {
-		line(w, "NET", "SCHEDULE", "DUE", "START", "END", "95 % OF ENDS", "MUST END", "LATE", "WAITS FOR", "BASIS")
-		for _, it := range f.Items[:min(len(f.Items), limit)] {
-			must := "-"
-			if it.MustEnd != nil {
-				must = shortTime(*it.MustEnd)
-			}
-			line(w, it.Net, it.Schedule, shortTime(it.Due), timeAfter(it.Due, it.Start), timeAfter(it.Due, it.End), timeAfter(it.Due, it.EndLow)+" to "+timeAfter(it.Due, it.EndHigh), must, percent(it.Late, it.MustEnd != nil), it.Waits, it.Basis)
-		}
-	}
+	itemTable(w, f.Items[:min(len(f.Items), limit)])
 	loadTables(w, f)
-	if len(f.Critical) > 0 {
-		fmt.Fprintln(w, "\nWhat decides when the worst of them ends:")
-		line(w, "NET", "JOB", "START", "END", "WAITED FOR")
-		for _, s := range f.Critical {
-			net, job := s.Net, s.Job
-			if net == "" {
-				net, job = "(another)", "(another)"
-			}
-			line(w, net, job, shortTime(s.Start), timeAfter(s.Start, s.End), s.Why)
-		}
-	}
+	criticalTable(w, f.Critical)
 	if f.Difference != nil {
 		differenceTable(w, f.Difference)
 	}
@@ -46,6 +27,46 @@ func forecastTable(w io.Writer, f looked, limit int) {
 		for _, n := range f.Notes {
 			fmt.Fprintln(w, "  "+printable(n))
 		}
+	}
+}
+
+func itemTable(w io.Writer, items []api.ForecastItem) {
+	if len(items) == 0 {
+		fmt.Fprintln(w, "nothing falls due in that time")
+		return
+	}
+	line(w, "NET", "SCHEDULE", "DUE", "START", "END", "95 % OF ENDS", "MUST END", "LATE", "WAITS FOR", "BASIS")
+	for _, it := range items {
+		must := "-"
+		if it.MustEnd != nil {
+			must = shortTime(*it.MustEnd)
+		}
+		start, end, likely := timeAfter(it.Due, it.Start), timeAfter(it.Due, it.End), timeAfter(it.Due, it.EndLow)+" to "+timeAfter(it.Due, it.EndHigh)
+		if strings.HasPrefix(it.Waits, "its end:") || strings.HasPrefix(it.Waits, "nothing:") { // there is none
+			start, end, likely = "-", "-", "-"
+		}
+		line(w, it.Net, it.Schedule, shortTime(it.Due), start, end, likely, must, percent(it.Late, it.MustEnd != nil), it.Waits, it.Basis)
+	}
+}
+
+// criticalTable writes the last steps of the critical path: what is further away decides less.
+func criticalTable(w io.Writer, path []api.ForecastStep) {
+	const most = 12
+	if len(path) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nWhat decides when the worst of them ends:")
+	line(w, "NET", "JOB", "START", "END", "WAITED FOR")
+	steps := path[max(len(path)-most, 0):]
+	if n := len(path) - len(steps); n > 0 {
+		fmt.Fprintf(w, "(%d earlier steps)\n", n)
+	}
+	for _, s := range steps {
+		net, job := s.Net, s.Job
+		if net == "" {
+			net, job = "(another)", "(another)"
+		}
+		line(w, net, job, shortTime(s.Start), timeAfter(s.Start, s.End), s.Why)
 	}
 }
 

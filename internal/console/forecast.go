@@ -21,6 +21,7 @@ const (
 	forecastLines  = 40
 	forecastLate   = 25
 	forecastAgents = 60
+	forecastSteps  = 15
 	whatIfs        = 20
 )
 
@@ -42,6 +43,7 @@ type forecastData struct {
 	Pools        []loadPicture
 	ByDay        []forecastDay
 	Critical     []forecastStep
+	Earlier      int // steps before these
 }
 
 // forecastRow is an occurrence.
@@ -145,6 +147,9 @@ func (d *forecastData) fill() {
 		}
 		name, _, _ := strings.Cut(p.Pool, "@")
 		d.Pools = append(d.Pools, areaOf(p.Pool, portPath(name), title, p.Hours, p.Size))
+	}
+	if n := len(d.F.Critical) - forecastSteps; n > 0 {
+		d.Earlier, d.F.Critical = n, d.F.Critical[n:]
 	}
 	for _, s := range d.F.Critical {
 		step := forecastStep{ForecastStep: s, Href: netPath(s.Net), Took: span(s.End.Sub(s.Start)), Text: s.Why, Known: s.Net != ""}

@@ -209,7 +209,7 @@ func (p *Plan) waits(r *record, occ int32) string {
 		}
 	}
 	if r.waits[occ][most] < float64(time.Second)*float64(r.done) {
-		if r.unended[occ] > 0 {
+		if 2*int(r.unended[occ]) > r.done {
 			return "its end: an agent that fits is missing, or it is held"
 		}
 		return ""

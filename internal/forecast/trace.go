@@ -74,7 +74,7 @@ func (t *trace) freed(net int32, now int64) int32 {
 
 // path walks back from the end of an occurrence's run to what was due.
 func (t *trace) path(occ int32) []traceStep {
-	const most = 100
+	const most = 40 // what is further away decides little
 	var out []traceStep
 	at := t.ends[occ]
 	for at > 0 && len(out) < most {
