@@ -209,12 +209,13 @@ func FuzzCron(f *testing.F) {
 		f.Add(text, uint8(0), int64(1772000000))
 	}
 	zones := []string{"UTC", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Africa/Casablanca", "America/St_Johns"}
+	compiler := NewCompiler(Builtin(), nil)
 	f.Fuzz(func(t *testing.T, text string, pick uint8, from int64) {
 		s := DefaultSchedule()
 		s.Name, s.Cron, s.Zone = "s", text, zones[int(pick)%len(zones)]
 		s.Gap = []Gap{GapNextValid, GapSkip, GapShift}[int(pick)/8%3]
 		s.Fold = []Fold{FoldFirst, FoldLast, FoldBoth}[int(pick)/32%3]
-		r, problems := NewCompiler(Builtin(), nil).Compile("n", s)
+		r, problems := compiler.Compile("n", s)
 		if (r == nil) == (len(problems) == 0) {
 			t.Fatalf("rule %v, problems %v", r, problems)
 		}

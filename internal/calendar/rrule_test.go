@@ -204,3 +204,33 @@ func TestRRuleRefused(t *testing.T) {
 		}
 	}
 }
+
+// FuzzRRule looks for rules that make a search long, or that break what a rule promises.
+func FuzzRRule(f *testing.F) {
+	for _, text := range []string{
+		"FREQ=YEARLY;BYWEEKNO=53;BYDAY=SU", "FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=-1", "FREQ=SECONDLY;INTERVAL=7;BYSECOND=1;BYMONTHDAY=29;BYMONTH=2",
+		"FREQ=WEEKLY;INTERVAL=3;WKST=SU;BYDAY=SA", "FREQ=DAILY;COUNT=5;BYHOUR=1,2,3", "FREQ=HOURLY;UNTIL=20261231;BYYEARDAY=-1", "FREQ=MINUTELY;INTERVAL=999999",
+	} {
+		f.Add(text, uint8(1), int64(1772000000))
+	}
+	zones := []string{"UTC", "America/New_York", "Pacific/Apia", "Africa/Casablanca"}
+	compiler := NewCompiler(Builtin(), nil)
+	f.Fuzz(func(t *testing.T, text string, pick uint8, from int64) {
+		s := DefaultSchedule()
+		s.Name, s.RRule, s.Zone = "s", text, zones[int(pick)%len(zones)]
+		if pick&8 > 0 {
+			s.From = "2020-02-29T02:30"
+		}
+		begun := time.Now()
+		r, problems := compiler.Compile("n", s)
+		if took := time.Since(begun); took > 50*budget {
+			t.Errorf("%+v: Compile took %s", s, took)
+		}
+		if (r == nil) == (len(problems) == 0) {
+			t.Fatalf("rule %v, problems %v", r, problems)
+		}
+		if r != nil {
+			checkRule(t, r, time.Unix(from%4_000_000_000, 0))
+		}
+	})
+}
