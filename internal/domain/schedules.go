@@ -9,6 +9,7 @@ import (
 
 	"github.com/reeve-scheduler/reeve/internal/access"
 	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/engine"
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/occurrence"
@@ -138,8 +139,9 @@ func (s *Service) showSchedule(ctx context.Context, sch *engine.Scheduled, misse
 		Version: sch.Version, Since: sch.Since.UTC(), TZData: sch.TZData, Missed: missed[scheduleKey{sch.Net, sch.Name}],
 	}
 	if sch.HasNext {
-		out.Next, out.NextNominal = optTime(sch.Next.Due), optTime(sch.Next.Nominal)
-		out.NextReason = opt(string(cmp.Or(sch.Next.Suppressed, sch.Next.Moved)))
+		next := toRelease(sch.Rule, sch.Next)
+		out.Next, out.NextNominal = optTime(next.Due), optTime(next.Nominal)
+		out.NextReason = opt(string(cmp.Or(next.Suppressed, next.Moved)))
 	} else if sch.AwaitsEnd {
 		out.NextReason = opt(string(occurrence.AwaitsEnd))
 	}
@@ -229,4 +231,24 @@ func (s *Service) ResumeSchedule(ctx context.Context, net, name string) (api.Sch
 // scheduleChanged tells watchers that a schedule, or what is due of it, is not as it was.
 func (s *Service) scheduleChanged(net, name string) {
 	s.cfg.Hub.Publish(api.Change{Kind: "schedule", ID: net + "/" + name, Net: net})
+}
+
+// suppressedInARow bounds how far toRelease looks.
+const suppressedInARow = 2000
+
+// toRelease returns the first occurrence from next on that its own schedule does not suppress; next itself where many in a row are suppressed.
+func toRelease(rule *calendar.Rule, next calendar.Occurrence) calendar.Occurrence {
+	if next.Suppressed == "" {
+		return next
+	}
+	looked := 0
+	for o := range rule.Between(next.Due, next.Due.AddDate(1, 1, 0)) {
+		if o.Suppressed == "" {
+			return o
+		}
+		if looked++; looked > suppressedInARow {
+			break
+		}
+	}
+	return next
 }
