@@ -55,6 +55,7 @@ bench: build ## measures the figures with the machine's own limits; writes docs/
 
 fault: build ## the fault campaign, longer than in the tests
 	go test ./test/fault -count=1 -timeout 60m -rounds 20
+	go test ./internal/calendar -count=1 -timeout 60m -run Oracle -v -rounds 1000000
 	go test ./internal/callback -count=1 -timeout 20m -run 'First|Anywhere' -rounds 1000
 	go test ./test/firewall -count=1 -timeout 60m -run 'Cuts|TakenAway|Heal' -v -rounds 1000
 	go test ./internal/link -count=1 -timeout 60m -run 'BothEndsDialAtOnce' -rounds 1000
