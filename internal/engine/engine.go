@@ -88,6 +88,8 @@ type Change struct {
 	Late  bool
 }
 
+var errNoIDs = errors.New("the engine was not given a source of run ids")
+
 // queueLimit bounds what waits for a decision; beyond it callers are told to try again.
 const queueLimit = 20_000
 
@@ -146,6 +148,9 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	if t, ok := cfg.Store.(Times); ok && cfg.Times == nil {
 		e.cfg.Times = t
+	}
+	if e.cfg.NewRunID == nil {
+		e.cfg.NewRunID = func() (string, error) { return "", errNoIDs }
 	}
 	if e.cfg.Zones == nil {
 		e.cfg.Zones = calendar.Builtin()

@@ -40,7 +40,7 @@ func (e *Engine) find(ctx context.Context, key occurrence.Key) (*found, error) {
 	}
 	en := t.inForce(scheduleOf(key))
 	if en != nil {
-		if o, ok := en.rule.At(key.Nominal); ok && o.Due.UnixMicro() >= en.since {
+		if o, ok := en.rule.At(key.Nominal); ok && o.Due.UnixMicro() > en.decided { // else it was decided, and its record is not kept any more
 			c := fresh(en, o)
 			if o.Suppressed != "" {
 				return nil, fault.New(fault.Conflict, fmt.Sprintf("occurrence %s is suppressed by its own schedule (%s)", keyText(key), o.Suppressed), "add one by hand instead")

@@ -168,8 +168,8 @@ func TestCrash(t *testing.T) {
 	s := cron("s", "* * * * *", catchup(calendar.CatchupLast))
 	names := many(w, nets, func(int) calendar.Schedule { return s })
 	crashes := 0
-	for range 8 {
-		commits := rng.IntN(4)
+	for range 12 {
+		commits := rng.IntN(3)
 		w.store.spoil(func(b store.Batch) error {
 			if commits--; commits < 0 {
 				return errCrash
@@ -185,7 +185,7 @@ func TestCrash(t *testing.T) {
 	for _, net := range names {
 		w.conserved(net, s)
 	}
-	if crashes < 4 {
+	if crashes < 5 {
 		t.Errorf("it crashed %d times: the test tests little", crashes)
 	}
 }

@@ -66,7 +66,11 @@ func (e *Engine) placeInOutage(s *occurrence.Situation, c considered) {
 	switch {
 	case waits && rec.Reason == occurrence.DomainHeld:
 		if s.Held == "" {
-			s.Outage = &occurrence.Outage{Until: s.Now, Cause: occurrence.Held, Text: e.heldWhy}
+			why := e.heldWhy
+			if why == "" {
+				why = rec.Detail // it was held by a server that has ended since
+			}
+			s.Outage = &occurrence.Outage{Until: s.Now, Cause: occurrence.Held, Text: why}
 			s.Later = t.laterHeld(rec)
 		}
 	case !waits || rec.Reason == occurrence.NotYet:
