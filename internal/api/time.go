@@ -396,7 +396,7 @@ type ForecastQuery struct {
 	Net          string // only this net's occurrences are reported; all are simulated
 	Folder       string
 	Replications int      // 0: 100; 1: with mean durations
-	WhatIf       []string // agent-down=NAME, agent-slots=NAME:N, duration=NET[/JOB]:+50%, pool-closed=ID, without=NET, at most 20
+	WhatIf       []string // agent-down=NAME, agent-slots=NAME:N, duration=NET[/JOB]:+50%, pool-closed=ID, pool-size=ID:N, without=NET, at most 20
 	Limit        int      // of Items; 0: 200
 	Seed         int64    // of chance
 }
