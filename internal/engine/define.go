@@ -12,14 +12,16 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/store"
 )
 
-// definitions caches parsed versions of nets, the newest of each among them. It is safe for use by several goroutines at once.
+// definitions caches parsed versions of nets, the newest of each among them: those that were asked for lately, in two generations. It is safe
+// for use by several goroutines at once.
 type definitions struct {
 	mu      sync.Mutex
 	cfg     Config
-	known   map[netVersion]*run.Definition
-	newest  map[string]int // version, until renew
-	renewed int            // how often renew was called: what was read before is not the newest for sure
-	size    int            // of the texts, in bytes
+	young   map[netVersion]kept
+	old     map[netVersion]kept // what was not asked for since the last turnover
+	size    int                 // of the young ones, in bytes, about
+	newest  map[string]int      // version, until renew
+	renewed int                 // how often renew was called: what was read before is not the newest for sure
 }
 
 type netVersion struct {
@@ -27,15 +29,25 @@ type netVersion struct {
 	version int
 }
 
-// definitionsKept bounds the texts of the definitions that are kept, in bytes; a definition takes some five times as much as its text.
-const definitionsKept = 8 << 20
+// kept is a definition with what it takes of memory, in bytes, about.
+type kept struct {
+	*run.Definition
+	cost int
+}
+
+// A generation is bounded in bytes. What a definition takes was measured: nets of one job and of three take 14 times their text, and a little.
+const (
+	generationBytes = 24 << 20
+	definitionBytes = 128
+	textTimes       = 14
+)
 
 // errDefinition says that a stored definition cannot be read: not by another try either.
 var errDefinition = errors.New("the stored definition cannot be read")
 
 func (c *definitions) init(cfg Config) {
 	c.cfg = cfg
-	c.known = map[netVersion]*run.Definition{}
+	c.young = map[netVersion]kept{}
 	c.newest = map[string]int{}
 }
 
@@ -46,10 +58,10 @@ func (c *definitions) of(ctx context.Context, net string, version int) (*run.Def
 	if version == 0 {
 		at = c.newest[net]
 	}
-	def, ok := c.known[netVersion{net, at}]
+	def := c.known(netVersion{net, at})
 	renewed := c.renewed
 	c.mu.Unlock()
-	if ok && at != 0 {
+	if def != nil {
 		return def, nil
 	}
 	v, err := c.cfg.Store.Net(ctx, net, version)
@@ -60,37 +72,62 @@ func (c *definitions) of(ctx context.Context, net string, version int) (*run.Def
 	if err == nil && version == 0 {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if c.renewed == renewed && c.known[netVersion{net, v.Version}] != nil {
-			c.newest[net] = v.Version
+		if c.renewed == renewed {
+			c.newest[def.Net.Name] = v.Version
 		}
 	}
 	return def, err
+}
+
+// known returns a definition that is kept, among the young from now on; nil: it is not.
+func (c *definitions) known(key netVersion) *run.Definition {
+	if k, ok := c.young[key]; ok {
+		return k.Definition
+	}
+	k, ok := c.old[key]
+	if !ok {
+		return nil
+	}
+	delete(c.old, key)
+	c.keep(key, k)
+	return k.Definition
+}
+
+func (c *definitions) keep(key netVersion, k kept) {
+	if c.size+k.cost > generationBytes {
+		c.turnOver()
+	}
+	c.young[key] = k
+	c.size += k.cost
+}
+
+// turnOver lets go of what was not asked for since the last time. The open runs hold theirs; the others are read again.
+func (c *definitions) turnOver() {
+	for key := range c.old {
+		if c.newest[key.net] == key.version {
+			delete(c.newest, key.net)
+		}
+	}
+	c.old, c.young, c.size = c.young, map[netVersion]kept{}, 0
 }
 
 // parsed reads a definition. The lock is not held meanwhile: what is read ahead must not hold up what is needed now.
 func (c *definitions) parsed(v store.NetVersion) (*run.Definition, error) {
 	key := netVersion{v.Name, v.Version}
 	c.mu.Lock()
-	def, ok := c.known[key]
+	def := c.known(key)
 	c.mu.Unlock()
-	if !ok {
-		net, err := c.cfg.Define(v)
-		if err != nil {
-			return nil, fmt.Errorf("reading stored net %s version %d: %w: %w", v.Name, v.Version, errDefinition, err)
-		}
-		def = run.Define(net, v.Version)
+	if def != nil {
+		return def, nil
 	}
+	net, err := c.cfg.Define(v)
+	if err != nil {
+		return nil, fmt.Errorf("reading stored net %s version %d: %w: %w", v.Name, v.Version, errDefinition, err)
+	}
+	def = run.Define(net, v.Version)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.size+len(v.Text) > definitionsKept {
-		clear(c.known) // the open runs hold theirs; the others are read again
-		clear(c.newest)
-		c.size = 0
-	}
-	if !ok {
-		c.known[key] = def
-		c.size += len(v.Text)
-	}
+	c.keep(key, kept{def, definitionBytes + textTimes*len(v.Text)})
 	return def, nil
 }
 
@@ -104,28 +141,27 @@ func (c *definitions) renew(nets []string) {
 	}
 }
 
-// has reports whether the newest version of a net is known.
-func (c *definitions) has(net string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.newest[net] != 0
-}
-
 // readAhead is how long before it is due a net's definition is read: ten thousand at one second would hold it up by a second.
 const readAhead = time.Minute
+
+// turnOverEach is after how many looks ahead definitions that nobody asks for grow old.
+const turnOverEach = 16
 
 // warm reads the definitions of what is due soon until ctx ends.
 func (e *Engine) warm(ctx context.Context) {
 	ticker := time.NewTicker(readAhead / 4)
 	defer ticker.Stop()
-	for {
+	for look := 1; ; look++ {
 		for _, net := range e.times.dueSoon(e.cfg.Now().Add(readAhead)) {
 			if ctx.Err() != nil {
 				return
 			}
-			if !e.defs.has(net) {
-				_, _ = e.defs.of(ctx, net, 0) // who needs it says what is wrong
-			}
+			_, _ = e.defs.of(ctx, net, 0) // who needs it says what is wrong
+		}
+		if look%turnOverEach == 0 {
+			e.defs.mu.Lock()
+			e.defs.turnOver()
+			e.defs.mu.Unlock()
 		}
 		select {
 		case <-ctx.Done():
@@ -136,7 +172,7 @@ func (e *Engine) warm(ctx context.Context) {
 }
 
 // dueSoonMost bounds how many definitions are read ahead.
-const dueSoonMost = 20_000
+const dueSoonMost = 10_000
 
 // dueSoon returns the nets of what is due until an instant, by due.
 func (t *times) dueSoon(until time.Time) []string {

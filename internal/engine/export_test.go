@@ -31,3 +31,35 @@ func (e *Engine) WarmUp(ctx context.Context) {
 		_, _ = e.defs.of(ctx, net, 0)
 	}
 }
+
+// Definitions are those that an engine keeps, for tests.
+type Definitions struct{ definitions }
+
+// NewDefinitions returns an empty cache over a store.
+func NewDefinitions(cfg Config) *Definitions {
+	d := &Definitions{}
+	d.init(cfg)
+	return d
+}
+
+// Of returns a version of a net.
+func (d *Definitions) Of(ctx context.Context, net string, version int) (int, error) {
+	def, err := d.of(ctx, net, version)
+	if err != nil {
+		return 0, err
+	}
+	return def.Version, nil
+}
+
+// Renew forgets which versions are the newest, and Age lets go of what nobody asked for.
+func (d *Definitions) Renew(nets ...string) { d.renew(nets) }
+
+// Age lets go of what nobody asked for since the last time.
+func (d *Definitions) Age() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.turnOver()
+}
+
+// Kept returns how many definitions are kept.
+func (d *Definitions) Kept() int { return len(d.young) + len(d.old) }
