@@ -7,10 +7,13 @@ import (
 	"pgregory.net/rapid"
 )
 
-func ruleOf(t interface {
+// test is a testing.T or a rapid.T.
+type test interface {
 	Helper()
-	Fatal(...any)
-}, change func(*Schedule)) *Rule {
+	Fatal(args ...any)
+}
+
+func ruleOf(t test, change func(*Schedule)) *Rule {
 	t.Helper()
 	s := DefaultSchedule()
 	s.Name = "s"

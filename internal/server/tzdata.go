@@ -197,7 +197,7 @@ func (z *zoneChange) record(ctx context.Context) error {
 	if z.broken > 0 {
 		text += fmt.Sprintf("; %d schedules cannot go on with it", z.broken)
 	}
-	z.server.env.Log.Info(text)
+	z.server.env.Log.Info("schedules are by another time zone database now", slog.String("change", text))
 	if z.schedules+z.broken > 0 || z.old == nil {
 		z.server.zoneWarnings = append(z.server.zoneWarnings, text)
 	}
