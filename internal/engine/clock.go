@@ -45,10 +45,10 @@ func (e *Engine) notice(now time.Time) {
 	held, full := e.held.Load() != nil, e.disk.Load() != nil
 	if e.wasFull && !full {
 		e.outage(occurrence.Outage{From: t.through, Until: now, Cause: occurrence.ServerDown, Text: "the server's disk was full"})
-		t.lookAt(t.waitingFor(occurrence.DiskFull)...)
+		t.lookAt(t.waitingFor()...)
 	}
 	if e.wasHeld && !held {
-		t.lookAt(t.waitingFor(occurrence.DomainHeld)...)
+		t.lookAt(t.waitingFor()...)
 	}
 	if held {
 		e.heldWhy = *e.held.Load()
@@ -59,11 +59,11 @@ func (e *Engine) notice(now time.Time) {
 	}
 }
 
-// waitingFor returns what waits for a reason.
-func (t *times) waitingFor(r occurrence.Reason) []occurrence.Key {
+// waitingFor returns what waits for one of some reasons, or (none given) for any but that it is not due.
+func (t *times) waitingFor(some ...occurrence.Reason) []occurrence.Key {
 	var keys []occurrence.Key
 	for k, w := range t.pending {
-		if w.Reason == r {
+		if slices.Contains(some, w.Reason) || len(some) == 0 && w.Reason != occurrence.NotYet {
 			keys = append(keys, k)
 		}
 	}

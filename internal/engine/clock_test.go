@@ -10,6 +10,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/engine"
 	"github.com/reeve-scheduler/reeve/internal/occurrence"
 	"github.com/reeve-scheduler/reeve/internal/run"
+	"github.com/reeve-scheduler/reeve/internal/store"
 )
 
 // TestDue: what is due is released at its second, each occurrence once, with a run that names it.
@@ -119,6 +120,35 @@ func TestQueue(t *testing.T) {
 			t.Errorf("after end %d %d runs are open, want 1", i, got)
 		}
 	}
+	w.conserved("a/b", s)
+}
+
+// TestQueuedWhileHeld: what was queued before the domain was held is released after it, also where its turn came meanwhile.
+func TestQueuedWhileHeld(t *testing.T) {
+	t.Parallel()
+	w, s := site(t, overlap(calendar.OverlapQueue))
+	w.pass(2 * time.Minute)
+	w.do(func(ctx context.Context) error { return w.SetHeld(ctx, "maintenance", store.AuditRecord{}) })
+	w.end(w.OpenRunsOf("a/b")[0])
+	w.expect("a/b", "s", "12:01:00 released(due)", "12:02:00 pending(queued)")
+	w.pass(time.Minute)
+	w.do(func(ctx context.Context) error { return w.SetHeld(ctx, "", store.AuditRecord{}) })
+	w.expect("a/b", "s", "12:01:00 released(due)", "12:02:00 released(waited)", "12:03:00 suppressed(held)")
+	w.conserved("a/b", s)
+}
+
+// TestQueuedWhileTheDiskIsFull: a run that ends while nothing can be decided lets what is queued behind it go afterwards.
+func TestQueuedWhileTheDiskIsFull(t *testing.T) {
+	t.Parallel()
+	w, s := site(t, overlap(calendar.OverlapQueue))
+	w.pass(2 * time.Minute)
+	w.SetDisk("full")
+	w.end(w.OpenRunsOf("a/b")[0])
+	w.pass(time.Second)
+	w.expect("a/b", "s", "12:01:00 released(due)", "12:02:00 pending(queued)")
+	w.SetDisk("")
+	w.settle()
+	w.expect("a/b", "s", "12:01:00 released(due)", "12:02:00 released(waited)")
 	w.conserved("a/b", s)
 }
 

@@ -104,7 +104,10 @@ func (e *Engine) openTimes(ctx context.Context) error {
 	if err := e.openLate(ctx); err != nil {
 		return err
 	}
-	text, cause := "the server was not running", occurrence.ServerDown
+	text, cause := "the server was not running until "+now.UTC().Format(time.RFC3339), occurrence.ServerDown
+	if !t.through.IsZero() {
+		text += "; what it decided before was due by " + t.through.UTC().Format(time.RFC3339)
+	}
 	if why := e.Held(); why != "" {
 		text, cause = why, occurrence.Held
 	}

@@ -69,14 +69,16 @@ func Decide(s Situation) Verdict {
 	if ok {
 		return v
 	}
-	if s.Held != "" {
-		return Verdict{Decision: Pending, Reason: DomainHeld, Detail: "the domain starts nothing: " + s.Held}
-	}
-	if s.Disk != "" {
-		return Verdict{Decision: Pending, Reason: DiskFull, Detail: s.Disk}
-	}
 	closes := s.window(due, caught)
-	if !closes.IsZero() && !s.Now.Before(closes) {
+	closed := !closes.IsZero() && !s.Now.Before(closes)
+	switch {
+	case closed && !s.fresh():
+		return s.tooLate(closes, s.waited())
+	case s.Held != "":
+		return s.stays(DomainHeld, "the domain starts nothing: "+s.Held)
+	case s.Disk != "":
+		return s.stays(DiskFull, s.Disk)
+	case closed:
 		return s.tooLate(closes, s.waited())
 	}
 	if v, ok := s.overlapping(closes); ok {
@@ -195,6 +197,15 @@ func (s *Situation) wait(closes time.Time, v Verdict) Verdict {
 		v.Again = closes
 	}
 	return v
+}
+
+// stays keeps it pending because nothing can be released now. One that has waited for something else goes on waiting for that: it fell due when
+// it could be decided, and is not caught up as after an outage.
+func (s *Situation) stays(why Reason, text string) Verdict {
+	if !s.fresh() {
+		why = s.Waits
+	}
+	return Verdict{Decision: Pending, Reason: why, Detail: text}
 }
 
 // tooLate is the verdict when the start window has closed.
