@@ -48,7 +48,7 @@ func fieldsText(s *calendar.Schedule) string {
 		}
 	}
 	if s.Every > 0 {
-		add("by", string(s.EveryBy), string(def.EveryBy))
+		add("every_by", string(s.EveryBy), string(def.EveryBy))
 	}
 	add("working_days", strings.Join(s.WorkingDays, ", "), "")
 	if s.Calendar != "" {

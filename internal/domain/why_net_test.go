@@ -187,7 +187,7 @@ func whyCases() map[string]whyCase {
 		},
 		"server down": {
 			func(s *timeSite) { s.scheduled("a/b", daily("")); s.down(); s.pass(3 * time.Hour); s.up() }, six,
-			"missed", "server_down", "missed, as was decided at 2026-03-24T08:00:10Z", "reeve occurrence release a/b d 2026-03-24T06:00:00Z", func(s *timeSite) { s.act("release", "d", six) },
+			"missed", "server_down", "the server was not running until 2026-03-24T08:00:10Z", "reeve occurrence release a/b d 2026-03-24T06:00:00Z", func(s *timeSite) { s.act("release", "d", six) },
 		},
 		"clock jump": {
 			func(s *timeSite) { s.scheduled("a/b", daily("")); s.put(3 * time.Hour) }, six,
@@ -213,6 +213,22 @@ func whyCases() map[string]whyCase {
 		"no agent": {
 			func(s *timeSite) { s.scheduled("a/b", daily(", start_within: 1h")); s.passTo("2026-03-24T07:10:00Z") }, six,
 			"missed", "no_agent", "its start window closed at 2026-03-24T07:00:00Z", "reeve occurrence release", func(s *timeSite) { s.act("release", "d", six) },
+		},
+		"start deadline": {
+			func(s *timeSite) { s.scheduled("a/b", daily(", overlap: queue, start_within: 30m")); s.start("a/b"); s.passTo("2026-03-24T06:40:00Z") }, six,
+			"missed", "start_deadline_passed", "its start window closed at 2026-03-24T06:30:00Z", "reeve occurrence release", func(s *timeSite) { s.act("release", "d", six) },
+		},
+		"definition changed": {
+			func(s *timeSite) {
+				s.scheduled("a/b", daily(", overlap: queue"))
+				s.start("a/b")
+				s.passTo("2026-03-24T06:10:00Z")
+				s.scheduled("a/b", `name: other, cron: "0 7 * * *"`)
+			}, six, "cancelled", "definition_changed", "the net has no schedule d any more", "reeve run start a/b", func(s *timeSite) { s.start("a/b") },
+		},
+		"by end": {
+			func(s *timeSite) { s.scheduled("a/b", "name: d, every: 1h, every_by: end"); s.pass(time.Minute) }, "2026-03-24T09:00:00Z",
+			"not due", "awaits_end", "counts 1h from the end of each run", "reeve run list --net a/b", nil,
 		},
 		"not due yet": {
 			func(s *timeSite) { s.scheduled("a/b", daily("")) }, six, "pending", "not_due", "it is not due yet, in 59m50s", "reeve occurrence release", func(s *timeSite) { s.act("release", "d", six) },

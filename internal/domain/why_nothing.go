@@ -79,6 +79,7 @@ func (x *netExplainer) notDue(ctx context.Context, r *spanRule) {
 		x.add(WhyNotInForce, r.span.Since, fmt.Sprintf("schedule %s is in force as it is since %s, with version %d of the net; what it would have had before is no occurrence", name, stamp(r.span.Since), r.span.Version), "reeve run start "+x.net)
 	case r.rule.ByEnd():
 		x.add(string(occurrence.AwaitsEnd), time.Time{}, fmt.Sprintf("schedule %s counts %s from the end of each run: the next one is known when a run has ended", name, lengthText(written.Every)), "reeve run list --net "+x.net)
+		x.open(ctx, string(occurrence.AwaitsEnd))
 	case after == nil:
 		x.add(WhyNever, time.Time{}, fmt.Sprintf("schedule %s is never due after that%s", name, lastText(before)), "change schedule "+name+" of "+x.net+", then reeve net apply")
 	default:
