@@ -93,7 +93,10 @@ func (s *Service) applied(ctx context.Context, a *application) error {
 		s.cfg.Hub.Publish(api.Change{Kind: "net", ID: name, Net: name})
 	}
 	// It is stored: whoever goes away now must not keep the engine from hearing of it.
-	return s.cfg.Engine.Rescheduled(context.WithoutCancel(ctx), names)
+	if err := s.cfg.Engine.Rescheduled(context.WithoutCancel(ctx), names); err != nil {
+		return fault.Wrap(fault.KindOf(err), "the definitions are stored; putting their schedules into force", err)
+	}
+	return nil
 }
 
 // applyNet compares a net with its newest version, and adds what is to be stored.
