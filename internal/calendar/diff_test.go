@@ -50,19 +50,23 @@ func TestCompare(t *testing.T) {
 		{"one that goes", berlin, nil, Diff{Removed: 365}, Difference{Kind: DiffRemoved, Before: since.Add(17 * time.Hour), Count: 1}},
 		{
 			"another zone: the same wall time", berlin, ruleOf(t, func(s *Schedule) { s.Cron, s.Zone = "0 6 * * *", "Europe/London" }),
-			Diff{Moved: 365}, Difference{Kind: DiffMoved, Before: since.Add(17 * time.Hour), After: since.Add(18 * time.Hour), Count: 1},
+			Diff{Moved: 365},
+			Difference{Kind: DiffMoved, Before: since.Add(17 * time.Hour), After: since.Add(18 * time.Hour), Count: 1},
 		},
 		{
 			"another hour", berlin, ruleOf(t, func(s *Schedule) { s.Cron, s.Zone = "0 7 * * *", "Europe/Berlin" }),
-			Diff{Added: 365, Removed: 365}, Difference{Kind: DiffRemoved, Before: since.Add(17 * time.Hour), Count: 1},
+			Diff{Added: 365, Removed: 365},
+			Difference{Kind: DiffRemoved, Before: since.Add(17 * time.Hour), Count: 1},
 		},
 		{
 			"one day less", berlin, ruleOf(t, func(s *Schedule) { s.Cron, s.Zone = "0 6 * * 1-6", "Europe/Berlin" }),
-			Diff{Removed: 53, Same: 312}, Difference{Kind: DiffRemoved, Before: since.Add(17 * time.Hour), Count: 1},
+			Diff{Removed: 53, Same: 312},
+			Difference{Kind: DiffRemoved, Before: since.Add(17 * time.Hour), Count: 1},
 		},
 		{
 			"two holidays", ruleOf(t, func(s *Schedule) { daily(s); s.Calendar = "without/holidays" }), ruleOf(t, func(s *Schedule) { daily(s); s.Calendar = "with/holidays" }),
-			Diff{Removed: 2, Same: 258}, Difference{Kind: DiffRemoved, Before: time.Date(2026, 12, 25, 5, 0, 0, 0, time.UTC), Count: 1, Reason: ReasonCalendar},
+			Diff{Removed: 2, Same: 258},
+			Difference{Kind: DiffRemoved, Before: time.Date(2026, 12, 25, 5, 0, 0, 0, time.UTC), Count: 1, Reason: ReasonCalendar},
 		},
 		{
 			"shifted holidays", ruleOf(t, func(s *Schedule) {
@@ -73,7 +77,8 @@ func TestCompare(t *testing.T) {
 				daily(s)
 				s.Calendar, s.Shift, s.OnCollision = "with/holidays", "after", CollisionBoth
 			}),
-			Diff{Moved: 2, Same: 362}, Difference{
+			Diff{Moved: 2, Same: 362},
+			Difference{
 				Kind: DiffMoved, Before: time.Date(2026, 12, 25, 5, 0, 0, 0, time.UTC), After: time.Date(2026, 12, 28, 5, 0, 0, 0, time.UTC), Count: 1, Reason: ReasonShift,
 			},
 		},

@@ -123,7 +123,7 @@ func TestOracleSeconds(t *testing.T) {
 			minute, second := anyOf(r, "*", "*/15", "30", "14,44,45"), anyOf(r, "*", "*/30", "29-31", "0")
 			cron := second + " " + minute + " " + hour + " * * *"
 			rule := compiled(t, func(s *calendar.Schedule) { s.Cron, s.Zone, s.Gap, s.Fold = cron, c.zone, gap, fold })
-			want := bySecond(seen, second, line{minute: minute, hour: hour}, gap, fold, since.Unix(), until.Unix())
+			want := seen.expected(second, play{line: line{minute: minute, hour: hour}, gap: gap, fold: fold, since: since, until: until})
 			var got []int64
 			for o := range rule.Between(since.Add(-time.Second), until.Add(-time.Second)) {
 				got = append(got, o.Nominal.Unix())
@@ -160,9 +160,10 @@ func walkSeconds(loc *time.Location, since, until int64) seconds {
 	return s
 }
 
-// bySecond is the oracle once more, by the second.
-func bySecond(s seconds, second string, l line, gap calendar.Gap, fold calendar.Fold, since, until int64) []int64 {
+// expected is the oracle once more, by the second.
+func (s seconds) expected(second string, p play) []int64 {
 	var out []int64
+	l, gap, fold, since, until := p.line, p.gap, p.fold, p.since.Unix(), p.until.Unix()
 	hours, minutes, secs := [24]bool{}, [60]bool{}, [60]bool{}
 	for k := range 60 {
 		minutes[k], secs[k] = matches(l.minute, k, 0, 59), matches(second, k, 0, 59)
@@ -187,10 +188,12 @@ func bySecond(s seconds, second string, l line, gap calendar.Gap, fold calendar.
 			if l.everyHour() || w < j.from || w >= j.to {
 				continue
 			}
-			if gap == calendar.GapNextValid {
+			switch gap {
+			case calendar.GapNextValid:
 				out = append(out, j.at)
-			} else if gap == calendar.GapShift {
+			case calendar.GapShift:
 				out = append(out, j.at+w-j.from)
+			case calendar.GapSkip:
 			}
 		}
 	}

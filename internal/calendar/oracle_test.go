@@ -310,9 +310,20 @@ func randomLine(r *rand.Rand) line {
 	return l
 }
 
-// compare runs both over a stretch of time and reports the first difference.
-func compare(t *testing.T, zone string, m *wallMap, l line, gap calendar.Gap, fold calendar.Fold, since, until time.Time, c *calendar.Compiler) bool {
+// play is one line in one zone over a stretch of time.
+type play struct {
+	zone         string
+	m            *wallMap
+	line         line
+	gap          calendar.Gap
+	fold         calendar.Fold
+	since, until time.Time
+}
+
+// compare runs both and reports the first difference.
+func (p play) compare(t *testing.T, c *calendar.Compiler) bool {
 	t.Helper()
+	zone, m, l, gap, fold, since, until := p.zone, p.m, p.line, p.gap, p.fold, p.since, p.until
 	s := calendar.DefaultSchedule()
 	s.Name, s.Cron, s.Zone, s.Gap, s.Fold = "x", l.String(), zone, gap, fold
 	want := l.expected(m, gap, fold, since, until)
@@ -387,8 +398,11 @@ func TestOracleYears(t *testing.T) {
 					continue // Liberia before 1972; see TestOracleSeconds
 				}
 				for range lines {
-					if !compare(t, zone, m, randomLine(r), anyOf(r, calendar.GapNextValid, calendar.GapSkip, calendar.GapShift),
-						anyOf(r, calendar.FoldFirst, calendar.FoldLast, calendar.FoldBoth), since, until, c) {
+					p := play{
+						zone: zone, m: m, line: randomLine(r), gap: anyOf(r, calendar.GapNextValid, calendar.GapSkip, calendar.GapShift),
+						fold: anyOf(r, calendar.FoldFirst, calendar.FoldLast, calendar.FoldBoth), since: since, until: until,
+					}
+					if !p.compare(t, c) {
 						break
 					}
 				}
@@ -476,7 +490,7 @@ func TestOracleTransitions(t *testing.T) {
 						continue
 					}
 					for i, l := range lines {
-						compare(t, zone, m, l, gaps[(n+i)%3], folds[(n+i/2)%3], since.UTC(), until.UTC(), c)
+						play{zone, m, l, gaps[(n+i)%3], folds[(n+i/2)%3], since.UTC(), until.UTC()}.compare(t, c)
 					}
 					n++
 					if t.Failed() {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -89,7 +88,7 @@ func TestAgainstSystemd(t *testing.T) {
 				t.Errorf("%s: %v", expression, result.Mistakes)
 				continue
 			}
-			want := systemdSays(t, analyze, zone, expression, from, 300)
+			want := systemdSays(t, zone, []string{analyze, expression}, from)
 			if len(want) == 0 {
 				t.Fatalf("systemd says nothing of %s", expression)
 			}
@@ -110,13 +109,15 @@ func TestAgainstSystemd(t *testing.T) {
 	}
 }
 
-func systemdSays(t *testing.T, analyze, zone, expression string, from time.Time, n int) []time.Time {
+// systemdSays returns the next 300 starts of an expression, by the program that is given with it.
+func systemdSays(t *testing.T, zone string, asked []string, from time.Time) []time.Time {
 	t.Helper()
+	analyze, expression := asked[0], asked[1]
 	loc, ok := calendar.Builtin().Location(zone)
 	if !ok {
 		t.Fatalf("no zone %s", zone)
 	}
-	cmd := exec.Command(analyze, "calendar", "--base-time="+from.In(loc).Format("2006-01-02 15:04:05"), "--iterations="+strconv.Itoa(n), expression)
+	cmd := exec.Command(analyze, "calendar", "--base-time="+from.In(loc).Format("2006-01-02 15:04:05"), "--iterations=300", expression)
 	cmd.Env = []string{"TZ=" + zone, "LC_ALL=C", "PATH=/usr/bin:/bin"}
 	text, err := cmd.CombinedOutput()
 	if err != nil {

@@ -203,9 +203,10 @@ func measureAgenda(ctx context.Context, b *bench) error {
 	var took samples
 	for i := range agendaPages {
 		query := url.Values{"day": {tomorrow}}
-		if i%4 == 1 {
+		switch i % 4 {
+		case 1:
 			query.Set("net", fmt.Sprintf("many/n%d", i))
-		} else if i%4 == 2 {
+		case 2:
 			query.Set("zone", "America/New_York")
 		}
 		began := time.Now()
