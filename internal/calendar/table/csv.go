@@ -44,7 +44,8 @@ func ReadCSV(name string, text []byte) ([]calendar.Date, error) {
 	}
 	var out []calendar.Date
 	seen := map[string]int{}
-	for row := head; err == nil; {
+	for err == nil {
+		var row []string
 		if row, err = r.Read(); err != nil {
 			break
 		}
