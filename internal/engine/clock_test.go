@@ -185,6 +185,14 @@ func TestStartWindow(t *testing.T) {
 	w.open()
 	w.pass(2*time.Minute + 5*time.Second)
 	w.expect("a/b", "s", "12:02:00 pending(awaits_agent)")
+	before := w.Alarms()
+	for range 100 {
+		w.Kick()
+		w.settle()
+	}
+	if got := w.Alarms(); got != before {
+		t.Errorf("%d alarms for one that waits, want %d", got, before)
+	}
 	w.pass(time.Minute)
 	w.expect("a/b", "s", "12:02:00 missed(no_agent)")
 	w.pass(55 * time.Second)

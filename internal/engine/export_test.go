@@ -63,3 +63,6 @@ func (d *Definitions) Age() {
 
 // Kept returns how many definitions are kept.
 func (d *Definitions) Kept() int { return len(d.young) + len(d.old) }
+
+// Alarms returns how many alarms are set.
+func (e *Engine) Alarms() int { return len(e.times.alarms) }

@@ -37,7 +37,6 @@ type times struct {
 	changed   map[scheduleKey][]int64        // the ids of the active ones, by schedule
 	pending   map[occurrence.Key]*waiter     // what has fallen due or was touched, and waits
 	waits     map[scheduleKey][]*waiter      // the same, by due
-	netWaits  map[string]int                 // how many wait of a net
 	done      map[scheduleKey]map[int64]bool // nominals that are decided though due later than their schedule's mark: never again
 	taken     map[string]string              // runs that the store has by the key of an occurrence that it has not
 	look      []occurrence.Key               // pending ones to be looked at anew, in order
@@ -67,7 +66,6 @@ func (t *times) init() {
 	t.changed = map[scheduleKey][]int64{}
 	t.pending = map[occurrence.Key]*waiter{}
 	t.waits = map[scheduleKey][]*waiter{}
-	t.netWaits = map[string]int{}
 	t.done = map[scheduleKey]map[int64]bool{}
 	t.taken = map[string]string{}
 	t.awaiting = map[occurrence.Key]bool{}
@@ -208,20 +206,26 @@ func (e *Engine) eachRecord(ctx context.Context, q store.OccurrenceQuery, f func
 // wait keeps a pending record.
 func (t *times) wait(r occurrence.Record, again time.Time) {
 	s := scheduleOf(r.Key)
+	if old, ok := t.pending[r.Key]; ok && !old.Due.Equal(r.Due) {
+		t.settle(r.Key) // it has another place in the order
+	}
+	set := true
 	if old, ok := t.pending[r.Key]; ok {
+		set = !old.again.Equal(again) // else its alarm is set: what has rung is never to be looked at again at the same instant
 		old.Record, old.again = r, again
 	} else {
 		w := &waiter{r, again}
 		t.pending[r.Key] = w
 		at, _ := slices.BinarySearchFunc(t.waits[s], w, byDue)
 		t.waits[s] = slices.Insert(t.waits[s], at, w)
-		t.netWaits[r.Net]++
 	}
 	delete(t.awaiting, r.Key)
 	if r.Reason == occurrence.AwaitsAgent {
 		t.awaiting[r.Key] = true
 	}
-	t.alarms.set(again, alarm{key: r.Key})
+	if set {
+		t.alarms.set(again, alarm{key: r.Key})
+	}
 }
 
 func byDue(a, b *waiter) int {
@@ -240,9 +244,6 @@ func (t *times) settle(k occurrence.Key) {
 	t.waits[s] = slices.DeleteFunc(t.waits[s], func(x *waiter) bool { return x == w })
 	if len(t.waits[s]) == 0 {
 		delete(t.waits, s)
-	}
-	if t.netWaits[k.Net]--; t.netWaits[k.Net] == 0 {
-		delete(t.netWaits, k.Net)
 	}
 }
 
