@@ -165,7 +165,7 @@ func (x *netExplainer) found(ctx context.Context) ([]seen, error) {
 			byKey[records[i].Key] = x.ruleNamed(records[i].Schedule)
 		}
 	}
-	overrides, err := x.s.cfg.Store.Overrides(ctx, x.net, []occurrence.OverrideState{occurrence.OverrideActive}, 0)
+	overrides, err := x.s.cfg.Store.Overrides(ctx, x.net, []occurrence.OverrideState{occurrence.OverrideActive, occurrence.OverrideUsed}, 0)
 	if err != nil {
 		return nil, storeFault(err)
 	}
