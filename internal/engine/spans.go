@@ -96,7 +96,6 @@ func (e *Engine) enter(s *occurrence.Span, marks []mark) *entry {
 	}
 	en.sibling = first
 	t.nets[en.net] = en
-	t.entries++
 	t.lastSpan = max(t.lastSpan, s.ID)
 	if en.next != 0 {
 		t.queue = append(t.queue, en)
@@ -197,7 +196,6 @@ func (e *Engine) replace(some map[string]bool, spans []occurrence.Span) {
 		for en := t.nets[net]; en != nil; en = en.sibling {
 			known[en.span] = en
 			en.gone = true
-			t.entries--
 		}
 		delete(t.nets, net)
 	}

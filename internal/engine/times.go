@@ -27,7 +27,6 @@ type times struct {
 	lookup    calendar.Lookup
 	calendars map[string]int    // the versions that lookup has, of those that schedules lean on
 	nets      map[string]*entry // by net, linked by sibling
-	entries   int
 	lastSpan  int64
 	queue     dues
 	alarms    alarms
