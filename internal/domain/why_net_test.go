@@ -215,7 +215,11 @@ func whyCases() map[string]whyCase {
 			"missed", "no_agent", "its start window closed at 2026-03-24T07:00:00Z", "reeve occurrence release", func(s *timeSite) { s.act("release", "d", six) },
 		},
 		"start deadline": {
-			func(s *timeSite) { s.scheduled("a/b", daily(", overlap: queue, start_within: 30m")); s.start("a/b"); s.passTo("2026-03-24T06:40:00Z") }, six,
+			func(s *timeSite) {
+				s.scheduled("a/b", daily(", overlap: queue, start_within: 30m"))
+				s.start("a/b")
+				s.passTo("2026-03-24T06:40:00Z")
+			}, six,
 			"missed", "start_deadline_passed", "its start window closed at 2026-03-24T06:30:00Z", "reeve occurrence release", func(s *timeSite) { s.act("release", "d", six) },
 		},
 		"definition changed": {
