@@ -7,6 +7,7 @@ import (
 
 	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/forecast"
+	"github.com/reeve-scheduler/reeve/internal/run"
 )
 
 // BenchmarkSimulate5000x100 is 7 days of 5,000 daily nets of three jobs, 100 times, on one processor.
@@ -29,6 +30,18 @@ func BenchmarkSimulateBurst5000x10(b *testing.B) {
 	}
 	for b.Loop() {
 		if _, err := forecast.Simulate(w, forecast.Options{Days: 7, Replications: 10, Seed: 1}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkSimulateBacklog is a net that is due more than twice as often as its runs can end one after the other, so that a thousand are queued.
+func BenchmarkSimulateBacklog(b *testing.B) {
+	w := forecast.World{Now: monday, Agents: []run.Candidate{linked("x", 9)}, Nets: []forecast.Net{
+		net("n", often(10*time.Second, overlap(calendar.OverlapQueue)), job("a", takes(25*time.Second))),
+	}}
+	for b.Loop() {
+		if _, err := forecast.Simulate(w, forecast.Options{Days: 1, Replications: 1, Seed: 1}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -89,7 +89,7 @@ func (s *Simulator) again(net int32) {
 	n.looks = true
 	for i := 0; i < len(n.waiting); {
 		w := n.waiting[i]
-		if s.look(&w) {
+		if s.stays(n, &w) || s.look(&w) {
 			n.waiting[i] = w
 			i++
 			continue
@@ -98,6 +98,17 @@ func (s *Simulator) again(net int32) {
 		i = 0 // what it has opened, or made room for, concerns the others
 	}
 	n.looks = false
+}
+
+// stays reports whether what is queued needs no look: one of its schedule is before it, and its window is open. Of a thousand that are queued
+// one is looked at then, and not all of them at each end.
+func (s *Simulator) stays(n *netState, w *waiting) bool {
+	o := &s.p.occs[w.occ]
+	of := s.p.scheduleOf(o)
+	if w.why != occurrence.Queued || of.Overlap != calendar.OverlapQueue || of.StartWithin > 0 && s.now >= w.again {
+		return false
+	}
+	return slices.ContainsFunc(n.waiting, func(e waiting) bool { return e.occ < w.occ && s.p.occs[e.occ].rule == o.rule })
 }
 
 // names stands for the ids of so many open runs; nobody reads them.
