@@ -37,8 +37,12 @@ func (s *Store) ListRuns(ctx context.Context, q store.RunQuery) ([]store.RunSumm
 			states = []run.Status{""}
 		}
 		var ids []string
-		for _, net := range nets {
-			for _, state := range states {
+		for _, state := range states {
+			each := nets
+			if q.Net == "" && q.Folder != "" && (len(nets) > manyNets || state != "" && !state.Ended()) {
+				each = []string{""} // one search of the whole folder: open runs are few, and nets are many
+			}
+			for _, net := range each {
 				sql, args := searchRuns(q, net, state)
 				err := c.query(ctx, sql, func(r row) error {
 					ids = append(ids, r.str(0))
@@ -60,7 +64,11 @@ func (s *Store) ListRuns(ctx context.Context, q store.RunQuery) ([]store.RunSumm
 	return list, nil
 }
 
-// netsOf returns the nets that a query names; one empty name where it names none.
+// manyNets is with how many nets a folder is searched as a whole, from the newest run on, and not net by net: its runs are then not
+// rare among all others.
+const manyNets = 200
+
+// netsOf returns the nets that a query names, of a folder at most one more than manyNets; one empty name where it names none.
 func netsOf(ctx context.Context, c *conn, q store.RunQuery) ([]string, error) {
 	if q.Net != "" {
 		if q.Folder != "" && !strings.HasPrefix(q.Net, q.Folder+"/") {
@@ -81,7 +89,9 @@ func netsOf(ctx context.Context, c *conn, q store.RunQuery) ([]string, error) {
 		if err != nil || next == "" {
 			return nets, err
 		}
-		nets = append(nets, next)
+		if nets = append(nets, next); len(nets) > manyNets {
+			return nets, nil
+		}
 		last = next
 	}
 }
@@ -98,6 +108,10 @@ func searchRuns(q store.RunQuery, net string, status run.Status) (sql string, ar
 	if net != "" {
 		add("net = ?", net)
 		index = "runs_net"
+	}
+	if net == "" && q.Folder != "" {
+		add("net > ?", q.Folder+"/")
+		add("net < ?", q.Folder+"0")
 	}
 	if q.Schedule != "" {
 		add("schedule = ?", q.Schedule)

@@ -243,3 +243,41 @@ func testPaging(t *testing.T, s store.Store) {
 		t.Errorf("paging: got %d runs from %s to %s, want %d from r122 to r000", len(got), got[0], got[len(got)-1], runs)
 	}
 }
+
+// testFolderOfMany: a folder with more nets than are searched one by one gives what it gives with few.
+func testFolderOfMany(t *testing.T, s store.Store) {
+	const nets = 300
+	var b []store.RunWrite
+	for i := range nets {
+		r := newRun(fmt.Sprintf("%05d", i), fmt.Sprintf("many/n%d", i), 1)
+		other := newRun(fmt.Sprintf("%05d", nets+i), fmt.Sprintf("other/n%d", i), 1)
+		switch i % 3 {
+		case 1:
+			r, other = end(r, run.Failed, day()), end(other, run.Failed, day())
+		case 2:
+			r, other = end(r, run.Succeeded, day()), end(other, run.Succeeded, day())
+		}
+		b = append(b, write(r), write(other))
+	}
+	commit(t, s, batch(b...))
+	for _, c := range []struct {
+		states []run.Status
+		want   int
+	}{
+		{nil, nets}, {[]run.Status{run.Waiting}, nets / 3}, {[]run.Status{run.Failed}, nets / 3}, {[]run.Status{run.Succeeded, run.Waiting}, 2 * nets / 3},
+	} {
+		list := must[[]store.RunSummary](t)(s.ListRuns(t.Context(), store.RunQuery{Folder: "many", States: c.states, Limit: 1000}))
+		if len(list) != c.want {
+			t.Errorf("%v: got %d runs, want %d", c.states, len(list), c.want)
+		}
+		for i := range list {
+			if !strings.HasPrefix(list[i].Net, "many/") || i > 0 && list[i-1].ID <= list[i].ID {
+				t.Errorf("%v: run %d is %s of %s", c.states, i, list[i].ID, list[i].Net)
+			}
+		}
+	}
+	one := must[[]store.RunSummary](t)(s.ListRuns(t.Context(), store.RunQuery{Folder: "many", Net: "many/n0", States: []run.Status{run.Waiting}}))
+	if len(one) != 1 || one[0].Net != "many/n0" {
+		t.Errorf("of one net: %+v", one)
+	}
+}

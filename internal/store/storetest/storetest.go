@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"orders":            testOrders,
 		"listing":           testListing,
 		"paging":            testPaging,
+		"folder of many":    testFolderOfMany,
 		"nets":              testNets,
 		"nodes":             testNodes,
 		"tokens":            testTokens,
