@@ -85,7 +85,7 @@ func (h *Handler) createOverride(kind string, p access.Permission) func(context.
 }
 
 func (h *Handler) dropOverride(ctx context.Context, in *struct {
-	ID int64 `path:"id" minimum:"1"`
+	ID string `path:"id" maxLength:"63"`
 },
 ) (*body[Override], error) {
 	return answer(h.svc.DropOverride(ctx, in.ID))
@@ -117,6 +117,6 @@ func (c *Client) CreateOverride(ctx context.Context, o CreateOverride) (Override
 }
 
 // DropOverride implements Agenda.
-func (c *Client) DropOverride(ctx context.Context, id int64) (Override, error) {
-	return ask[Override](ctx, c, at(http.MethodPost, "overrides", strconv.FormatInt(id, 10), "drop"))
+func (c *Client) DropOverride(ctx context.Context, id string) (Override, error) {
+	return ask[Override](ctx, c, at(http.MethodPost, "overrides", id, "drop"))
 }

@@ -56,7 +56,7 @@ type Agenda interface {
 	ListOverrides(ctx context.Context, net string, all bool) ([]Override, error)
 	CreateOverride(ctx context.Context, o CreateOverride) (Override, error)
 	// DropOverride takes one back.
-	DropOverride(ctx context.Context, id int64) (Override, error)
+	DropOverride(ctx context.Context, id string) (Override, error)
 }
 
 // Calendars shows calendars. They are applied as nets are, by ApplyNets.
@@ -298,7 +298,7 @@ type MonthDay struct {
 
 // Override is what a person changed of the agenda.
 type Override struct {
-	ID       int64             `json:"id"`
+	ID       string            `json:"id"`
 	Kind     string            `json:"kind" enum:"add,move,skip,hold"`
 	Net      string            `json:"net"`
 	Schedule string            `json:"schedule"`

@@ -75,7 +75,7 @@ func (s *twin) CreateOverride(ctx context.Context, o api.CreateOverride) (api.Ov
 	return api.Override{}, s.note(ctx, "CreateOverride", o)
 }
 
-func (s *twin) DropOverride(ctx context.Context, id int64) (api.Override, error) {
+func (s *twin) DropOverride(ctx context.Context, id string) (api.Override, error) {
 	return api.Override{}, s.note(ctx, "DropOverride", id)
 }
 
@@ -144,7 +144,7 @@ func timeCalls(ctx context.Context, c *api.Client) []roundTrip {
 		{"ListCalendarSeeds", nil, nil, func() (any, error) { return c.ListCalendarSeeds(ctx) }},
 		{"CalendarSeed", []any{seed}, nil, func() (any, error) { return c.CalendarSeed(ctx, seed) }},
 		{"CalendarSeed", []any{api.SeedQuery{Code: "US"}}, nil, func() (any, error) { return c.CalendarSeed(ctx, api.SeedQuery{Code: "US"}) }},
-		{"DropOverride", []any{int64(7)}, nil, func() (any, error) { return c.DropOverride(ctx, 7) }},
+		{"DropOverride", []any{"7"}, nil, func() (any, error) { return c.DropOverride(ctx, "7") }},
 	}
 	look := api.ForecastQuery{
 		Days: 9, Net: net, Folder: "census", Replications: 40, WhatIf: []string{"duration=a/b:+50%", "agent-slots=a,b:2"}, Limit: 8, Seed: -5,

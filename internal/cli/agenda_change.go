@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"fmt"
 	"io"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -161,15 +159,14 @@ func (a *app) agendaDrop() *cobra.Command {
 	return &cobra.Command{
 		Use: "drop ID", Short: "take back what was changed of the agenda", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			id, err := strconv.ParseInt(args[0], 10, 64)
-			if err != nil || id < 1 {
-				return fault.New(fault.Invalid, fmt.Sprintf("%q is not the id of a change", args[0]), "see `reeve agenda overrides`")
+			if args[0] == "" {
+				return fault.New(fault.Invalid, "the id of the change is empty", "see `reeve agenda overrides`")
 			}
 			client, err := a.client()
 			if err != nil {
 				return err
 			}
-			o, err := client.DropOverride(c.Context(), id)
+			o, err := client.DropOverride(c.Context(), args[0])
 			if err != nil {
 				return err
 			}

@@ -398,7 +398,7 @@ func TestWhatPeopleSaidIsShownWithWhatIsToCome(t *testing.T) {
 		"skip": {Kind: "skip", Nominal: nominal}, "hold": {Kind: "hold", Nominal: nominal}, "hold from": {Kind: "hold", From: nominal},
 		"other": {Kind: "skip", Nominal: &later}, "ended": {Kind: "skip", Nominal: nominal, Expires: nominal}, "used": {Kind: "skip", Nominal: nominal, State: "used"},
 	} {
-		o.ID, o.Net, o.Schedule, o.Reason, o.By, o.State = 7, "estate/harvest", "nightly", "enough of it", "jonas", cmp.Or(o.State, "active")
+		o.ID, o.Net, o.Schedule, o.Reason, o.By, o.State = "7", "estate/harvest", "nightly", "enough of it", "jonas", cmp.Or(o.State, "active")
 		tw.change(func() { tw.time.overrides = []api.Override{o} })
 		want := map[string]string{"skip": "to be skipped, by jonas: enough of it", "hold": "held by jonas: enough of it", "hold from": "held by jonas: enough of it"}[kind]
 		_, list := s.ask(t, "mara", http.MethodGet, "/schedules/estate/harvest/nightly", nil)

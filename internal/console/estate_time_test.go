@@ -95,9 +95,9 @@ func estateQuarters(t *twin, now time.Time, add func(*api.Schedule, time.Time, s
 
 func estateChanges(t *twin, now time.Time) {
 	t.time.overrides = []api.Override{
-		{ID: 4, Kind: "add", Net: "estate/ledger", Schedule: "manual", Nominal: ptr(now.Add(40 * time.Minute)), Params: map[string]string{"day": "2026-11-03"}, Reason: "the auditor wants it twice", By: "mara", Created: now.Add(-time.Hour), State: "active"},
-		{ID: 3, Kind: "hold", Net: "estate/ledger", Schedule: "close", From: ptr(now.Add(-time.Hour)), Expires: ptr(now.Add(90 * time.Hour)), Reason: "the auditor is in the house", By: "mara", Created: now.Add(-2 * time.Hour), State: "active"},
-		{ID: 2, Kind: "move", Net: "estate/harvest", Schedule: "nightly", Nominal: ptr(now.Add(20 * time.Hour)), To: ptr(now.Add(26 * time.Hour)), Reason: "the supplier is late", By: "jonas", Created: now.Add(-30 * time.Hour), State: "stale", Ended: ptr(now.Add(-3 * time.Hour))},
+		{ID: "4", Kind: "add", Net: "estate/ledger", Schedule: "manual", Nominal: ptr(now.Add(40 * time.Minute)), Params: map[string]string{"day": "2026-11-03"}, Reason: "the auditor wants it twice", By: "mara", Created: now.Add(-time.Hour), State: "active"},
+		{ID: "3", Kind: "hold", Net: "estate/ledger", Schedule: "close", From: ptr(now.Add(-time.Hour)), Expires: ptr(now.Add(90 * time.Hour)), Reason: "the auditor is in the house", By: "mara", Created: now.Add(-2 * time.Hour), State: "active"},
+		{ID: "2", Kind: "move", Net: "estate/harvest", Schedule: "nightly", Nominal: ptr(now.Add(20 * time.Hour)), To: ptr(now.Add(26 * time.Hour)), Reason: "the supplier is late", By: "jonas", Created: now.Add(-30 * time.Hour), State: "stale", Ended: ptr(now.Add(-3 * time.Hour))},
 	}
 	t.time.risks = []api.Risk{
 		{Net: "proxy/certificates", Schedule: "renew", Due: now.Add(70 * time.Minute), Count: 1, Job: "renew", Needs: "zone=dmz", Text: "agent dmz1, the only one with zone=dmz, is not linked since 08:11", Fix: "start it, or look at its log"},

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -125,11 +124,7 @@ func paramsOf(text string) (map[string]string, error) {
 }
 
 func (c *console) dropOverride(w http.ResponseWriter, r *http.Request) error {
-	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
-	if err != nil {
-		return c.missing(w, r)
-	}
-	if _, err := c.service.DropOverride(r.Context(), id); err != nil {
+	if _, err := c.service.DropOverride(r.Context(), r.PathValue("id")); err != nil {
 		return err
 	}
 	return back(w, r, localPath(cmp.Or(r.PostFormValue("next"), "/agenda")), "dropped")

@@ -266,13 +266,16 @@ func (t *twin) CreateOverride(ctx context.Context, o api.CreateOverride) (api.Ov
 		return api.Override{}, err
 	}
 	t.asked(fmt.Sprintf("override %s %s %q nominal=%s from=%s to=%s expires=%s %v %s", o.Kind, o.Net, o.Schedule, shownTime(o.Nominal), shownTime(o.From), shownTime(o.To), shownTime(o.Expires), o.Params, o.Reason), func() {})
-	return api.Override{ID: 9}, nil
+	return api.Override{ID: "9"}, nil
 }
 
-func (t *twin) DropOverride(ctx context.Context, id int64) (api.Override, error) {
+func (t *twin) DropOverride(ctx context.Context, id string) (api.Override, error) {
 	if err := t.may(ctx, access.Control, ""); err != nil {
 		return api.Override{}, err
 	}
-	t.asked(fmt.Sprintf("drop override %d", id), func() {})
+	if _, err := strconv.ParseInt(id, 10, 64); err != nil {
+		return api.Override{}, fault.New(fault.NotFound, "there is no change of the agenda with the id "+id, "")
+	}
+	t.asked("drop override "+id, func() {})
 	return api.Override{ID: id}, nil
 }

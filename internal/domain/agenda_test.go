@@ -129,9 +129,9 @@ func TestMonth(t *testing.T) {
 	}{
 		{23, true, 0, 0, "Monday; it is in force since 2026-03-24T05:00:10Z"},
 		{24, true, 1, 0, "Tuesday"},
-		{25, false, 0, 0, "free: Founders; the rule has nothing on this day"},
+		{25, false, 0, 0, "free: Founders; shifted to 2026-03-26"},
 		{26, true, 1, 1, "Thursday; moved here from 2026-03-25; suppressed: collision"},
-		{28, false, 0, 0, "Saturday; the rule has nothing on this day"},
+		{28, false, 0, 0, "Saturday; shifted to 2026-03-30"},
 		{31, true, 0, 0, "Tuesday; the rule has nothing on this day"},
 	} {
 		got := days[test.day-1]
@@ -180,8 +180,10 @@ func TestOverrides(t *testing.T) {
 	s.drop(hold.ID)
 	s.settle()
 	want(t, "after the drop", s.listed(api.OccurrenceQuery{Decisions: []string{"pending"}}))
-	if _, err := s.service.DropOverride(s.admin(), 99); !fault.Is(err, fault.NotFound) {
-		t.Errorf("none: got %v, want not found", err)
+	for _, id := range []string{"99", "x", "", "+" + hold.ID, "0" + hold.ID} {
+		if _, err := s.service.DropOverride(s.admin(), id); !fault.Is(err, fault.NotFound) {
+			t.Errorf("%q: got %v, want not found", id, err)
+		}
 	}
 	for name, bad := range map[string]api.CreateOverride{
 		"no reason":         {Kind: "skip", Net: "a/b", Schedule: "d", Nominal: at("20:00")},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strconv"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/access"
@@ -62,10 +63,13 @@ func (s *Service) overridesOf(ctx context.Context, w *window) ([]api.Override, e
 
 func showOverride(o *occurrence.Override) api.Override {
 	return api.Override{
-		ID: o.ID, Kind: string(o.Kind), Net: o.Net, Schedule: o.Schedule, Nominal: optTime(o.Nominal), From: optTime(o.From), To: optTime(o.To),
+		ID: overrideID(o), Kind: string(o.Kind), Net: o.Net, Schedule: o.Schedule, Nominal: optTime(o.Nominal), From: optTime(o.From), To: optTime(o.To),
 		Params: orEmpty(o.Params), Expires: optTime(o.Expires), Reason: o.Reason, By: o.By, Created: o.Created.UTC(), State: string(o.State), Ended: optTime(o.Ended),
 	}
 }
+
+// overrideID writes an id as people and programs have it.
+func overrideID(o *occurrence.Override) string { return strconv.FormatInt(o.ID, 10) }
 
 // CreateOverride implements api.Agenda.
 func (s *Service) CreateOverride(ctx context.Context, o api.CreateOverride) (api.Override, error) {
@@ -152,7 +156,7 @@ func (s *Service) overrideOf(o *api.CreateOverride) (occurrence.Override, error)
 }
 
 // DropOverride implements api.Agenda.
-func (s *Service) DropOverride(ctx context.Context, id int64) (api.Override, error) {
+func (s *Service) DropOverride(ctx context.Context, id string) (api.Override, error) {
 	if _, err := s.may(ctx, access.View, ""); err != nil {
 		return api.Override{}, err
 	}
@@ -162,19 +166,19 @@ func (s *Service) DropOverride(ctx context.Context, id int64) (api.Override, err
 	}
 	for i := range list {
 		o := &list[i]
-		if o.ID != id {
+		if overrideID(o) != id {
 			continue
 		}
 		who, err := s.may(ctx, access.Control, folderOf(o.Net))
 		if err != nil {
 			return api.Override{}, err
 		}
-		dropped, err := s.cfg.Engine.DropOverride(ctx, id, s.act(who, "agenda.drop", overrideText(o), ""))
+		dropped, err := s.cfg.Engine.DropOverride(ctx, o.ID, s.act(who, "agenda.drop", overrideText(o), ""))
 		if err != nil {
 			return api.Override{}, err
 		}
 		s.scheduleChanged(o.Net, o.Schedule)
 		return showOverride(&dropped), nil
 	}
-	return api.Override{}, fault.New(fault.NotFound, fmt.Sprintf("there is no change of the agenda with the id %d", id), "see `reeve agenda overrides`")
+	return api.Override{}, fault.New(fault.NotFound, fmt.Sprintf("there is no change of the agenda with the id %q", id), "see `reeve agenda overrides`")
 }

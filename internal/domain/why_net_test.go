@@ -125,7 +125,7 @@ func whyCases() map[string]whyCase {
 				s.scheduled("a/b", daily(""))
 				s.override(api.CreateOverride{Kind: "skip", Schedule: "d", Nominal: at(s, six)})
 			}, six,
-			"to be cancelled", "cancelled", "to be skipped: admin: ask ann", "reeve agenda drop 1", func(s *timeSite) { s.drop(1); s.passTo("2026-03-24T06:00:30Z") },
+			"to be cancelled", "cancelled", "to be skipped: admin: ask ann", "reeve agenda drop 1", func(s *timeSite) { s.drop("1"); s.passTo("2026-03-24T06:00:30Z") },
 		},
 		"was skipped": {
 			func(s *timeSite) {
@@ -139,7 +139,7 @@ func whyCases() map[string]whyCase {
 				s.scheduled("a/b", daily(""))
 				s.override(api.CreateOverride{Kind: "hold", Schedule: "d", From: at(s, "2026-03-24T05:30:00Z")})
 			}, six,
-			"pending", "held_back", "held by admin: ask ann", "reeve agenda drop 1", func(s *timeSite) { s.drop(1); s.passTo("2026-03-24T06:00:30Z") },
+			"pending", "held_back", "held by admin: ask ann", "reeve agenda drop 1", func(s *timeSite) { s.drop("1"); s.passTo("2026-03-24T06:00:30Z") },
 		},
 		"held": {
 			func(s *timeSite) {
@@ -154,7 +154,7 @@ func whyCases() map[string]whyCase {
 				s.scheduled("a/b", daily(""))
 				s.override(api.CreateOverride{Kind: "move", Schedule: "d", Nominal: at(s, six), To: at(s, "2026-03-24T09:00:00Z")})
 				s.passTo("2026-03-24T07:00:00Z")
-			}, six, "pending", "not_due", "it is not due yet, in 2h0m0s; moved by admin: ask ann", "reeve agenda drop 1", func(s *timeSite) { s.act("release", "d", six) },
+			}, six, "pending", "not_due", "it is not due yet, in 2h; moved by admin: ask ann", "reeve agenda drop 1", func(s *timeSite) { s.act("release", "d", six) },
 		},
 		"domain held": {
 			func(s *timeSite) { s.scheduled("a/b", daily("")); s.hold(); s.passTo("2026-03-24T06:01:00Z") }, six,
@@ -292,13 +292,23 @@ func whyCases() map[string]whyCase {
 				s.scheduled("a/b", `name: d, cron: "30 2 * * *", zone: Europe/Berlin, dst_gap: skip`)
 			}, "2026-03-29T00:30:00Z", "not due, pending", "dst_gap", "did not exist", "set dst_gap", nil,
 		},
+		"moved over the gap": {
+			func(s *timeSite) { s.scheduled("a/b", `name: d, cron: "30 2 * * *", zone: Europe/Berlin`) }, "2026-03-29T01:30:00Z", "not due, pending", "dst_gap",
+			"2026-03-29T02:30:00 did not exist in Europe/Berlin, clocks were put forward over it, and dst_gap is next-valid: it is due at 2026-03-29T01:00:00Z (2026-03-29 03:00:00 +0200)", "set dst_gap: skip, or shift,", nil,
+		},
+		"moved over the gap, by the offset after it": {
+			func(s *timeSite) {
+				s.scheduled("a/b", `name: d, cron: "30 2 * * *", zone: Europe/Berlin, dst_gap: shift`)
+			}, "2026-03-29T00:30:00Z", "not due, pending", "dst_gap",
+			"dst_gap is shift: it is due at 2026-03-29T01:30:00Z (2026-03-29 03:30:00 +0200)", "set dst_gap: skip, or next-valid,", nil,
+		},
 		"the other pass": {
 			func(s *timeSite) { s.scheduled("a/b", `name: d, cron: "30 2 * * *", zone: Europe/Berlin`) }, "2026-10-25T01:30:00Z", "not due, pending", "dst_overlap", "2026-10-25T02:30:00 came twice in Europe/Berlin", "set dst_overlap", nil,
 		},
 	}
 }
 
-func (s *timeSite) drop(id int64) {
+func (s *timeSite) drop(id string) {
 	s.t.Helper()
 	if o, err := s.service.DropOverride(s.admin(), id); err != nil || o.State != "dropped" {
 		s.t.Fatalf("got %+v, %v", o, err)
