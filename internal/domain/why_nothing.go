@@ -10,6 +10,9 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/store"
 )
 
+// aroundChange is how far from a change of clocks it may be meant: a person may mean a wall time by the offset before or after it.
+const aroundChange = 3 * time.Hour
+
 // nothing says why nothing was due, and explains what was or is due next to it.
 func (x *netExplainer) nothing(ctx context.Context) error {
 	x.state(stateNone)
@@ -65,7 +68,7 @@ func (x *netExplainer) noSchedule(ctx context.Context) error {
 // notDue says why a schedule had nothing at the instant: the wall time was taken away, a field leaves it out, or the rule has nothing.
 func (x *netExplainer) notDue(ctx context.Context, r *spanRule) {
 	name, written := r.span.Schedule, r.rule.Schedule()
-	if x.taken(r) {
+	if x.taken(r) || x.jumped(ctx, r, written) {
 		return
 	}
 	o := &seen{key: occurrence.Key{Net: x.net, Schedule: name}, by: r}
@@ -118,10 +121,9 @@ func (x *netExplainer) make() string {
 
 // taken says that a wall time of the rule is no occurrence because clocks were changed, where that was so near the instant.
 func (x *netExplainer) taken(r *spanRule) bool {
-	const around = 3 * time.Hour // a person may mean a wall time by the offset before or after the change
 	any := false
 	loc := r.rule.Location()
-	for t := range r.rule.Taken(x.from.Add(-around), x.to.Add(around)) {
+	for t := range r.rule.Taken(x.from.Add(-aroundChange), x.to.Add(aroundChange)) {
 		if !x.means(t, loc) {
 			continue
 		}
@@ -134,6 +136,51 @@ func (x *netExplainer) taken(r *spanRule) bool {
 		x.add(string(t.Reason), time.Time{}, fmt.Sprintf("schedule %s: %s came twice in %s, and dst_overlap chooses the other pass", r.span.Schedule, t.Wall, loc), o.edit("dst_overlap: first, last or both"))
 	}
 	return any
+}
+
+// jumped says that clocks were put forward over a wall time of the rule, and when it is due instead. What the rule would lose, if it were to
+// skip such times, is what its dst_gap has moved.
+func (x *netExplainer) jumped(ctx context.Context, r *spanRule, written calendar.Schedule) bool {
+	if written.Gap == calendar.GapSkip {
+		return false
+	}
+	edited := written
+	edited.Gap = calendar.GapSkip
+	trial := x.try(ctx, r, edited)
+	if trial.rule == nil {
+		return false
+	}
+	loc := r.rule.Location()
+	for t := range trial.rule.Taken(x.from.Add(-aroundChange), x.to.Add(aroundChange)) {
+		if t.Reason != calendar.ReasonGap || !x.means(t, loc) {
+			continue
+		}
+		nominal := t.At // the gap, and so the first instant after it
+		if written.Gap == calendar.GapShift {
+			wall, err := time.Parse("2006-01-02T15:04:05", t.Wall)
+			if err != nil {
+				continue
+			}
+			_, before := t.At.Add(-time.Second).In(loc).Zone()
+			nominal = wall.Add(-time.Duration(before) * time.Second)
+		}
+		o, ok := r.rule.At(nominal)
+		if !ok || !r.covers(o.Due) {
+			continue
+		}
+		other := calendar.GapShift
+		if written.Gap == calendar.GapShift {
+			other = calendar.GapNextValid
+		}
+		edit := (&seen{key: occurrence.Key{Net: x.net, Schedule: r.span.Schedule}}).edit(fmt.Sprintf("dst_gap: skip, or %s,", other))
+		due := "it is due at " + x.both(r, o.Due)
+		if o.Suppressed != "" {
+			due = "it would be due at " + x.both(r, o.Due) + ", and is suppressed: " + string(o.Suppressed)
+		}
+		x.add(string(calendar.ReasonGap), time.Time{}, fmt.Sprintf("schedule %s: %s did not exist in %s, clocks were put forward over it, and dst_gap is %s: %s", r.span.Schedule, t.Wall, loc, written.Gap, due), edit)
+		return true
+	}
+	return false
 }
 
 // means reports whether the instant that was asked about is the wall time that was taken away, by any offset near it.
