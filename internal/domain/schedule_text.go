@@ -69,3 +69,22 @@ func fieldsText(s *calendar.Schedule) string {
 	}
 	return strings.Join(parts, "; ")
 }
+
+// awayText says how long it is from one instant to another, as people say it: the longer, the rounder. It is counted in seconds, which
+// no two instants are too far apart for.
+func awayText(from, to time.Time) string {
+	const minute, hour, day = 60, 3600, 86400
+	seconds := to.Unix() - from.Unix()
+	if to.Nanosecond()-from.Nanosecond() >= int(time.Second/2) {
+		seconds++
+	} else if from.Nanosecond()-to.Nanosecond() > int(time.Second/2) {
+		seconds--
+	}
+	switch {
+	case seconds > 2*day:
+		return fmt.Sprintf("%d days", seconds/day)
+	case seconds > hour:
+		return lengthText((time.Duration(seconds) * time.Second).Round(time.Minute))
+	}
+	return lengthText(time.Duration(seconds) * time.Second)
+}

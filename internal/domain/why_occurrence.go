@@ -273,7 +273,7 @@ func (o *seen) since() time.Time {
 // toCome explains what is not due yet: when it is, and what will become of it as things are.
 func (x *netExplainer) toCome(ctx context.Context, o *seen) {
 	c := o.soon
-	when := fmt.Sprintf("%s: it is not due yet, in %s", o.subject(), c.due.Sub(x.now).Round(time.Second))
+	when := fmt.Sprintf("%s: it is not due yet, in %s", o.subject(), awayText(x.now, c.due))
 	switch {
 	case c.decision == occurrence.Suppressed && c.reason == occurrence.Paused:
 		x.state("to be suppressed")
