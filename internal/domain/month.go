@@ -3,6 +3,7 @@ package domain
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/access"
@@ -40,6 +41,7 @@ func (s *Service) MonthOf(ctx context.Context, net, schedule string, month time.
 type ruleInForce struct {
 	rule  *calendar.Rule
 	days  *calendar.Days // nil: it has no calendar
+	free  *calendar.Rule // the same without its shift: what it has on free days; nil: it shifts nothing
 	since time.Time
 	until time.Time // zero: it is in force
 }
@@ -71,6 +73,7 @@ func (s *Service) rulesOfMonth(ctx context.Context, net, schedule string, first,
 			if days, problems := calendar.Resolve(ref, s.calendarsOf(ctx, &spans[i])); len(problems) == 0 {
 				r.days = days
 			}
+			r.free = s.unshifted(ctx, &spans[i])
 		}
 		out = append(out, r)
 	}
@@ -80,11 +83,43 @@ func (s *Service) rulesOfMonth(ctx context.Context, net, schedule string, first,
 	return out, nil
 }
 
+// unshifted makes the rule of a span as it is without its shift; nil: free days move nothing.
+func (s *Service) unshifted(ctx context.Context, span *occurrence.Span) *calendar.Rule {
+	written := span.Rule
+	if !strings.HasPrefix(written.Shift, "before") && !strings.HasPrefix(written.Shift, "after") {
+		return nil
+	}
+	written.Shift = "run"
+	rule, problems := calendar.NewCompiler(s.cfg.Zones, s.calendarsOf(ctx, span)).Compile(span.Net, written)
+	if len(problems) > 0 {
+		return nil
+	}
+	return rule
+}
+
+// shiftedAway says to which days the calendar has shifted what the rule has between two instants of a free day.
+func (r *ruleInForce) shiftedAway(d calendar.Day, begin, end time.Time) string {
+	why, seen := "", 0
+	if r.free == nil || r.days == nil || r.days.Working(d) {
+		return why
+	}
+	for o := range r.free.Between(begin.Add(-time.Microsecond), end.Add(-time.Microsecond)) {
+		if seen++; seen > 50 {
+			break
+		}
+		at, ok := r.rule.At(o.Nominal)
+		if to := r.rule.Day(at.Due); ok && at.Suppressed == "" && to != d {
+			why = joined(why, "shifted to "+to.String())
+		}
+	}
+	return why
+}
+
 // monthDay says what the rules have on a business day, and why they have nothing else.
 func monthDay(rules []ruleInForce, d calendar.Day) api.MonthDay {
 	out := api.MonthDay{Day: d.String(), Working: true, Times: []time.Time{}}
 	last := &rules[len(rules)-1]
-	inForce := false
+	inForce, away := false, ""
 	for i := range rules {
 		r := &rules[i]
 		begin, end := r.rule.Bounds(d)
@@ -100,17 +135,19 @@ func monthDay(rules []ruleInForce, d calendar.Day) api.MonthDay {
 		out.Due += n.All - n.Suppressed()
 		out.Suppressed += n.Suppressed()
 		out.Why = joined(out.Why, firstTimes(&out, r, begin, end))
+		away = joined(away, r.shiftedAway(d, begin, end))
 	}
 	if last.days != nil {
 		out.Working = last.days.Working(d)
 		out.Why = joined(last.days.Why(d), out.Why)
 	}
+	out.Why = joined(out.Why, away)
 	switch {
 	case !inForce && d < last.rule.Day(last.since):
 		out.Why = joined(out.Why, "it is in force since "+stamp(last.since))
 	case !inForce:
 		out.Why = joined(out.Why, "it was in force until "+stamp(last.until))
-	case out.Due == 0 && out.Suppressed == 0:
+	case out.Due == 0 && out.Suppressed == 0 && away == "":
 		out.Why = joined(out.Why, "the rule has nothing on this day")
 	}
 	return out
