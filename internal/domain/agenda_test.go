@@ -170,7 +170,7 @@ func TestOverrides(t *testing.T) {
 		t.Errorf("got %+v, want four changes", page.Overrides)
 	}
 	s.passTo("2026-03-24T09:30:00Z")
-	want(t, "afterwards", s.listed(api.OccurrenceQuery{}), "24T05:30 manual released by_hand", "24T06:00 d released due moved by override", "24T07:00 d cancelled cancelled", "24T08:00 d pending held_back", "24T09:00 d pending held_back")
+	want(t, "afterwards", s.listed(api.OccurrenceQuery{}), "24T05:30 manual released by_hand", "24T06:30 d released due moved by override", "24T07:00 d cancelled cancelled", "24T08:00 d pending held_back", "24T09:00 d pending held_back")
 	if list, err := s.service.ListOverrides(s.admin(), "a/b", false); err != nil || len(list) != 1 || list[0].ID != hold.ID {
 		t.Errorf("active: got %+v, %v, want the hold", list, err)
 	}

@@ -79,12 +79,22 @@ func (s *Service) page(ctx context.Context, items []item, limit int) ([]api.Occu
 		next = opt(writeCursor(&items[limit-1]))
 	}
 	out := make([]api.Occurrence, len(items))
+	records := make([]*occurrence.Record, 0, len(items))
+	for i := range items {
+		if items[i].rec != nil {
+			records = append(records, items[i].rec)
+		}
+	}
+	moves, err := s.movesOf(ctx, records...)
+	if err != nil {
+		return nil, nil, err
+	}
 	for i := range items {
 		if items[i].rec == nil {
 			out[i] = s.showComing(items[i].soon)
 			continue
 		}
-		shown, err := s.showRecord(ctx, items[i].rec)
+		shown, err := s.showMoved(ctx, items[i].rec, moves)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -118,6 +128,51 @@ func readCursor(text string) (store.OccurrenceCursor, error) {
 // showRecord writes a record as the API has it, with what is known of its run. One that a person has touched before it was due is shown
 // as what it will become.
 func (s *Service) showRecord(ctx context.Context, r *occurrence.Record) (api.Occurrence, error) {
+	moves, err := s.movesOf(ctx, r)
+	if err != nil {
+		return api.Occurrence{}, err
+	}
+	return s.showMoved(ctx, r, moves)
+}
+
+// movesOf returns where people moved those of some records that they moved: a record keeps the due by the rule. It asks once for all.
+func (s *Service) movesOf(ctx context.Context, records ...*occurrence.Record) (map[occurrence.Key]time.Time, error) {
+	nets, moves := map[string]bool{}, map[occurrence.Key]time.Time{}
+	for _, r := range records {
+		if r.Moved != movedByHand {
+			continue
+		}
+		nets[r.Net] = true
+		moves[utcKey(r.Key)] = time.Time{}
+	}
+	if len(moves) == 0 {
+		return moves, nil
+	}
+	net := "" // of several, all are asked for
+	if len(nets) == 1 {
+		net = records[slices.IndexFunc(records, func(r *occurrence.Record) bool { return nets[r.Net] })].Net
+	}
+	states := []occurrence.OverrideState{occurrence.OverrideActive, occurrence.OverrideUsed}
+	list, err := s.cfg.Store.Overrides(ctx, net, states, 0)
+	if err != nil {
+		return nil, storeFault(err)
+	}
+	for i := range list { // newest first
+		if at, of := moves[utcKey(list[i].Key)]; of && at.IsZero() && list[i].Kind == occurrence.OverrideMove {
+			moves[utcKey(list[i].Key)] = list[i].To
+		}
+	}
+	return moves, nil
+}
+
+// utcKey is a key that equals every other of the same occurrence.
+func utcKey(k occurrence.Key) occurrence.Key {
+	k.Nominal = k.Nominal.UTC()
+	return k
+}
+
+// showMoved is showRecord where it is known to where people moved what they did.
+func (s *Service) showMoved(ctx context.Context, r *occurrence.Record, moves map[occurrence.Key]time.Time) (api.Occurrence, error) {
 	if r.Decision == occurrence.Pending {
 		waits := *r
 		if w, ok := s.cfg.Engine.PendingWhy(r.Key); ok { // as it is now
@@ -137,6 +192,9 @@ func (s *Service) showRecord(ctx context.Context, r *occurrence.Record) (api.Occ
 		Net: r.Net, Schedule: r.Schedule, Nominal: r.Nominal.UTC(), Due: r.Due.UTC(), Zone: r.Zone, TZData: r.TZData, Moved: opt(string(r.Moved)),
 		Decision: string(r.Decision), Reason: opt(string(r.Reason)), Detail: opt(r.Detail), Decided: optTime(r.Decided), By: opt(r.By),
 		Run: opt(r.Run), RecoveredBy: opt(r.RecoveredBy), Dismissed: optTime(r.Dismissed), DismissedBy: opt(r.DismissedBy),
+	}
+	if to := moves[utcKey(r.Key)]; !to.IsZero() {
+		out.Due = to.UTC()
 	}
 	if r.Decision == occurrence.Pending {
 		out.Decided = nil
