@@ -313,6 +313,8 @@ func TestRefusals(t *testing.T) {
 	key := at("s", "12:05:00")
 	for name, o := range map[string]occurrence.Override{
 		"move into the past":   {Kind: occurrence.OverrideMove, Key: key, To: day0},
+		"move too far":         {Kind: occurrence.OverrideMove, Key: key, To: time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"add too far":          {Kind: occurrence.OverrideAdd, Key: occurrence.Key{Net: key.Net, Nominal: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)}},
 		"add in the past":      {Kind: occurrence.OverrideAdd, Key: at("", "11:00:00")},
 		"add with a parameter": {Kind: occurrence.OverrideAdd, Key: at("", "13:00:00"), Params: map[string]string{"none": "1"}},
 		"no such schedule":     {Kind: occurrence.OverrideSkip, Key: at("other", "12:05:00")},

@@ -53,10 +53,22 @@ func instant(t time.Time) time.Time {
 	return t.UTC().Truncate(time.Microsecond)
 }
 
+// lastDay is the last one for which anything can be planned: schedules have nothing after it either.
+const lastDay = "2199-12-31"
+
+// tooFar reports whether an instant is after the last day.
+func tooFar(t time.Time) bool { return t.UTC().Year() > 2199 }
+
 // mayOverride refuses what could never do anything.
 func (e *Engine) mayOverride(o *occurrence.Override, now time.Time) error {
 	refuse := func(text, fix string) error { return fault.New(fault.Invalid, text, fix) }
 	of := scheduleOf(o.Key)
+	if to := o.To; tooFar(to) || o.Kind == occurrence.OverrideAdd && tooFar(o.Nominal) {
+		if to.IsZero() {
+			to = o.Nominal
+		}
+		return refuse(fmt.Sprintf("%s is too far away: nothing is planned after %s", to.UTC().Format(time.RFC3339), lastDay), "give a time until "+lastDay)
+	}
 	switch o.Kind {
 	case occurrence.OverrideAdd:
 		if !o.Nominal.After(now) {
