@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -293,6 +294,10 @@ func (r *reader) duration(n ast.Node, path string, into *duration) {
 	if err != nil {
 		r.refuse(n, path, "%s: %s", last(path), err)
 		return
+	}
+	if d == 0 && last(path) == "every" {
+		r.refuse(n, path, "every is at least 1s")
+		d = duration(time.Second) // so that it counts as given
 	}
 	*into = d
 }
