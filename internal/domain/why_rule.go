@@ -28,7 +28,7 @@ func NothingDue() [][2]string {
 		{WhyNever, "the schedule is never due again"},
 		{WhyNothing, "the rule has nothing at that time; what it has before and after is said"},
 		{WhyLeftOut, "a field of the schedule leaves it out: from, until or working_days"},
-		{string(calendar.ReasonGap), "the wall time did not exist, because clocks were put forward over it, and dst_gap is skip"},
+		{string(calendar.ReasonGap), "the wall time did not exist, because clocks were put forward over it; dst_gap says what became of it"},
 		{string(calendar.ReasonOverlap), "the wall time came twice, because clocks were put back, and dst_overlap chooses the other pass"},
 	}
 }
