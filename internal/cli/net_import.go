@@ -228,7 +228,10 @@ const differencesShown = 6
 
 func reportImport(w io.Writer, out imported, f timetableFlags) {
 	for _, m := range out.Mistakes {
-		fmt.Fprintln(w, printable(fault.Mistakes{m}.Error()))
+		fmt.Fprintf(w, "%s:%d:%d: %s\n", printable(m.File), m.Line, m.Column, printable(m.Message))
+		for l := range strings.Lines(m.Excerpt) {
+			fmt.Fprintln(w, printable(strings.TrimRight(l, "\n")))
+		}
 	}
 	for _, e := range out.Entries {
 		fmt.Fprintf(w, "%s:%d: %s\n", printable(e.File), e.Line, printable(e.Net))
