@@ -184,6 +184,13 @@ type OccurrenceQuery struct {
 type OccurrencePage struct {
 	Occurrences []Occurrence `json:"occurrences"`
 	Next        *string      `json:"next" doc:"cursor of the next page; null: this is the last"`
+	Ranges      []RangeCount `json:"ranges" doc:"what of the whole query lies in ranges, which no page lists"`
+}
+
+// RangeCount is how many occurrences of a query lie in ranges, by what became of them.
+type RangeCount struct {
+	Decision string `json:"decision" enum:"missed,suppressed"`
+	Count    int64  `json:"count"`
 }
 
 // Missed is a missed occurrence, or a range of them.

@@ -56,6 +56,7 @@ func (a *app) occurrenceList() *cobra.Command {
 			return a.print(page, func(w io.Writer) {
 				occurrenceTable(w, page.Occurrences)
 				more(w, page.Next)
+				rangeLines(w, page.Ranges)
 			})
 		},
 	}
@@ -95,6 +96,20 @@ func occurrenceTable(w io.Writer, list []api.Occurrence) {
 func more(w io.Writer, next *string) {
 	if next != nil {
 		fmt.Fprintf(w, "\nthere are more: --after %q\n", *next)
+	}
+}
+
+// rangeLines says what a list has not, because it lies in ranges.
+func rangeLines(w io.Writer, ranges []api.RangeCount) {
+	for i, r := range ranges {
+		if i == 0 {
+			fmt.Fprintln(w)
+		}
+		where := "balance"
+		if r.Decision == "missed" {
+			where = "missed"
+		}
+		fmt.Fprintf(w, "and %d %s in ranges: see `reeve occurrence %s`\n", r.Count, r.Decision, where)
 	}
 }
 

@@ -3,6 +3,7 @@ package domain
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -102,6 +103,50 @@ func (s *Service) page(ctx context.Context, items []item, limit int) ([]api.Occu
 	}
 	slices.SortStableFunc(out, func(a, b api.Occurrence) int { return a.Due.Compare(b.Due) }) // a person may have moved one
 	return out, next, nil
+}
+
+// inRanges counts what of a window lies in ranges, by decision. Of a range that reaches beyond the window, and whose rule cannot be
+// made any more, nothing can be said.
+func (s *Service) inRanges(ctx context.Context, w *window) ([]api.RangeCount, error) {
+	ranges, err := s.cfg.Store.Ranges(ctx, store.OccurrenceQuery{
+		Net: w.net, Folder: w.folder, Schedule: w.schedule, Since: w.since, Until: w.until, Decisions: w.decisions,
+	})
+	if err != nil {
+		return nil, storeFault(err)
+	}
+	sums := map[occurrence.Decision]int64{}
+	for i := range ranges {
+		r := &ranges[i]
+		from, until := laterOf(w.since, r.First), r.Last.Add(time.Microsecond)
+		if !w.until.IsZero() {
+			until = earlierOf(w.until, until)
+		}
+		if from.Equal(r.First) && until.After(r.Last) {
+			sums[r.Decision] += r.Count
+		} else if rule, ok := s.ruleOfSpan(ctx, r.Span, occurrence.Key{Net: r.Net, Schedule: r.Schedule}); ok {
+			sums[r.Decision] += ofReason(countBetween(rule, from, until), r.Reason)
+		}
+	}
+	out := []api.RangeCount{}
+	for _, d := range allDecisions() {
+		if sums[d] > 0 {
+			out = append(out, api.RangeCount{Decision: string(d), Count: sums[d]})
+		}
+	}
+	return out, nil
+}
+
+// knownNet says that a net does not exist; "" is all of them.
+func (s *Service) knownNet(ctx context.Context, net string) error {
+	if net == "" {
+		return nil
+	}
+	if _, err := s.cfg.Store.Net(ctx, net, 0); errors.Is(err, store.ErrNotFound) {
+		return fault.New(fault.NotFound, "there is no net "+net, "see `reeve net list`")
+	} else if err != nil {
+		return storeFault(err)
+	}
+	return nil
 }
 
 // A cursor is what the last item of a page is ordered by; names have no spaces.

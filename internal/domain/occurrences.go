@@ -79,7 +79,15 @@ func (s *Service) ListOccurrences(ctx context.Context, q api.OccurrenceQuery) (a
 		return none, err
 	}
 	out := api.OccurrencePage{}
-	out.Occurrences, out.Next, err = s.page(ctx, items, w.limit)
+	if out.Occurrences, out.Next, err = s.page(ctx, items, w.limit); err != nil {
+		return none, err
+	}
+	if out.Ranges, err = s.inRanges(ctx, &w); err != nil {
+		return none, err
+	}
+	if len(items)+len(out.Ranges) == 0 {
+		err = s.knownNet(ctx, q.Net)
+	}
 	return out, err
 }
 
@@ -181,6 +189,11 @@ func (s *Service) Missed(ctx context.Context, q api.OccurrenceQuery) ([]api.Miss
 	ranges, err := s.cfg.Store.Ranges(ctx, query)
 	if err != nil {
 		return nil, storeFault(err)
+	}
+	if len(records)+len(ranges) == 0 {
+		if err := s.knownNet(ctx, q.Net); err != nil {
+			return nil, err
+		}
 	}
 	out := make([]api.Missed, 0, len(records)+len(ranges))
 	for i := range records {
