@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -42,18 +43,21 @@ func (a *app) whyCommand() *cobra.Command {
 }
 
 func (a *app) whyRun(ctx context.Context, arg string) error {
-	id, job, n, err := splitRun(arg)
-	if err != nil {
-		return err
-	}
-	if n != 0 {
-		return fault.New(fault.Invalid, fmt.Sprintf("%q is not RUN[/JOB]", arg), "of a net, say at what time: --at")
+	ofNet := fmt.Sprintf("of a net, say at what time: `reeve why %s --at TIME`", arg)
+	id, job, _ := strings.Cut(arg, "/")
+	if id == "" || strings.Contains(job, "/") {
+		return fault.New(fault.Invalid, fmt.Sprintf("%q is not RUN[/JOB]", arg), ofNet)
 	}
 	client, err := a.client()
 	if err != nil {
 		return err
 	}
 	why, err := client.Why(ctx, id, job)
+	if fault.Is(err, fault.NotFound) {
+		if _, none := client.Run(ctx, id); fault.Is(none, fault.NotFound) {
+			return fault.New(fault.NotFound, "there is no run "+id, "see `reeve run list`; "+ofNet)
+		}
+	}
 	if err != nil {
 		return err
 	}
