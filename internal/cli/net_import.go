@@ -207,7 +207,7 @@ func (a *app) imported(result timetable.Result, f timetableFlags, zones *calenda
 
 func (a *app) writeImport(out imported, f timetableFlags) error {
 	if f.file != "" {
-		if err := os.WriteFile(f.file, []byte(out.Nets), 0o644); err != nil { //nolint:gosec // definitions are no secret
+		if err := os.WriteFile(f.file, []byte(out.Nets), 0o600); err != nil { // a crontab may hold secrets, and is its owner's
 			return fault.Wrap(fault.Invalid, "writing the definitions", err)
 		}
 	}

@@ -73,29 +73,7 @@ func (b *CalendarBook) Leans(ref string) map[string]int {
 			continue
 		}
 		out[name] = b.versions[name].Version
-		work = append(work, references(d)...)
-	}
-	return out
-}
-
-// references returns the calendars that a calendar names. A set of its own is none.
-func references(d *calendar.Definition) []string {
-	own := map[string]bool{"": true}
-	for i := range d.Sets {
-		own[d.Sets[i].Name] = true
-	}
-	lists := [][]string{d.FreeOn, d.WorkOn}
-	for i := range d.Sets {
-		lists = append(lists, d.Sets[i].Union, d.Sets[i].Intersection, d.Sets[i].Difference)
-	}
-	var out []string
-	for _, list := range lists {
-		for _, ref := range list {
-			name, _, sharp := strings.Cut(ref, "#")
-			if name != "" && (sharp || !own[name]) {
-				out = append(out, name)
-			}
-		}
+		work = append(work, calendar.LeansOn(d)...)
 	}
 	return out
 }

@@ -1,7 +1,6 @@
 package jobfile
 
 import (
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -58,16 +57,7 @@ func FormatCalendar(c calendar.Definition) []byte {
 
 // CalendarSchema returns the JSON Schema (2020-12) of one document that defines a calendar.
 func CalendarSchema() []byte {
-	top := describeType(reflect.TypeFor[calendarDocument](), "")
-	top.Schema = "https://json-schema.org/draft/2020-12/schema"
-	top.ID = "https://github.com/reeve-scheduler/reeve/calendar.schema.json"
-	top.Title = "Reeve calendar"
-	top.Description = "Which days are working days."
-	text, err := json.MarshalIndent(top, "", "  ")
-	if err != nil {
-		panic("the schema's own types cannot be printed: " + err.Error())
-	}
-	return append(text, '\n')
+	return schemaText(reflect.TypeFor[calendarDocument](), "calendar", "Which days are working days.")
 }
 
 // ParseCalendar reads one calendar in its canonical form, as the store has it.

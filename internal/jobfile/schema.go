@@ -61,11 +61,16 @@ func (p *properties) MarshalJSON() ([]byte, error) {
 // Schema returns the JSON Schema (2020-12) of one document that defines a net. It comes from the types that
 // Parse fills; what a schema cannot say (references, cycles) only Parse checks.
 func Schema() []byte {
-	top := describeType(reflect.TypeFor[document](), "")
+	return schemaText(reflect.TypeFor[document](), "net", "Jobs and their order, and when they are due.")
+}
+
+// schemaText writes the schema of one kind of document.
+func schemaText(of reflect.Type, kind, description string) []byte {
+	top := describeType(of, "")
 	top.Schema = "https://json-schema.org/draft/2020-12/schema"
-	top.ID = "https://github.com/reeve-scheduler/reeve/net.schema.json"
-	top.Title = "Reeve net"
-	top.Description = "Jobs and their order, and when they are due."
+	top.ID = "https://github.com/reeve-scheduler/reeve/" + kind + ".schema.json"
+	top.Title = "Reeve " + kind
+	top.Description = description
 	text, err := json.MarshalIndent(top, "", "  ")
 	if err != nil {
 		panic("the schema's own types cannot be printed: " + err.Error())
