@@ -45,6 +45,9 @@ func TestRRuleAgainstTwin(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
+		if option.Freq == twin.WEEKLY && len(option.Bysetpos) > 0 { // the twin has the first week begin with DTSTART; RFC 5545 with the week
+			start = start.AddDate(0, 0, -(int(start.Weekday())+6-option.Wkst.Day())%7)
+		}
 		option.Dtstart = start
 		end := start.AddDate(rapid.IntRange(1, 6).Draw(t, "years"), 0, 0)
 		if option.Freq > twin.DAILY {
@@ -166,6 +169,7 @@ func TestRRuleExamples(t *testing.T) {
 		{"FREQ=YEARLY;BYWEEKNO=20;BYDAY=MO;COUNT=2", "1997-05-12T09:00", "1997-05-12T09:00-04:00 1998-05-11T09:00-04:00"},
 		{"FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13;COUNT=2", "1997-09-02T09:00", "1998-02-13T09:00-05:00 1998-03-13T09:00-05:00"},
 		{"FREQ=YEARLY;INTERVAL=4;BYMONTH=11;BYDAY=TU;BYMONTHDAY=2,3,4,5,6,7,8;COUNT=3", "1996-11-05T09:00", "1996-11-05T09:00-05:00 2000-11-07T09:00-05:00 2004-11-02T09:00-05:00"},
+		{"FREQ=WEEKLY;COUNT=2;BYDAY=MO,WE;BYSETPOS=1", "1997-09-02T09:00", "1997-09-08T09:00-04:00 1997-09-15T09:00-04:00"}, // 3.3.10: a set starts with its interval
 		{"FREQ=MONTHLY;COUNT=3;BYDAY=TU,WE,TH;BYSETPOS=3", "1997-09-04T09:00", "1997-09-04T09:00-04:00 1997-10-07T09:00-04:00 1997-11-06T09:00-05:00"},
 		{"FREQ=HOURLY;INTERVAL=3;UNTIL=19970902T170000Z", "1997-09-02T09:00", "1997-09-02T09:00-04:00 1997-09-02T12:00-04:00"}, // RFC 5545, erratum 3883
 		{"FREQ=MINUTELY;INTERVAL=90;COUNT=3", "1997-09-02T09:00", "1997-09-02T09:00-04:00 1997-09-02T10:30-04:00 1997-09-02T12:00-04:00"},
