@@ -1,6 +1,8 @@
 package occurrence
 
 import (
+	"iter"
+	"slices"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/calendar"
@@ -120,8 +122,53 @@ func (a *Account) Look() Sum {
 			all.Before[r.Decision]++
 		}
 	}
-	all.twice, all.twiceAhead = twice, twiceAhead
+	n, ahead := a.again()
+	all.twice, all.twiceAhead = twice+n, twiceAhead+ahead
 	return all.Sum()
+}
+
+// again counts what the rules have in the account that a range of an earlier span stands for, at another due, and that has no record.
+func (a *Account) again() (n, ahead int64) {
+	recorded := map[int64]bool{}
+	for i := range a.Records {
+		recorded[a.Records[i].Nominal.UnixMicro()] = true
+	}
+	for i := range a.Pieces {
+		for o := range a.settled(&a.Pieces[i], a.Begin, a.End) {
+			switch {
+			case recorded[o.Nominal.UnixMicro()]:
+			case o.Due.After(a.Through):
+				ahead++
+			default:
+				n++
+			}
+		}
+	}
+	return n, ahead
+}
+
+// settled yields what a span has from one instant to before another that was decided before, in a range of an earlier span: where a shift or a
+// jitter tell due and nominal apart, a change of the rule makes an instant due again.
+func (a *Account) settled(p *Piece, from, until time.Time) iter.Seq[calendar.Occurrence] {
+	return func(yield func(calendar.Occurrence) bool) {
+		var older []Decided
+		for i := range a.Ranges {
+			if r := &a.Ranges[i]; r.Span < p.Span {
+				if q := a.piece(r.Span); q != nil && q.Rule != nil {
+					older = append(older, Decided{Range: r, Rule: q.Rule})
+				}
+			}
+		}
+		if p.Rule == nil || len(older) == 0 {
+			return
+		}
+		lo, hi := p.clip(from, until)
+		for o := range Settled(p.Rule, older, lo.Add(-instant), hi.Add(-instant)) {
+			if !yield(o) {
+				return
+			}
+		}
+	}
 }
 
 // has returns when a nominal instant is due in the span.
@@ -217,7 +264,7 @@ func (a *Account) exact(r *Range) bool {
 		return true
 	}
 	lo, hi := p.clip(r.First, r.Last.Add(instant))
-	return class.of(p.Rule.Count(lo.Add(-instant), hi.Add(-instant)))-a.recorded(r, class, lo, hi) == r.Count
+	return class.of(p.Rule.Count(lo.Add(-instant), hi.Add(-instant)))-a.recorded(r, lo, hi)-a.before(r, p, lo, hi) == r.Count
 }
 
 func (a *Account) piece(span int64) *Piece {
@@ -248,18 +295,30 @@ func (a *Account) within(i int, from, until time.Time) int64 {
 		if !lo.Before(hi) {
 			return 0
 		}
-		return class.of(p.Rule.Count(lo.Add(-instant), hi.Add(-instant))) - a.recorded(r, class, lo, hi)
+		return class.of(p.Rule.Count(lo.Add(-instant), hi.Add(-instant))) - a.recorded(r, lo, hi) - a.before(r, p, lo, hi)
 	}
 	if lo = later(lo, r.First.Add(-far)); !lo.Before(hi) {
 		return 0
 	}
 	n := int64(0)
 	for o := range p.Rule.Between(lo.Add(-instant), earlier(hi, r.Last.Add(far+instant)).Add(-instant)) {
-		if class.has(o) && r.covers(o.Nominal) && !a.taken(i, class, o.Nominal) {
+		if r.has(o) && !a.taken(i, class, o.Nominal) {
 			n++
 		}
 	}
-	return n - a.recorded(r, class, lo, hi)
+	return n - a.recorded(r, lo, hi) - a.before(r, p, lo, hi)
+}
+
+// before is how many of what a range reaches over were decided in ranges of earlier spans, and have no record of their own.
+func (a *Account) before(r *Range, p *Piece, from, until time.Time) int64 {
+	n := int64(0)
+	for o := range a.settled(p, from, until) {
+		own := slices.ContainsFunc(a.Records, func(k Record) bool { return k.Nominal.Equal(o.Nominal) })
+		if r.has(o) && !own {
+			n++
+		}
+	}
+	return n
 }
 
 // covers reports whether a nominal instant lies in the range.
@@ -279,14 +338,14 @@ func (a *Account) taken(i int, c class, nominal time.Time) bool {
 }
 
 // recorded is how many of what a range reaches over have a record of their own.
-func (a *Account) recorded(r *Range, c class, from, until time.Time) int64 {
+func (a *Account) recorded(r *Range, from, until time.Time) int64 {
 	n, p := int64(0), a.piece(r.Span)
 	for i := range a.Records {
 		k := &a.Records[i]
-		if k.Due.Before(from) || !k.Due.Before(until) || !r.covers(k.Nominal) || k.Schedule == Manual {
+		if k.Due.Before(from) || !k.Due.Before(until) || k.Schedule == Manual {
 			continue
 		}
-		if o, ok := p.Rule.At(k.Nominal); ok && c.has(o) {
+		if o, ok := p.Rule.At(k.Nominal); ok && r.has(o) {
 			n++
 		}
 	}

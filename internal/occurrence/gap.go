@@ -32,7 +32,10 @@ type Single struct {
 // Plan says which occurrences of the gap are decided together, with exact counts, and which one by one, by due. At most CatchupLimit
 // of the singles can be released; the time and room that it takes do not grow with the length of the gap.
 func (g *Gap) Plan() ([]Range, []Single) {
-	p := &gapPlan{Gap: g, schedule: g.Rule.Schedule()}
+	p := &gapPlan{Gap: g, schedule: g.Rule.Schedule(), nominals: map[int64]bool{}}
+	for _, o := range g.Known {
+		p.nominals[o.Nominal.UnixMicro()] = true
+	}
 	if p.count(g.Since, g.Until, everything) < rangeFrom {
 		p.walk(g.Since, g.Until, everything, func(o calendar.Occurrence) { p.singles = append(p.singles, Single{Occurrence: o}) })
 		p.number()
@@ -114,6 +117,7 @@ func (s section) after(t time.Time) section {
 type gapPlan struct {
 	*Gap
 	schedule calendar.Schedule
+	nominals map[int64]bool // of Known, in microseconds
 	ranges   []Range
 	singles  []Single
 }
@@ -243,7 +247,7 @@ func (p *gapPlan) walk(since, until time.Time, c class, f func(calendar.Occurren
 }
 
 func (p *gapPlan) known(o calendar.Occurrence) bool {
-	return slices.ContainsFunc(p.Known, func(k calendar.Occurrence) bool { return k.Nominal.Equal(o.Nominal) })
+	return p.nominals[o.Nominal.UnixMicro()]
 }
 
 // together makes one range of a class in a section, or singles where they are few.
@@ -267,33 +271,39 @@ func (p *gapPlan) together(s section, c class, v Verdict) {
 	})
 }
 
-// ends returns the least and the greatest nominal of a class in a section. Where a shift or a jitter puts dues in another order than
-// nominals, the neighbours of both ends are looked at.
+// endsLook bounds how many occurrences are looked at for one end of a range.
+const endsLook = 300_000
+
+// ends returns the least and the greatest nominal of a class in a section. Where a shift or a jitter puts dues in another order than nominals,
+// all are looked at that are due as near to an end as these reach.
 func (p *gapPlan) ends(s section, c class) (first, last time.Time) {
-	begin := bisect(s.from, s.until, func(t time.Time) bool { return c.of(p.Rule.Count(s.from, t)) > 0 })
-	end := bisect(s.from, s.until, func(t time.Time) bool { return c.of(p.Rule.Count(t, s.until)) == 0 })
-	slack := p.schedule.Jitter
-	if p.schedule.Calendar != "" && p.schedule.Shift != "skip" && p.schedule.Shift != "run" {
-		slack += 7 * 24 * time.Hour
-	}
-	look := func(since, until time.Time, least bool) (best time.Time) {
-		left := 4 * skipAfter
-		for o := range p.Rule.Between(since, until) {
-			if c.has(o) && (best.IsZero() || least == o.Nominal.Before(best)) {
-				best = o.Nominal
-			}
-			if left--; left == 0 {
-				break
-			}
+	begin := bisect(s.from, s.until, func(t time.Time) bool { return p.count(s.from, t, c) > 0 })
+	end := bisect(s.from, s.until, func(t time.Time) bool { return p.count(t, s.until, c) == 0 })
+	near := p.near(func(far time.Duration) int64 { return p.Rule.Count(begin, earlier(s.until, begin.Add(far))).All })
+	for o := range p.Rule.Between(begin.Add(-tick), earlier(s.until, begin.Add(near))) {
+		if c.has(o) && !p.known(o) && (first.IsZero() || o.Nominal.Before(first)) {
+			first = o.Nominal
 		}
-		return best
 	}
-	first = look(begin.Add(-tick), earlier(s.until, begin.Add(slack)), true)
-	last = look(later(s.from, end.Add(-tick)), end, false)
-	if slack > 0 && p.Rule.Count(later(s.from, end.Add(-slack-tick)), end).All <= 4*skipAfter {
-		last = look(later(s.from, end.Add(-slack-tick)), end, false)
+	near = p.near(func(far time.Duration) int64 { return p.Rule.Count(later(s.from, end.Add(-far)), end).All })
+	for o := range p.Rule.Between(later(s.from, end.Add(-near-tick)), end) {
+		if c.has(o) && !p.known(o) && o.Nominal.After(last) {
+			last = o.Nominal
+		}
 	}
 	return first, last
+}
+
+// near returns how far from an end is looked: as far as shift and jitter reach, or less where more than endsLook would have to be looked at.
+func (p *gapPlan) near(count func(far time.Duration) int64) time.Duration {
+	const day = 24 * time.Hour
+	whole := slack(&p.schedule)
+	for _, far := range []time.Duration{whole, 40 * day, 8 * day, p.schedule.Jitter} {
+		if far <= whole && count(far) <= endsLook {
+			return far
+		}
+	}
+	return 0
 }
 
 // number sorts the singles by due and says of each how many later ones are to run.
