@@ -58,10 +58,14 @@ func (s *Service) coming(ctx context.Context, w *window) ([]coming, error) {
 	out := make([]coming, 0, len(found))
 	for i := range found {
 		if c := people.apply(&found[i]); !known[c.Key] && people.stays(&c, since, until) {
+			s.undecided(&c)
 			out = append(out, c)
 		}
 	}
 	if more := people.added(s, known, since, until); len(more) > 0 || people.moved > 0 { // else they are in order
+		for i := range more {
+			s.undecided(&more[i])
+		}
 		out = append(out, more...)
 		slices.SortFunc(out, func(a, b coming) int {
 			return (&item{due: a.due, key: a.Key}).compare(&item{due: b.due, key: b.Key})
@@ -79,7 +83,9 @@ func (s *Service) comingOf(ctx context.Context, key occurrence.Key) (coming, boo
 	}
 	for _, c := range people.byHand {
 		if sameKey(c.Key, key) {
-			return manual(c), true, nil
+			m := manual(c)
+			s.undecided(&m)
+			return m, true, nil
 		}
 	}
 	sch, ok := s.cfg.Engine.RuleOf(key.Net, key.Schedule)
@@ -90,7 +96,16 @@ func (s *Service) comingOf(ctx context.Context, key occurrence.Key) (coming, boo
 	if !ok || !o.Due.After(s.cfg.Engine.Decided()) {
 		return coming{}, false, nil
 	}
-	return people.apply(&engine.Upcoming{Net: key.Net, Schedule: key.Schedule, Span: sch.Span, Occurrence: o}), true, nil
+	c := people.apply(&engine.Upcoming{Net: key.Net, Schedule: key.Schedule, Span: sch.Span, Occurrence: o})
+	s.undecided(&c)
+	return c, true, nil
+}
+
+// undecided says of what has fallen due and has no decision that the server's disk is full, where it is: nothing is decided then.
+func (s *Service) undecided(c *coming) {
+	if why := s.cfg.Engine.Disk(); why != "" && c.decision == occurrence.Pending && c.reason == occurrence.NotYet && !c.due.After(s.cfg.Now()) {
+		c.reason, c.detail = occurrence.DiskFull, why
+	}
 }
 
 // peoples is what people have said about what is to come.

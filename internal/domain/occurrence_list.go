@@ -231,6 +231,7 @@ func (s *Service) showMoved(ctx context.Context, r *occurrence.Record, moves map
 			return api.Occurrence{}, err
 		}
 		c := people.ofRecord(r)
+		s.undecided(&c)
 		return s.showComing(&c), nil
 	}
 	out := api.Occurrence{

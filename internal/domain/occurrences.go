@@ -65,8 +65,12 @@ func (s *Service) ListOccurrences(ctx context.Context, q api.OccurrenceQuery) (a
 		}
 	}
 	var soon []coming
-	if q.Planned {
+	full := s.cfg.Engine.Disk() != "" // what has fallen due since has no record
+	if q.Planned || full {
 		ahead := w
+		if !q.Planned && (ahead.until.IsZero() || ahead.until.After(now)) {
+			ahead.until = now
+		}
 		if w.after.Due.After(ahead.since) {
 			ahead.since = w.after.Due
 		}

@@ -116,6 +116,9 @@ func (x *explainer) waiting(i int, j *run.Job) {
 		last := j.Attempts[len(j.Attempts)-1]
 		x.add(j.Name, run.ReasonRetry, j.Since,
 			fmt.Sprintf("attempt %d failed (%s); attempt %d is due at %s", last.N, ending(&last), last.N+1, j.Due.UTC().Format(time.RFC3339)), "")
+		if !j.Due.After(x.s.cfg.Now()) {
+			x.disk(j.Name, j.Due)
+		}
 		return
 	}
 	for _, p := range x.def.Predecessors(i) {
@@ -134,11 +137,26 @@ func (x *explainer) ready(i int, j *run.Job) {
 		run.ReasonDraining:   "reeve node undrain",
 		run.ReasonCallback:   callbackFix,
 		run.ReasonNotLinked:  "see the agent's log, and that it can reach the server's link port",
+		run.ReasonDisk:       diskFix,
+		run.ReasonAgentDisk:  agentDiskFix,
 	}[reason]
 	if reason == run.ReasonNotLinked {
 		text = x.away(want)
 	}
 	x.add(j.Name, reason, j.Since, text, fix)
+	if reason == run.ReasonDomainHeld { // to release it is not enough
+		x.disk(j.Name, j.Since)
+	}
+}
+
+// agentDiskFix is what helps where agents have no room.
+const agentDiskFix = "make room under the agent's data folder; it takes starts again by itself"
+
+// disk says that the server has no room, where it has none.
+func (x *explainer) disk(job string, since time.Time) {
+	if why := x.s.cfg.Engine.Disk(); why != "" {
+		x.add(job, run.ReasonDisk, since, why, diskFix)
+	}
 }
 
 // away says of each agent that fits since when it is not linked, and how its last link ended.
@@ -191,7 +209,7 @@ func (x *explainer) active(i int, j *run.Job) {
 	}
 	if j.Status == run.Dispatched && j.Reason != run.ReasonDelivery {
 		x.add(j.Name, j.Reason, last.Ordered, fmt.Sprintf("attempt %d is ordered, and agent %s cannot start it yet: %s%s", last.N, last.Agent, j.Detail, also),
-			map[run.Reason]string{run.ReasonPorts: "reeve ports leases, on the agent's host", run.ReasonNeeds: "start what is not there, or open the way from the agent; it is tried again by itself", run.ReasonDisk: "make room on the agent's disk"}[j.Reason])
+			map[run.Reason]string{run.ReasonPorts: "reeve ports leases, on the agent's host", run.ReasonNeeds: "start what is not there, or open the way from the agent; it is tried again by itself", run.ReasonDisk: agentDiskFix}[j.Reason])
 		return
 	}
 	if j.Status == run.Dispatched {

@@ -221,6 +221,7 @@ func (x *netExplainer) look(ctx context.Context, key occurrence.Key, r *spanRule
 			return seen{}, false, err
 		}
 		soon := people.ofRecord(&rec)
+		x.s.undecided(&soon)
 		return seen{key: key, due: soon.due, soon: &soon, by: r}, true, nil
 	}
 	soon, ok, err := x.s.comingOf(ctx, key)

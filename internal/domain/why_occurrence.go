@@ -238,11 +238,23 @@ func (x *netExplainer) pending(ctx context.Context, o *seen) error {
 		x.add(string(reason), since, text, o.command("release"))
 		x.open(ctx, string(reason))
 	case occurrence.DiskFull:
-		x.add(string(reason), since, text, "make room on the server's disk; the server goes on by itself")
+		x.add(string(reason), since, text, diskFix)
+		return nil
 	default:
 		x.add(string(reason), since, text, o.command("release"))
 	}
+	x.disk("what waits is looked at again when there is room: ")
 	return nil
+}
+
+// diskFix is what helps where the server has no room.
+const diskFix = "make room under the server's data folder; the server goes on by itself"
+
+// disk says that the server has no room, where it has none.
+func (x *netExplainer) disk(said string) {
+	if why := x.s.cfg.Engine.Disk(); why != "" {
+		x.add(string(occurrence.DiskFull), time.Time{}, said+why, diskFix)
+	}
 }
 
 // heldBack explains what people hold: with who, and how to take that back.
@@ -284,6 +296,9 @@ func (x *netExplainer) toCome(ctx context.Context, o *seen) {
 	case c.decision == occurrence.Cancelled:
 		x.state("to be cancelled")
 		x.dropOf(ctx, o, when+"; it will be cancelled: "+c.detail, occurrence.OverrideSkip)
+	case c.reason == occurrence.DiskFull:
+		x.state(string(occurrence.Pending))
+		x.add(string(c.reason), c.due, o.subject()+": it is not decided yet: "+c.detail, diskFix)
 	case c.reason == occurrence.HeldBack:
 		x.state(string(occurrence.Pending))
 		x.dropOf(ctx, o, when+"; it will wait then: "+c.detail, occurrence.OverrideHold)
@@ -296,6 +311,7 @@ func (x *netExplainer) toCome(ctx context.Context, o *seen) {
 		if why := x.s.cfg.Engine.Held(); why != "" {
 			x.add(string(occurrence.DomainHeld), time.Time{}, "the domain starts nothing now: "+why, "reeve domain release")
 		}
+		x.disk("the server decides nothing now: ")
 		if o.by != nil && o.by.rule.Schedule().StartWithin > 0 {
 			x.agents(ctx)
 		}

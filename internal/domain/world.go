@@ -59,6 +59,9 @@ func (s *Service) world(ctx context.Context) (forecast.World, []string, error) {
 	if why := s.cfg.Engine.Held(); why != "" {
 		notes = append(notes, "the domain starts nothing now ("+why+"): the forecast takes it to go on at once")
 	}
+	if why := s.cfg.Engine.Disk(); why != "" {
+		notes = append(notes, "the server starts nothing now ("+why+"): the forecast takes it to go on at once")
+	}
 	return w, notes, nil
 }
 

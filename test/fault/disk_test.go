@@ -74,6 +74,7 @@ func TestServerDiskFull(t *testing.T) {
 	e.agent("north", 100)
 	e.apply(steppedNet(w, "fault/stepped", 20))
 	e.apply(churnNet(w, "fault/churn", 20))
+	e.apply("net: fault/timed\nschedules: [{name: s, cron: \"* * * * * *\"}]\njobs: [{name: a, command: [\"true\"], agent: {name: nobody}}]\n")
 	pid := e.server.cmd.Process.Pid
 	for i := range *rounds {
 		_, starts, _ := w.read()
@@ -106,6 +107,13 @@ func TestServerDiskFull(t *testing.T) {
 		})
 		if why := e.must("why", stepped); !strings.Contains(why, "[disk]") {
 			t.Errorf("why does not name the disk:\n%s", why)
+		}
+		due := time.Now().UTC().Add(-2 * time.Second).Truncate(time.Second).Format(time.RFC3339)
+		if why := e.must("why", "fault/timed", "--at", due); !strings.Contains(why, "[disk]") || !strings.Contains(why, "make room under the server's data folder") {
+			t.Errorf("why of what fell due at %s does not name the disk:\n%s", due, why)
+		}
+		if list := e.must("occurrence", "list", "fault/timed", "--since", due); !strings.Contains(list, "disk") {
+			t.Errorf("the list of what fell due since %s does not name the disk:\n%s", due, list)
 		}
 		free()
 		runs := []api.Run{e.settled(stepped, 60*time.Second), e.settled(churn, 60*time.Second)}
