@@ -3,6 +3,7 @@ package domain
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/access"
@@ -182,6 +183,9 @@ func (s *Service) sumOf(ctx context.Context, net, schedule string, a occurrence.
 		if sum = a.Sum(); sum.Holds {
 			return sum, nil
 		}
+		if err := s.addPieces(ctx, &a); err != nil {
+			return sum, err
+		}
 		since, until := a.Wide()
 		if a.Records, err = s.recordsOf(ctx, net, schedule, since, until); err != nil {
 			return sum, err
@@ -191,6 +195,24 @@ func (s *Service) sumOf(ctx context.Context, net, schedule string, a occurrence.
 		}
 	}
 	return sum, nil
+}
+
+// addPieces adds the earlier spans whose ranges may have decided what is due in the account.
+func (s *Service) addPieces(ctx context.Context, a *occurrence.Account) error {
+	ids := a.Lacking()
+	if len(ids) == 0 {
+		return nil
+	}
+	spans, err := s.cfg.Store.Spans(ctx, store.SpanQuery{IDs: ids})
+	if err != nil {
+		return storeFault(err)
+	}
+	if len(spans) == 0 {
+		return nil
+	}
+	more, _ := s.pieces(ctx, spans)
+	a.Pieces = append(slices.Clone(a.Pieces), slices.DeleteFunc(more, func(p occurrence.Piece) bool { return p.Rule == nil })...)
+	return nil
 }
 
 // through is the instant up to which sums must hold. What is known to the engine is committed, but for what it is about to commit.

@@ -49,6 +49,7 @@ type filed struct {
 	occurrence.Record
 	again time.Time
 	write bool // it differs from what is stored
+	free  bool // no range stands for it
 }
 
 // firing is how far an entry is after this turn.
@@ -81,7 +82,7 @@ func (a *agenda) empty() bool {
 func (a *agenda) into(b *store.Batch, lastSpan int64) {
 	for _, k := range a.order {
 		if f := a.records[k]; f.write {
-			b.Occurrences = append(b.Occurrences, store.OccurrenceWrite{Record: f.Record})
+			b.Occurrences = append(b.Occurrences, store.OccurrenceWrite{Record: f.Record, Free: f.free})
 		}
 	}
 	b.Occurrences = append(b.Occurrences, a.recovered...)
@@ -105,7 +106,7 @@ func (e *Engine) file(d *decision, rec occurrence.Record, again time.Time) {
 		of := scheduleOf(rec.Key)
 		a.bySchedule[of] = append(a.bySchedule[of], rec.Key)
 	}
-	f.Record, f.again = rec, again
+	f.Record, f.again, f.free = rec, again, e.times.free[rec.Key]
 	w := e.times.pending[rec.Key]
 	f.write = w == nil || w.Decision != rec.Decision || w.Reason != rec.Reason || w.Span != rec.Span || !w.Due.Equal(rec.Due) || !w.Decided.Equal(rec.Decided)
 }

@@ -66,7 +66,7 @@ func (e *Engine) findInRange(ctx context.Context, key occurrence.Key) (*found, e
 		if err != nil {
 			return nil, err
 		}
-		if o, ok := rule.At(key.Nominal); ok && stands(r, o) {
+		if o, ok := rule.At(key.Nominal); ok && r.Has(o) {
 			rec := occurrence.Record{
 				Key: key, Span: r.Span, Due: o.Due, Moved: o.Moved, Decision: r.Decision, Reason: r.Reason, Detail: r.Detail, Decided: r.Decided,
 				Zone: r.Zone, TZData: r.TZData, Dismissed: r.Dismissed, DismissedBy: r.DismissedBy,
@@ -75,15 +75,6 @@ func (e *Engine) findInRange(ctx context.Context, key occurrence.Key) (*found, e
 		}
 	}
 	return nil, nil
-}
-
-// stands reports whether a range is about an occurrence that lies in it: about those that a schedule suppresses for its own reason, or about the
-// others.
-func stands(r *occurrence.Range, o calendar.Occurrence) bool {
-	if slices.Contains(bySchedule(), r.Reason) {
-		return occurrence.Reason(o.Suppressed) == r.Reason
-	}
-	return o.Suppressed == ""
 }
 
 // bySchedule returns the reasons for which a schedule itself suppresses an occurrence.
@@ -157,7 +148,7 @@ func (e *Engine) countBefore(ctx context.Context, f *found) (int64, error) {
 	// Those with a record of their own are not of the range.
 	q := store.OccurrenceQuery{Net: r.Net, Schedule: r.Schedule, Since: r.First, Until: f.record.Due}
 	err := e.eachRecord(ctx, q, func(own occurrence.Record) {
-		if o, ok := f.rule.At(own.Nominal); ok && stands(r, o) && !own.Nominal.Before(r.First) {
+		if o, ok := f.rule.At(own.Nominal); ok && r.Has(o) {
 			n--
 		}
 	})
@@ -182,7 +173,7 @@ func (f *found) neighbour(after bool) time.Time {
 	at := f.record.Nominal
 	if after {
 		for o := range f.rule.Between(f.record.Due, f.within.Last.Add(365*24*time.Hour)) {
-			if stands(f.within, o) && o.Nominal.After(at) {
+			if f.within.Has(o) && o.Nominal.After(at) {
 				return o.Nominal
 			}
 		}
@@ -195,7 +186,7 @@ func (f *found) neighbour(after bool) time.Time {
 		}
 		if f.count(since, at.Add(-time.Second)) > 0 || since.Before(f.within.First) {
 			for o := range f.rule.Between(since, at.Add(-time.Second)) {
-				if stands(f.within, o) && o.Nominal.Before(at) && o.Nominal.After(best) {
+				if f.within.Has(o) && o.Nominal.Before(at) && o.Nominal.After(best) {
 					best = o.Nominal
 				}
 			}

@@ -3,9 +3,12 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/calendar"
+	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/occurrence"
 	"github.com/reeve-scheduler/reeve/internal/store"
 )
@@ -81,6 +84,16 @@ func (e *Engine) closeFor(ctx context.Context, d *decision, g *gap, en *entry) {
 		return
 	}
 	ranges, singles := plan.Plan()
+	if len(ranges) > 0 {
+		n := len(plan.Known)
+		if err := e.knownInRanges(ctx, &plan, en); err != nil {
+			a.failed = err
+			return
+		}
+		if len(plan.Known) > n {
+			ranges, singles = plan.Plan()
+		}
+	}
 	for _, r := range ranges {
 		r.Net, r.Schedule, r.Span, r.Zone, r.TZData = en.net, en.name, en.span, en.rule.Schedule().Zone, en.tzdata
 		a.ranges = append(a.ranges, store.RangeWrite{Range: r, Until: timeOf(en.until)})
@@ -94,6 +107,41 @@ func (e *Engine) closeFor(ctx context.Context, d *decision, g *gap, en *entry) {
 	a.gapped = append(a.gapped, firing{entry: en, decided: g.Until.UnixMicro(), next: en.dueAfter(g.Until.UnixMicro())})
 }
 
+// farDue is how far the due of an occurrence is from its nominal instant at most, where it is looked for.
+const farDue = 40 * 24 * time.Hour
+
+// knownInRanges adds to what a plan knows the occurrences that ranges of earlier spans stand for. Those that are decided one by one need it not:
+// the store refuses them.
+func (e *Engine) knownInRanges(ctx context.Context, plan *occurrence.Gap, en *entry) error {
+	ranges, err := e.cfg.Times.Ranges(ctx, store.OccurrenceQuery{
+		Net: en.net, Schedule: en.name, Since: plan.Since.Add(-farDue), Until: plan.Until.Add(farDue),
+	})
+	if err != nil {
+		return fmt.Errorf("reading ranges: %w", err)
+	}
+	var older []occurrence.Decided
+	for i := range ranges {
+		if r := &ranges[i]; r.Span < en.span {
+			rule, err := e.ruleOfSpan(ctx, r.Net, r.Span)
+			if err == nil {
+				older = append(older, occurrence.Decided{Range: r, Rule: rule})
+			} else if !errors.Is(err, errNoSpan) && !fault.Is(err, fault.Conflict) { // else it cannot be read any more
+				return err
+			}
+		}
+	}
+	known := map[time.Time]bool{}
+	for _, o := range plan.Known {
+		known[o.Nominal] = true
+	}
+	for o := range occurrence.Settled(plan.Rule, older, plan.Since, plan.Until) {
+		if !known[o.Nominal] {
+			plan.Known = append(plan.Known, o)
+		}
+	}
+	return nil
+}
+
 // knownElsewhere adds to what a plan knows the occurrences that were decided at another due, by an older rule: where shift or jitter tell due
 // and nominal apart, a change of them makes an instant due again.
 func (e *Engine) knownElsewhere(ctx context.Context, plan *occurrence.Gap, of scheduleKey) error {
@@ -105,8 +153,7 @@ func (e *Engine) knownElsewhere(ctx context.Context, plan *occurrence.Gap, of sc
 	for _, o := range plan.Known {
 		known[o.Nominal] = true
 	}
-	const far = 40 * 24 * time.Hour
-	q := store.OccurrenceQuery{Net: of.net, Schedule: of.name, Since: plan.Since.Add(-far), Until: plan.Until.Add(far)}
+	q := store.OccurrenceQuery{Net: of.net, Schedule: of.name, Since: plan.Since.Add(-farDue), Until: plan.Until.Add(farDue)}
 	return e.eachRecord(ctx, q, func(r occurrence.Record) {
 		o, ok := plan.Rule.At(r.Nominal)
 		if ok && !known[o.Nominal] && o.Due.After(plan.Since) && !o.Due.After(plan.Until) {

@@ -294,3 +294,52 @@ func TestDueWhileTheDiskIsFull(t *testing.T) {
 	w.expect("a/b", "s", "12:01:00 released(catchup)", "12:02:00 released(catchup)")
 	w.conserved("a/b", s)
 }
+
+// TestRangesAreDecided: what a range stands for is not decided again where a changed rule has it at a later due, neither when that comes nor in
+// another outage.
+func TestRangesAreDecided(t *testing.T) {
+	t.Parallel()
+	spread := func(s *calendar.Schedule) { s.Jitter = 2 * time.Minute }
+	for name, later := range map[string]func(w *world){
+		"in time":        func(w *world) { w.pass(5 * time.Minute) },
+		"after a second": func(w *world) { w.pass(time.Second); w.down(20 * time.Minute) },
+		"in an outage":   func(w *world) { w.down(20 * time.Minute) },
+	} {
+		w := newWorld(t, day0.Add(time.Second))
+		w.agents.set(linked("one", 100))
+		w.define("a/b", cron("s", "*/20 * * * * *"))
+		w.open()
+		w.down(10 * time.Minute)
+		if ranges := w.ranges("a/b", "s"); len(ranges) != 1 || ranges[0].Count != 30 {
+			t.Fatalf("%s: got %v, want a range of 30", name, ranges)
+		}
+		w.define("a/b", cron("s", "*/20 * * * * *", spread))
+		since := w.wall
+		later(w)
+		rule, problems := calendar.NewCompiler(w.zones, nil).Compile("a/b", cron("s", "*/20 * * * * *", spread))
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		again, want := 0, int64(30)
+		for o := range rule.Between(since.Add(-time.Microsecond), w.Decided()) {
+			if o.Nominal.After(since) {
+				want++
+			} else {
+				again++
+			}
+		}
+		got := int64(0)
+		for _, r := range w.records("a/b", "s") {
+			got++
+			if !r.Nominal.After(since) {
+				t.Errorf("%s: %s is %s(%s), and a range stands for it", name, r.Nominal, r.Decision, r.Reason)
+			}
+		}
+		for _, r := range w.ranges("a/b", "s") {
+			got += r.Count
+		}
+		if again == 0 || got != want {
+			t.Errorf("%s: %d are decided, want %d; %d of the changed rule were decided before", name, got, want, again)
+		}
+	}
+}

@@ -2,11 +2,13 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/occurrence"
 	"github.com/reeve-scheduler/reeve/internal/store"
 )
@@ -38,6 +40,7 @@ func (e *Engine) passed(ctx context.Context, d *decision, receipt store.Receipt)
 		t.marks.Rev++
 	}
 	clear(t.taken)
+	clear(t.free)
 	for net := range a.reread {
 		e.readPeople(ctx, net)
 	}
@@ -198,7 +201,7 @@ func (e *Engine) meet(ctx context.Context, d *decision, noun string) {
 }
 
 // meetRecords reads the records that the store has of what was to be stored as new: another server was faster, or a changed rule is due again
-// for an instant that was decided by the older one.
+// for an instant that was decided by the older one, in a record or in a range.
 func (e *Engine) meetRecords(ctx context.Context, a *agenda) error {
 	t := &e.times
 	for _, k := range a.order {
@@ -213,6 +216,9 @@ func (e *Engine) meetRecords(ctx context.Context, a *agenda) error {
 			return err
 		}
 		if len(known) == 0 {
+			if err := e.meetRange(ctx, k); err != nil {
+				return err
+			}
 			continue
 		}
 		t.mu.Lock()
@@ -222,6 +228,23 @@ func (e *Engine) meetRecords(ctx context.Context, a *agenda) error {
 			t.decided(k)
 		}
 		t.mu.Unlock()
+	}
+	return nil
+}
+
+// meetRange notes whether a range stands for what was to be stored as new.
+func (e *Engine) meetRange(ctx context.Context, k occurrence.Key) error {
+	f, err := e.findInRange(ctx, k)
+	if err != nil && !errors.Is(err, errNoSpan) && !fault.Is(err, fault.Conflict) {
+		return err
+	}
+	t := &e.times
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if f != nil {
+		t.decided(k)
+	} else { // also where what a range was counted with cannot be read any more: none is lost for it
+		t.free[k] = true
 	}
 	return nil
 }

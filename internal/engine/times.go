@@ -38,6 +38,7 @@ type times struct {
 	waits     map[scheduleKey][]*waiter      // the same, by due
 	done      map[scheduleKey]map[int64]bool // nominals that are decided though due later than their schedule's mark: never again
 	taken     map[string]string              // runs that the store has by the key of an occurrence that it has not
+	free      map[occurrence.Key]bool        // what a range of an earlier span reaches over and does not stand for
 	look      []occurrence.Key               // pending ones to be looked at anew, in order
 	awaiting  map[occurrence.Key]bool        // those that wait for an agent
 	chains    []*entry                       // rules by end whose next occurrence has to be found
@@ -67,6 +68,7 @@ func (t *times) init() {
 	t.waits = map[scheduleKey][]*waiter{}
 	t.done = map[scheduleKey]map[int64]bool{}
 	t.taken = map[string]string{}
+	t.free = map[occurrence.Key]bool{}
 	t.awaiting = map[occurrence.Key]bool{}
 	t.mustEnd = map[string]time.Time{}
 	t.late = map[string]bool{}

@@ -42,6 +42,24 @@ const instant = time.Microsecond
 
 // Sum adds it up; where it does not hold, Look may know better. A schedule whose next occurrence is only known when a run has ended is expected to have what it has.
 func (a *Account) Sum() Sum {
+	s := a.add()
+	s.Holds = s.Holds && !a.mixed()
+	return s
+}
+
+// mixed reports whether two rules may have the same instant at two dues, which only Look sees where one of them is still to come.
+func (a *Account) mixed() bool {
+	rules, far := 0, time.Duration(0)
+	for _, p := range a.Pieces {
+		if p.Rule != nil && !p.Rule.ByEnd() {
+			s := p.Rule.Schedule()
+			rules, far = rules+1, max(far, slack(&s))
+		}
+	}
+	return rules > 1 && far > 0
+}
+
+func (a *Account) add() Sum {
 	cut := earlier(a.End, a.Through.Add(instant))
 	cut = later(cut, a.Begin)
 	counts, free, exact := map[Decision]int64{}, false, true
@@ -124,7 +142,30 @@ func (a *Account) Look() Sum {
 	}
 	n, ahead := a.again()
 	all.twice, all.twiceAhead = twice+n, twiceAhead+ahead
-	return all.Sum()
+	return all.add()
+}
+
+// Lacking returns the spans of ranges without a Piece that may stand for what later spans have in the account: Look needs them, with their rules.
+func (a *Account) Lacking() []int64 {
+	var spans []int64
+	for i := range a.Ranges {
+		r := &a.Ranges[i]
+		if slices.Contains(spans, r.Span) || a.piece(r.Span) != nil {
+			continue
+		}
+		for j := range a.Pieces {
+			p := &a.Pieces[j]
+			if p.Rule == nil || p.Span < r.Span {
+				continue
+			}
+			s := p.Rule.Schedule()
+			if far := slack(&s); !r.Last.Add(far).Before(a.Begin) && r.First.Add(-far).Before(a.End) {
+				spans = append(spans, r.Span)
+				break
+			}
+		}
+	}
+	return spans
 }
 
 // again counts what the rules have in the account that a range of an earlier span stands for, at another due, and that has no record.
@@ -302,7 +343,7 @@ func (a *Account) within(i int, from, until time.Time) int64 {
 	}
 	n := int64(0)
 	for o := range p.Rule.Between(lo.Add(-instant), earlier(hi, r.Last.Add(far+instant)).Add(-instant)) {
-		if r.has(o) && !a.taken(i, class, o.Nominal) {
+		if r.Has(o) && !a.taken(i, class, o.Nominal) {
 			n++
 		}
 	}
@@ -314,7 +355,7 @@ func (a *Account) before(r *Range, p *Piece, from, until time.Time) int64 {
 	n := int64(0)
 	for o := range a.settled(p, from, until) {
 		own := slices.ContainsFunc(a.Records, func(k Record) bool { return k.Nominal.Equal(o.Nominal) })
-		if r.has(o) && !own {
+		if r.Has(o) && !own {
 			n++
 		}
 	}
@@ -345,7 +386,7 @@ func (a *Account) recorded(r *Range, from, until time.Time) int64 {
 		if k.Due.Before(from) || !k.Due.Before(until) || k.Schedule == Manual {
 			continue
 		}
-		if o, ok := p.Rule.At(k.Nominal); ok && r.has(o) {
+		if o, ok := p.Rule.At(k.Nominal); ok && r.Has(o) {
 			n++
 		}
 	}

@@ -16,12 +16,12 @@ type Decided struct {
 // Stands reports whether the range stands for the occurrence of its rule at a nominal instant, if that has no record of its own.
 func (d Decided) Stands(nominal time.Time) bool {
 	o, ok := d.Rule.At(nominal)
-	return ok && d.Range.has(o)
+	return ok && d.Range.Has(o)
 }
 
-// has reports whether an occurrence of the range's rule is one that it stands for: those that a schedule suppresses for its own reason, or the
+// Has reports whether an occurrence of the range's rule is one that it stands for: those that a schedule suppresses for its own reason, or the
 // others; what lies between its ends and was not due yet when it was made, by a shift or a jitter, is not of it.
-func (r *Range) has(o calendar.Occurrence) bool {
+func (r *Range) Has(o calendar.Occurrence) bool {
 	return r.covers(o.Nominal) && !o.Due.After(r.Decided) && ofReason(r.Reason).has(o)
 }
 

@@ -149,10 +149,12 @@ func OccurrenceID(k occurrence.Key) string {
 // that revision, which must be pending: what is decided is never decided again. A record with a Span is only stored where it is due
 // before that span's Until (Conflict "span"); spans that end in the same batch count as they were before. Span -1 is the first span that
 // the batch opens, -2 the second, and so on. With Recovered only what a person does to a missed one is written (RecoveredBy,
-// Dismissed, DismissedBy), whatever became of its span.
+// Dismissed, DismissedBy), whatever became of its span. A new record is refused (Conflict "occurrence") where a range of an earlier span of its
+// schedule reaches over its nominal instant and may stand for it; with Free it is known that none does.
 type OccurrenceWrite struct {
 	Record    occurrence.Record
 	Recovered bool
+	Free      bool
 }
 
 // RangeWrite stores a range: a new one (ID 0), or what a person did to one (Dismissed and DismissedBy, guarded by Rev). Delete removes it,

@@ -71,6 +71,11 @@ func (d *decider) occurrence(ctx context.Context, w store.OccurrenceWrite) error
 	if r.Decision == "" {
 		return fmt.Errorf("%w: occurrence %s has no decision", errBatch, conflict.ID)
 	}
+	if r.Rev == 0 && r.Span != 0 && !w.Free {
+		if err := d.free(ctx, r, conflict); err != nil {
+			return err
+		}
+	}
 	if err := d.record(ctx, r, conflict); err != nil {
 		return err
 	}
@@ -78,6 +83,17 @@ func (d *decider) occurrence(ctx context.Context, w store.OccurrenceWrite) error
 		d.add(r.Decision, r.Reason, 1, r.Decided)
 	}
 	return nil
+}
+
+// free refuses a record over whose nominal instant a range of an earlier span reaches.
+func (d *decider) free(ctx context.Context, r occurrence.Record, conflict store.Conflict) error {
+	taken := false
+	err := d.c.query(ctx, `SELECT 1 FROM ranges INDEXED BY ranges_net WHERE net = ? AND schedule = ? AND last >= ? AND first <= ? AND span < ? LIMIT 1`,
+		func(row) error { taken = true; return nil }, r.Net, r.Schedule, r.Nominal, r.Nominal, r.Span)
+	if err == nil && taken {
+		err = &conflict
+	}
+	return err
 }
 
 func (d *decider) record(ctx context.Context, r occurrence.Record, conflict store.Conflict) error {

@@ -71,6 +71,7 @@ func testRanges(t *testing.T, s store.Store) {
 		{Decision: occurrence.Suppressed, Reason: occurrence.Paused, Count: 26, Last: three.Decided},
 	})
 	testRangeGuard(t, s)
+	testRangeTakes(t, s)
 }
 
 // testRangeGuard counts again where a span has ended since a range was counted.
@@ -90,6 +91,33 @@ func testRangeGuard(t *testing.T, s store.Store) {
 	commit(t, s, b)
 	b.Ranges[0].Range.Span = 99
 	refuse(t, s, b, "span", "g s")
+}
+
+// testRangeTakes: what a range of an earlier span reaches over is no new record, but where it is known to be free of it.
+func testRangeTakes(t *testing.T, s store.Store) {
+	t.Helper()
+	older := openSpan(t, s, newSpan("k", "s"))
+	r := newRange("k", "s", 0, 9)
+	r.Span = older.ID
+	commit(t, s, store.Batch{Epoch: 1, Ranges: []store.RangeWrite{{Range: r}}})
+	own := missed(record("k", "s", 5), occurrence.ServerDown)
+	own.Span = older.ID
+	commit(t, s, decide(own))
+	older.Until = at(10)
+	commit(t, s, store.Batch{Epoch: 1, Spans: []store.SpanWrite{{Span: older}}})
+	span := newSpan("k", "s")
+	span.Since = at(10)
+	span = openSpan(t, s, span)
+	for minute, taken := range map[int]bool{0: true, 9: true, 10: false, -1: false} {
+		rec := missed(record("k", "s", minute), occurrence.ServerDown)
+		rec.Span, rec.Due = span.ID, at(12)
+		b := decide(rec)
+		if taken {
+			refuse(t, s, b, "occurrence", store.OccurrenceID(rec.Key))
+			b.Occurrences[0].Free = true
+		}
+		commit(t, s, b)
+	}
 }
 
 func testPauses(t *testing.T, s store.Store) {
