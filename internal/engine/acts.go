@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/occurrence"
 	"github.com/reeve-scheduler/reeve/internal/run"
@@ -266,7 +267,8 @@ func (e *Engine) Rescheduled(ctx context.Context, nets []string) error {
 	return err
 }
 
-// redefine keeps what waits of some nets where their newer definition still has it, and cancels the rest.
+// redefine keeps what waits of some nets where their newer definition still has it, and cancels the rest; what is not due yet only when it is
+// due, for it may come back until then. Overrides of what is gone are stale, and active again where it has come back.
 func (e *Engine) redefine(d *decision, nets []string) {
 	t := &e.times
 	some := map[string]bool{}
@@ -279,7 +281,7 @@ func (e *Engine) redefine(d *decision, nets []string) {
 		}
 	}
 	for _, o := range t.active {
-		if !some[o.Net] || o.State != occurrence.OverrideActive || o.Kind == occurrence.OverrideAdd {
+		if !some[o.Net] || o.Kind == occurrence.OverrideAdd {
 			continue
 		}
 		en := t.inForce(scheduleOf(o.Key))
@@ -288,9 +290,22 @@ func (e *Engine) redefine(d *decision, nets []string) {
 			_, there = en.rule.At(o.Nominal)
 			there = there || en.rule.ByEnd() && t.pending[o.Key] != nil && t.pending[o.Key].Span == en.span
 		}
-		if !there {
+		switch {
+		case !there && o.State == occurrence.OverrideActive:
 			e.endOverride(d, o, occurrence.OverrideStale)
+		case there && o.State == occurrence.OverrideStale:
+			e.revive(d, o)
 		}
+	}
+}
+
+// revive makes an override active again whose occurrence has come back, unless that was decided meanwhile.
+func (e *Engine) revive(d *decision, o occurrence.Override) {
+	switch w := e.times.pending[o.Key]; {
+	case !o.Expires.IsZero() && !d.agenda.now.Before(o.Expires):
+		e.endOverride(d, o, occurrence.OverrideExpired)
+	case !o.From.IsZero() || w != nil:
+		e.endOverride(d, o, occurrence.OverrideActive)
 	}
 }
 
@@ -299,16 +314,19 @@ func (e *Engine) redefineOne(d *decision, rec occurrence.Record) {
 	if en != nil && en.span == rec.Span {
 		return
 	}
-	if rec.Due.After(d.agenda.now) {
-		rec.Span = 0 // its span ended before it was due: no rule has it now
+	var o calendar.Occurrence
+	there, why := false, "the net has no schedule "+rec.Schedule+" any more"
+	if en != nil {
+		o, there = en.rule.At(rec.Nominal)
+		there, why = there && o.Suppressed == "", "the schedule was changed, and does not have it any more"
 	}
-	if en == nil {
-		e.cancelled(d, rec, "the net has no schedule "+rec.Schedule+" any more")
+	switch {
+	case !there && rec.Due.After(d.agenda.now):
+		rec.Span, rec.Reason, rec.Detail = 0, occurrence.NotYet, why // its span ended before it was due: no rule has it now
+		e.file(d, rec, rec.Due)
 		return
-	}
-	o, ok := en.rule.At(rec.Nominal)
-	if !ok || o.Suppressed != "" {
-		e.cancelled(d, rec, "the schedule was changed, and does not have it any more")
+	case !there:
+		e.cancelled(d, rec, why)
 		return
 	}
 	rec.Span = en.span

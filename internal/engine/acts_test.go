@@ -239,6 +239,47 @@ func TestRescheduled(t *testing.T) {
 	}
 }
 
+// TestRolledBack: what a person has changed of an occurrence that is still to come outlives a definition that does not have it and is taken back.
+func TestRolledBack(t *testing.T) {
+	t.Parallel()
+	w, s := site(t)
+	w.pass(time.Minute)
+	skip := w.override(occurrence.Override{Kind: occurrence.OverrideSkip, Key: at("s", "12:11:00")})
+	hold := w.override(occurrence.Override{Kind: occurrence.OverrideHold, Key: at("s", "12:03:00")})
+	lost := w.override(occurrence.Override{Kind: occurrence.OverrideSkip, Key: at("s", "12:05:00")})
+	brief := w.override(occurrence.Override{Kind: occurrence.OverrideHold, Key: at("s", "12:13:00"), Expires: day0.Add(4 * time.Minute)})
+	states := func(want ...occurrence.OverrideState) {
+		t.Helper()
+		for i, o := range []occurrence.Override{skip, hold, lost, brief} {
+			if got := w.state(o.ID); got != want[i] {
+				t.Errorf("override %d is %s, want %s", i, got, want[i])
+			}
+		}
+	}
+	w.define("a/b", cron("s", "*/2 * * * *"))
+	states(occurrence.OverrideStale, occurrence.OverrideStale, occurrence.OverrideStale, occurrence.OverrideStale)
+	w.expect("a/b", "s", "12:01:00 released(due)", "12:03:00 pending(not_due)", "12:05:00 pending(not_due)", "12:11:00 pending(not_due)", "12:13:00 pending(not_due)")
+	if err := w.try(func(ctx context.Context) error {
+		_, err := w.Override(ctx, occurrence.Override{Kind: occurrence.OverrideSkip, Key: at("s", "12:13:00")}, engine.Act{By: "ann"})
+		return err
+	}); !fault.Is(err, fault.Conflict) {
+		t.Errorf("what no rule has is skipped: %v", err)
+	}
+	w.pass(2 * time.Minute)
+	w.expect("a/b", "s", "12:01:00 released(due)", "12:02:00 released(due)", "12:03:00 cancelled(definition_changed)", "12:05:00 pending(not_due)",
+		"12:11:00 pending(not_due)", "12:13:00 pending(not_due)")
+	w.down(time.Minute)
+	w.down(time.Minute)
+	w.pass(30 * time.Second)
+	w.define("a/b", s)
+	states(occurrence.OverrideActive, occurrence.OverrideStale, occurrence.OverrideStale, occurrence.OverrideExpired)
+	w.pass(8 * time.Minute)
+	w.expect("a/b", "s", "12:01:00 released(due)", "12:02:00 released(due)", "12:03:00 cancelled(definition_changed)", "12:04:00 missed(server_down)",
+		"12:05:00 cancelled(definition_changed)", "12:06:00 released(due)", "12:07:00 released(due)", "12:08:00 released(due)", "12:09:00 released(due)",
+		"12:10:00 released(due)", "12:11:00 cancelled(cancelled)", "12:12:00 released(due)", "12:13:00 released(due)")
+	states(occurrence.OverrideUsed, occurrence.OverrideStale, occurrence.OverrideStale, occurrence.OverrideExpired)
+}
+
 // TestSpanGuard: a definition that was changed between the decision and its commit is read anew.
 func TestSpanGuard(t *testing.T) {
 	t.Parallel()

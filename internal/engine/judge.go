@@ -34,6 +34,14 @@ func (e *Engine) again(ctx context.Context, d *decision, key occurrence.Key) {
 		return
 	}
 	a.budget--
+	if rec.Schedule != occurrence.Manual && rec.Span == 0 { // no rule has it since its definition was changed
+		if rec.Due.After(a.now) {
+			e.file(d, rec, rec.Due)
+		} else {
+			e.cancelled(d, rec, rec.Detail)
+		}
+		return
+	}
 	c := considered{record: rec, occurrence: calendar.Occurrence{Nominal: rec.Nominal, Due: rec.Due}}
 	if rec.Schedule != occurrence.Manual {
 		if c.entry = t.entryOf(rec); c.entry == nil {

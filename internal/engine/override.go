@@ -134,6 +134,8 @@ func (e *Engine) touched(ctx context.Context, d *decision, o occurrence.Override
 	switch {
 	case rec.Decision != occurrence.Pending:
 		return alreadyIs(rec, "")
+	case rec.Rev != 0 && rec.Span == 0:
+		return fault.New(fault.Conflict, fmt.Sprintf("occurrence %s: %s", keyText(o.Key), rec.Detail), "add one by hand instead")
 	case !o.Expires.IsZero() && o.Kind != occurrence.OverrideHold && !o.Expires.After(rec.Due):
 		return fault.New(fault.Invalid, "it would expire before the occurrence is due", "give a later time, or none")
 	}

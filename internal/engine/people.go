@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/occurrence"
 	"github.com/reeve-scheduler/reeve/internal/store"
@@ -25,7 +26,9 @@ func (e *Engine) endOverride(d *decision, o occurrence.Override, state occurrenc
 			return
 		}
 	}
-	o.State, o.Ended = state, a.now
+	if o.State, o.Ended = state, a.now; state == occurrence.OverrideActive {
+		o.Ended = time.Time{}
+	}
 	a.overrides = append(a.overrides, store.OverrideWrite{Override: o})
 	a.reread[o.Net] = true
 }
