@@ -92,7 +92,7 @@ func TestMissedAreRecovered(t *testing.T) {
 	s.scheduled("a/often", `name: minutes, cron: "* * * * *"`)
 	s.passTo("2026-03-24T05:30:00Z")
 	s.down()
-	s.pass(4 * time.Hour)
+	s.pass(4*time.Hour + time.Second)
 	s.up()
 	missed, err := s.service.Missed(s.admin(), api.OccurrenceQuery{Net: "a/b"})
 	if err != nil || len(missed) != 4 || missed[0].Count != 1 || missed[0].Reason != "server_down" || missed[0].First.Hour() != 6 {

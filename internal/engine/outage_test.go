@@ -343,3 +343,15 @@ func TestRangesAreDecided(t *testing.T) {
 		}
 	}
 }
+
+// TestDueAsItOpens: what falls due at the instant at which a server opens is on time.
+func TestDueAsItOpens(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, day0.Add(time.Second))
+	w.agents.set(linked("one", 100))
+	w.define("a/b", cron("s", "* * * * *"))
+	w.open()
+	w.down(2*time.Minute - time.Second)
+	w.pass(time.Second)
+	w.expect("a/b", "s", "12:01:00 missed(server_down)", "12:02:00 released(due)")
+}
