@@ -19,11 +19,11 @@ func (r *Rule) simple() bool {
 func (r *Rule) outcome(n, due int64) Occurrence {
 	o := Occurrence{Nominal: instant(n), Moved: r.nominals.moved(n)}
 	if due != n {
-		o.Moved = ReasonShift
+		o.Moved = cmp.Or(o.Moved, ReasonShift)
 	}
 	o.Due = instant(due)
 	if late := r.late(due); late > 0 {
-		o.Due, o.Moved = o.Due.Add(late), ReasonJitter
+		o.Due, o.Moved = o.Due.Add(late), cmp.Or(o.Moved, ReasonJitter)
 	}
 	if len(r.blackouts) > 0 && r.blackAt(o.Due.Unix()) {
 		return r.suppressed(n, ReasonBlackout)

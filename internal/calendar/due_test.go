@@ -70,11 +70,11 @@ func obviousOne(r *Rule, n int64) Occurrence {
 				return o
 			}
 			// In a zone without changes of clocks near, a day is 24 hours; the test draws such a one where it shifts.
-			o.Due, o.Moved = local.AddDate(0, 0, moved).UTC(), ReasonShift
+			o.Due, o.Moved = local.AddDate(0, 0, moved).UTC(), cmp.Or(o.Moved, ReasonShift)
 		}
 	}
 	if late := r.late(o.Due.Unix()); late > 0 {
-		o.Due, o.Moved = o.Due.Add(late), ReasonJitter
+		o.Due, o.Moved = o.Due.Add(late), cmp.Or(o.Moved, ReasonJitter)
 	}
 	w := r.zone.wall(o.Due.Unix())
 	for i := range r.blackouts {

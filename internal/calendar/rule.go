@@ -193,7 +193,9 @@ func (r *Rule) AfterEnd(end time.Time) (Occurrence, bool) {
 	}
 	o := r.decided(n)
 	if o.Moved == ReasonGap { // it is no wall time
-		o.Moved = ""
+		if o.Moved = ""; !o.Due.Equal(o.Nominal) {
+			o.Moved = ReasonJitter
+		}
 	}
 	return o, true
 }

@@ -292,3 +292,24 @@ func TestJitter(t *testing.T) {
 		t.Errorf("got %v, again %v, another schedule's %v", first, again, other)
 	}
 }
+
+// TestFirstReason: of several rules that moved an occurrence the first is named: a jitter does not hide a change of clocks.
+func TestFirstReason(t *testing.T) {
+	t.Parallel()
+	s := DefaultSchedule()
+	s.Name, s.Cron, s.Zone, s.Gap, s.Jitter = "s", "30 2 * * *", "Europe/Berlin", GapShift, 10*time.Minute
+	r, problems := NewCompiler(Builtin(), nil).Compile("n", s)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	want := map[int]Reason{28: ReasonJitter, 29: ReasonGap, 30: ReasonJitter}
+	for o := range r.Between(time.Date(2026, 3, 27, 12, 0, 0, 0, time.UTC), time.Date(2026, 3, 30, 12, 0, 0, 0, time.UTC)) {
+		if o.Moved != want[o.Nominal.Day()] || !o.Due.After(o.Nominal) {
+			t.Errorf("%s is due at %s for %q, want %q", o.Nominal, o.Due, o.Moved, want[o.Nominal.Day()])
+		}
+		delete(want, o.Nominal.Day())
+	}
+	if len(want) > 0 {
+		t.Errorf("missing: %v", want)
+	}
+}

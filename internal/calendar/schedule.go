@@ -137,7 +137,7 @@ const (
 type Occurrence struct {
 	Nominal time.Time // UTC: what the rule means once Gap and Fold have resolved it
 	Due     time.Time // UTC: after shift and jitter; of a suppressed one equal to Nominal
-	Moved   Reason    // why Due, or Nominal, is not the wall time that the rule means: the last that moved it; empty: it is
+	Moved   Reason    // why Due, or Nominal, is not the wall time that the rule means: the first that moved it; empty: it is
 	// Suppressed is why it is not to be released, by its own schedule: calendar, blackout or collision; empty: it is to be.
 	Suppressed Reason
 }
