@@ -101,7 +101,7 @@ func plural(n int, word string) string {
 func unknownMacro(word string) string {
 	switch strings.ToLower(word) {
 	case "@reboot":
-		return "@reboot is not a time: a net cannot be due when a machine starts, because the machine that starts does not decide; start it from that machine's own boot, with `reeve run NET`"
+		return "@reboot is not a time: a net cannot be due when a machine starts, because the machine that starts does not decide; start it from that machine's own boot, with `reeve run start NET`"
 	case "@every":
 		return "@every is not taken: write `every: 90s` in the place of `cron`"
 	}
@@ -172,7 +172,7 @@ func (p *cronParser) part(part string) {
 		p.fail(part, "a random value is not taken: write H for one that is spread over schedules and stays, or H(0-29)")
 		return
 	default:
-		lo, hi, ok = p.span(part, span, stepped)
+		lo, hi, ok = p.span(part, span, step, stepped)
 	}
 	if !ok {
 		return
@@ -183,29 +183,63 @@ func (p *cronParser) part(part string) {
 }
 
 // span reads N or N-M; N/STEP is from N to the end of the field.
-func (p *cronParser) span(part, span string, stepped bool) (lo, hi int, ok bool) {
+func (p *cronParser) span(part, span string, step int, stepped bool) (lo, hi int, ok bool) {
 	first, last, isRange := strings.Cut(span, "-")
+	if isRange {
+		lo, hi, ok = p.ends(part, first, last)
+		if ok && hi < lo {
+			p.fail(part, "a range does not run over its end: write "+p.split(lo, hi, step, first, last))
+		}
+		return lo, hi, ok && hi >= lo
+	}
 	if lo, ok = p.number(part, first); !ok {
 		return 0, 0, false
 	}
-	switch {
-	case isRange:
-		if hi, ok = p.number(part, last); !ok {
-			return 0, 0, false
-		}
-		if p.index == fieldDow && hi == 0 && lo > 0 {
-			hi = 7 // a range may end on a Sunday, however that is written
-		}
-		if hi < lo {
-			p.fail(part, fmt.Sprintf("a range does not run over its end: write %s-%d,%d-%s", first, p.top(), p.field.min, last))
-			return 0, 0, false
-		}
-	case stepped:
-		hi = p.top()
-	default:
-		hi = lo
+	if stepped {
+		return lo, p.top(), true
+	}
+	return lo, lo, true
+}
+
+// ends reads both ends of a range.
+func (p *cronParser) ends(part, first, last string) (lo, hi int, ok bool) {
+	if lo, ok = p.number(part, first); !ok {
+		return 0, 0, false
+	}
+	if hi, ok = p.number(part, last); !ok {
+		return 0, 0, false
+	}
+	if p.index == fieldDow && hi == 0 && lo > 0 {
+		hi = 7 // a range may end on a Sunday, however that is written
 	}
 	return lo, hi, true
+}
+
+// split writes a range that runs over its end as the one or two ranges that it would be.
+func (p *cronParser) split(lo, hi, step int, first, last string) string {
+	piece := func(n, end int, from, to string) string {
+		switch {
+		case n+step > end:
+			return from
+		case step > 1:
+			return fmt.Sprintf("%s-%s/%d", from, to, step)
+		}
+		return from + "-" + to
+	}
+	top := p.top()
+	if lo > top { // 7 is a Sunday, with which the week begins
+		return piece(0, hi, "0", last)
+	}
+	text := piece(lo, top, first, strconv.Itoa(top))
+	lo += (top-lo)/step*step + step // the first one beyond the end
+	lo -= top - p.field.min + 1
+	switch {
+	case lo > hi:
+		return text
+	case lo == hi:
+		return text + "," + last
+	}
+	return text + "," + piece(lo, hi, strconv.Itoa(lo), last)
 }
 
 // top is the greatest number of the field that is no second name of another.
@@ -260,7 +294,12 @@ func (p *cronParser) hash(part, span string, step int, stepped bool) (lo, hi int
 			p.fail(part, "a range for H is written H(0-29)")
 			return 0, 0, false
 		}
-		if lo, hi, ok = p.span(part, inner, false); !ok {
+		first, last, _ := strings.Cut(inner, "-")
+		if lo, hi, ok = p.ends(part, first, last); !ok {
+			return 0, 0, false
+		}
+		if hi < lo { // two ranges would be two times
+			p.fail(part, fmt.Sprintf("a range does not run over its end: write H(%s-%d) or H(%d-%s)", first, p.top(), p.field.min, last))
 			return 0, 0, false
 		}
 	}

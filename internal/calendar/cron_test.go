@@ -1,6 +1,7 @@
 package calendar
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -33,10 +34,13 @@ func TestCronRefused(t *testing.T) {
 		"50-10 * * * *":                   {"does not run over its end: write 50-59,0-10"},
 		"0 0 * NOV-FEB *":                 {"write NOV-12,1-FEB"},
 		"0 0 * * FRI-MON":                 {"write FRI-6,0-MON"},
+		"0 0 * * 7-1":                     {"write 0-1"},
+		"0 23-6/2 * * *":                  {"write 23,1-6/2"},
+		"0 0 * * 7-2/2":                   {"write 0-2/2"},
 		"? * * * *":                       {"0 to 59"},
 		"0~30 * * * *":                    {"H(0-29)"},
 		"H(5) * * * *":                    {"H(0-29)"},
-		"H(5-2) * * * *":                  {"run over its end"},
+		"H(5-2) * * * *":                  {"run over its end: write H(5-59) or H(0-2)"},
 		"0 0 L-31 * *":                    {"up to L-30"},
 		"0 0 L3 * *":                      {"L-3"},
 		"0 0 32W * *":                     {"nearest to the 15th"},
@@ -44,7 +48,7 @@ func TestCronRefused(t *testing.T) {
 		"0 0 * * 5#6":                     {"after # stands 1 to 5"},
 		"0 0 * * L":                       {"5L or FRIL"},
 		"0 0 * * 8L":                      {"0 to 7"},
-		"@reboot":                         {"reeve run NET"},
+		"@reboot":                         {"`reeve run start NET`"},
 		"@every 5m":                       {"write `every: 90s`"},
 		"@fortnightly":                    {"@yearly, @annually"},
 		strings.Repeat("1,", 600) + "1 *": {"longer than 1000"},
@@ -66,6 +70,49 @@ func TestCronRefused(t *testing.T) {
 		for _, w := range want {
 			if r != nil || !strings.Contains(all, w) {
 				t.Errorf("%.40q: got %s, want %q", text, all, w)
+			}
+		}
+	}
+}
+
+// TestCronRemedy: what is said to write instead of a range that runs over its end is taken, and is what such a range would be.
+func TestCronRemedy(t *testing.T) {
+	t.Parallel()
+	for index, f := range cronFields() {
+		fields := strings.Fields("0 0 0 1 1 *")
+		for lo := f.min; lo <= f.max; lo++ {
+			for hi := f.min; hi < lo; hi++ {
+				for step := 1; step <= f.max-f.min+1; step += 1 + step/3 {
+					fields[index] = fmt.Sprintf("%d-%d/%d", lo, hi, step)
+					if step == 1 {
+						fields[index] = fmt.Sprintf("%d-%d", lo, hi)
+					}
+					_, mistakes := parseCron(strings.Join(fields, " "), "")
+					if len(mistakes) == 0 {
+						if hi == 0 && index == fieldDow { // it ends on a Sunday
+							continue
+						}
+						t.Fatalf("%s %s is taken", f.name, fields[index])
+					}
+					_, remedy, _ := strings.Cut(mistakes[0], "write ")
+					fields[index] = remedy
+					got, mistakes := parseCron(strings.Join(fields, " "), "")
+					if len(mistakes) > 0 {
+						t.Fatalf("%s: the remedy %s is refused: %v", f.name, remedy, mistakes)
+					}
+					size := f.max - f.min + 1
+					if index == fieldDow {
+						size = 7
+					}
+					var want uint64
+					for n := lo; n <= hi+(lo-hi+size-1)/size*size; n += step {
+						want |= 1 << ((n-f.min)%size + f.min)
+					}
+					have := [6]uint64{uint64(got.second), uint64(got.minute), uint64(got.hour), uint64(got.dom), uint64(got.month), uint64(got.dow)}[index]
+					if have != want {
+						t.Fatalf("%s: %d-%d/%d: the remedy %s is %b, want %b", f.name, lo, hi, step, remedy, have, want)
+					}
+				}
 			}
 		}
 	}
