@@ -4,8 +4,17 @@
 //	go run ./holidays ../internal/calendar/table/seeds
 //
 // The source is github.com/rickar/cal/v2, whose last obtainable version is of 2023. What it lacks since, or has wrong, is
-// mended below, with the reason. A seed is a beginning that people edit and never the truth: holidays are decreed, moved and
-// abolished each year. Russia and Ukraine are left out: there most free days follow from yearly decrees, and from the war.
+// mended in mend.go, with the reason. All countries were held against date-holidays 3.37.0 (npm) for 2025 to 2027, and where
+// the two differ against vacanza/holidays, the laws and what newspapers wrote; what was left of differences stands in mend.go.
+// internal/calendar/table/facts_test.go holds the seeds against a list of such days.
+//
+// In the seeds is what the law makes free for everybody, on a Sunday, too. What is free by custom, for banks, for the state or for
+// a part of the day is left out, and so is what a commune has for itself. A day in the place of one on a weekend stands beside it.
+//
+// A seed is a beginning that people edit and never the truth: holidays are decreed, moved and abolished each year. Russia and
+// Ukraine are left out: there most free days follow from yearly decrees, and from the war. Approximate, because they are said late
+// or from year to year: the equinoxes of Japan (by the gazette of the February before), the Friday before the Grand Final in
+// Victoria and the King's Birthday of Western Australia (by proclamation), the elections of Brazil and South Africa (not in it).
 package main
 
 import (
@@ -58,15 +67,32 @@ func (c country) rows() []row {
 	for key, regions := range in {
 		date, name, _ := strings.Cut(key, " ")
 		slices.Sort(regions)
-		// Where the source has no list of the country, or one of all that is free anywhere, the country has what all regions have.
-		if _, whole := c.lists[""]; slices.Contains(regions, "") || !whole && len(regions) == len(c.lists) {
-			regions = nil
-		}
 		out = append(out, row{date, name, regions})
 	}
 	out = mend(c.code, out)
+	c.whole(out)
 	slices.SortFunc(out, func(a, b row) int { return strings.Compare(a.date+a.name, b.date+b.name) })
 	return out
+}
+
+// whole empties the regions of what is free in the whole country: what its own list has, or where the source has no list of the
+// country, what all regions have on a day, whatever they call it.
+func (c country) whole(rows []row) {
+	_, own := c.lists[""]
+	everywhere := map[string]map[string]bool{}
+	for _, r := range rows {
+		for _, region := range r.regions {
+			if everywhere[r.date] == nil {
+				everywhere[r.date] = map[string]bool{}
+			}
+			everywhere[r.date][region] = true
+		}
+	}
+	for i, r := range rows {
+		if slices.Contains(r.regions, "") || !own && len(everywhere[r.date]) == len(c.lists) {
+			rows[i].regions = nil
+		}
+	}
 }
 
 func (c country) regions() (out []string) {
