@@ -74,7 +74,8 @@ func TestAgenda(t *testing.T) {
 	if paged != len(day.Items) {
 		t.Errorf("by pages: got %d items, want %d", paged, len(day.Items))
 	}
-	if got := s.agenda(api.AgendaQuery{Folder: "none"}); got.Counts != (api.AgendaCounts{}) {
+	s.net("other/plain")
+	if got := s.agenda(api.AgendaQuery{Folder: "other"}); got.Counts != (api.AgendaCounts{}) {
 		t.Errorf("of another folder: got %+v", got.Counts)
 	}
 }

@@ -27,6 +27,9 @@ const (
 // Balance implements api.Occurrences.
 func (s *Service) Balance(ctx context.Context, q api.BalanceQuery) ([]api.Balance, error) {
 	_, folder, err := s.scope(ctx, access.View, q.Net, q.Folder)
+	if err == nil {
+		err = s.knownSchedule(ctx, q.Net, folder, q.Schedule)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -29,11 +29,7 @@ const (
 
 // Forecast implements api.Forecasts. One is made at a time; the store is only read, and before it begins.
 func (s *Service) Forecast(ctx context.Context, q api.ForecastQuery) (api.Forecast, error) {
-	folder := cmp.Or(q.Folder, api.SubjectOf(ctx).Folder)
-	if q.Net != "" {
-		folder = folderOf(q.Net)
-	}
-	who, err := s.may(ctx, access.View, folder)
+	who, _, err := s.scope(ctx, access.View, q.Net, q.Folder)
 	if err != nil {
 		return api.Forecast{}, err
 	}

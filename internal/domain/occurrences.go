@@ -42,6 +42,9 @@ func decisionsOf(names []string) ([]occurrence.Decision, error) {
 func (s *Service) ListOccurrences(ctx context.Context, q api.OccurrenceQuery) (api.OccurrencePage, error) {
 	none := api.OccurrencePage{}
 	_, folder, err := s.scope(ctx, access.View, q.Net, q.Folder)
+	if err == nil {
+		err = s.knownSchedule(ctx, q.Net, folder, q.Schedule)
+	}
 	if err != nil {
 		return none, err
 	}
@@ -88,9 +91,6 @@ func (s *Service) ListOccurrences(ctx context.Context, q api.OccurrenceQuery) (a
 	}
 	if out.Ranges, err = s.inRanges(ctx, &w); err != nil {
 		return none, err
-	}
-	if len(items)+len(out.Ranges) == 0 {
-		err = s.knownNet(ctx, q.Net)
 	}
 	return out, err
 }
@@ -175,6 +175,9 @@ func (s *Service) ofRange(ctx context.Context, r *occurrence.Range, key occurren
 // Missed implements api.Occurrences.
 func (s *Service) Missed(ctx context.Context, q api.OccurrenceQuery) ([]api.Missed, error) {
 	_, folder, err := s.scope(ctx, access.View, q.Net, q.Folder)
+	if err == nil {
+		err = s.knownSchedule(ctx, q.Net, folder, q.Schedule)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -193,11 +196,6 @@ func (s *Service) Missed(ctx context.Context, q api.OccurrenceQuery) ([]api.Miss
 	ranges, err := s.cfg.Store.Ranges(ctx, query)
 	if err != nil {
 		return nil, storeFault(err)
-	}
-	if len(records)+len(ranges) == 0 {
-		if err := s.knownNet(ctx, q.Net); err != nil {
-			return nil, err
-		}
 	}
 	out := make([]api.Missed, 0, len(records)+len(ranges))
 	for i := range records {
@@ -253,6 +251,9 @@ func (s *Service) ActOnOccurrence(ctx context.Context, act api.OccurrenceAct) (a
 // DismissMissed implements api.Occurrences.
 func (s *Service) DismissMissed(ctx context.Context, q api.OccurrenceQuery) (int64, error) {
 	who, folder, err := s.scope(ctx, access.Control, q.Net, q.Folder)
+	if err == nil {
+		err = s.knownSchedule(ctx, q.Net, folder, q.Schedule)
+	}
 	if err != nil {
 		return 0, err
 	}

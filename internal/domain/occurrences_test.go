@@ -166,27 +166,11 @@ func TestListsSayWhatLiesInRanges(t *testing.T) {
 		"since six": {api.OccurrenceQuery{Since: six}, []api.RangeCount{{Decision: "missed", Count: 181}}},
 		"until six": {api.OccurrenceQuery{Until: six}, []api.RangeCount{{Decision: "missed", Count: 59}}},
 		"others":    {api.OccurrenceQuery{Decisions: []string{"released", "suppressed"}}, []api.RangeCount{}},
-		"none":      {api.OccurrenceQuery{Schedule: "none"}, []api.RangeCount{}},
+		"by hand":   {api.OccurrenceQuery{Schedule: "manual"}, []api.RangeCount{}},
 	} {
 		page, err := s.service.ListOccurrences(s.admin(), c.q)
 		if err != nil || page.Ranges == nil || !slices.Equal(page.Ranges, c.want) {
 			t.Errorf("%s: got %+v, %v, want %+v", name, page.Ranges, err, c.want)
-		}
-	}
-}
-
-// TestOccurrencesOfNoNet: of a net that does not exist nothing is listed as if there were one without occurrences.
-func TestOccurrencesOfNoNet(t *testing.T) {
-	t.Parallel()
-	s := openTimes(t)
-	s.scheduled("a/b", `name: d, cron: "0 6 * * *"`)
-	for net, kind := range map[string]fault.Kind{"a/none": fault.NotFound, "a/b": 0} {
-		_, listed := s.service.ListOccurrences(s.admin(), api.OccurrenceQuery{Net: net})
-		_, missed := s.service.Missed(s.admin(), api.OccurrenceQuery{Net: net})
-		for _, err := range []error{listed, missed} {
-			if kind == 0 && err != nil || kind != 0 && !fault.Is(err, kind) {
-				t.Errorf("%s: got %v, want kind %v", net, err, kind)
-			}
 		}
 	}
 }

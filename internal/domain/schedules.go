@@ -21,18 +21,54 @@ const (
 	mostSchedules = 10_000
 )
 
-// scope asks for a permission in the folder of a net, or where none is named in a folder; it returns the folder to which a
-// list is confined.
+// scope asks for a permission in the folder of a net, or where none is named in a folder, and refuses what is named and does not exist: an empty
+// list would read as if all were well. It returns the folder to which a list is confined.
 func (s *Service) scope(ctx context.Context, p access.Permission, net, folder string) (access.Subject, string, error) {
 	if net != "" {
 		who, err := s.may(ctx, p, folderOf(net))
+		if err == nil {
+			err = s.knownNet(ctx, net)
+		}
+		if err == nil && folder != "" && !within(folder, net) {
+			err = fault.New(fault.NotFound, fmt.Sprintf("net %s is not below the folder %s", net, folder), "leave one of the two away")
+		}
 		return who, folder, err
 	}
-	if folder == "" {
-		folder = api.SubjectOf(ctx).Folder
+	confined := cmp.Or(folder, api.SubjectOf(ctx).Folder)
+	who, err := s.may(ctx, p, confined)
+	if err == nil && folder != "" {
+		err = s.knownFolder(ctx, folder)
 	}
-	who, err := s.may(ctx, p, folder)
-	return who, folder, err
+	return who, confined, err
+}
+
+// knownFolder says that there is no net below a folder.
+func (s *Service) knownFolder(ctx context.Context, folder string) error {
+	spans, err := s.cfg.Store.Spans(ctx, store.SpanQuery{Folder: folder, Limit: 1}) // most folders have one, and it is found at once
+	if err != nil || len(spans) > 0 {
+		return storeFault(err)
+	}
+	nets, err := s.cfg.Store.ListNets(ctx, folder)
+	if err != nil || len(nets) > 0 {
+		return storeFault(err)
+	}
+	return fault.New(fault.NotFound, "there is no net below the folder "+folder, "see `reeve net list`")
+}
+
+// knownSchedule says that no net of a scope has, or had, a schedule of this name; "" is all of them. It is asked after scope.
+func (s *Service) knownSchedule(ctx context.Context, net, folder, name string) error {
+	if name == "" || name == occurrence.Manual {
+		return nil
+	}
+	spans, err := s.cfg.Store.Spans(ctx, store.SpanQuery{Net: net, Folder: folder, Schedule: name, Limit: 1})
+	if err != nil || len(spans) > 0 {
+		return storeFault(err)
+	}
+	whose := "there is no schedule"
+	if net != "" {
+		whose = "net " + net + " has no schedule"
+	}
+	return fault.New(fault.NotFound, fmt.Sprintf("%s %q", whose, name), strings.TrimSpace("see `reeve schedule list "+net)+"`")
 }
 
 // ListSchedules implements api.Schedules.
