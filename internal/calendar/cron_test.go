@@ -247,8 +247,8 @@ func TestCivil(t *testing.T) {
 	})
 }
 
-// budget is how many days a search may look at: a search ends, also where it finds nothing.
-const budget = 10 * time.Millisecond
+// endless is a search that goes day by day to the end of time, or worse: one that ends takes milliseconds, on whatever machine.
+const endless = 20 * time.Second
 
 // FuzzCron looks for expressions that make a search long, or that break what a rule promises.
 func FuzzCron(f *testing.F) {
@@ -278,7 +278,7 @@ func checkRule(t *testing.T, r *Rule, after time.Time) {
 	t.Helper()
 	begun := time.Now()
 	first, ok := r.Next(after)
-	if took := time.Since(begun); took > 20*budget { // generous: the machine has other things to do
+	if took := time.Since(begun); took > endless {
 		t.Errorf("%+v: Next took %s", r.schedule, took)
 	}
 	if !ok {

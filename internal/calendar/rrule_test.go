@@ -256,7 +256,7 @@ func FuzzRRule(f *testing.F) {
 		}
 		begun := time.Now()
 		r, problems := compiler.Compile("n", s)
-		if took := time.Since(begun); took > 50*budget {
+		if took := time.Since(begun); took > endless {
 			t.Errorf("%+v: Compile took %s", s, took)
 		}
 		if (r == nil) == (len(problems) == 0) {
