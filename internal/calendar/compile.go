@@ -119,9 +119,20 @@ func (k *compiling) checkWords() {
 		amount time.Duration
 	}{{"start_within", s.StartWithin}, {"must_end", s.MustEnd}, {"jitter", s.Jitter}} {
 		if d.amount < 0 {
-			k.fail(d.field, "%s is below zero", d.amount)
+			k.fail(d.field, "%s is below zero: %s", d.field, brief(d.amount))
 		}
 	}
+}
+
+// brief writes 24h and not 24h0m0s.
+func brief(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
 }
 
 func word[T ~string](k *compiling, field string, got T, words ...T) {
@@ -248,10 +259,10 @@ func (k *compiling) blackouts(r *Rule) {
 	}
 	r.jitter = k.schedule.Jitter
 	if r.jitter > maxJitter {
-		k.fail("jitter", "%s is more than %s", r.jitter, maxJitter)
+		k.fail("jitter", "a jitter of %s is too long: it goes up to %s", brief(r.jitter), brief(maxJitter))
 	}
 	if r.jitter%time.Millisecond != 0 {
-		k.fail("jitter", "%s is not in whole milliseconds", r.jitter)
+		k.fail("jitter", "a jitter of %s is not in whole milliseconds", r.jitter)
 	}
 	if r.jitter > 0 {
 		r.seed = spread(k.net + "\x00" + k.schedule.Name)
@@ -294,7 +305,7 @@ func (k *compiling) rrule(r *Rule) {
 	if len(p.mistakes) == 0 {
 		p.end(k.zone)
 	}
-	if p.count > 0 && k.from == nil {
+	if p.count > 0 && k.schedule.From == "" {
 		p.fail("COUNT counts from `from` on, which is missing")
 	}
 	for _, m := range p.mistakes {
@@ -322,13 +333,13 @@ func (k *compiling) every(r *Rule) {
 	word(k, "every_by", s.EveryBy, EveryStart, EveryEnd)
 	switch {
 	case s.Every < time.Second:
-		k.fail("every", "%s is less than a second", s.Every)
+		k.fail("every", "an every of %s is less than a second", s.Every)
 		return
 	case s.Every%time.Second != 0:
-		k.fail("every", "%s is not in whole seconds", s.Every)
+		k.fail("every", "an every of %s is not in whole seconds", s.Every)
 		return
 	case s.Every > 40*366*24*time.Hour:
-		k.fail("every", "%s is longer than 40 years", s.Every)
+		k.fail("every", "an every of %s is longer than 40 years", brief(s.Every))
 		return
 	}
 	g := grid{step: int64(s.Every / time.Second)}
@@ -405,7 +416,7 @@ func (k *compiling) checkDue(r *Rule) {
 		k.fail("shift", "it is due more than %d times a day, which is too often to be brought to other days: write skip or run", maxShifted)
 	}
 	if r.jitter > 0 && r.nominals.count(first, first+int64(r.jitter/time.Second)) > maxLate {
-		k.fail("jitter", "more than %d occurrences fall within %s: make it shorter", maxLate, r.jitter)
+		k.fail("jitter", "more than %d occurrences fall within %s: make it shorter", maxLate, brief(r.jitter))
 	}
 }
 

@@ -253,7 +253,7 @@ func TestRefusedSchedules(t *testing.T) {
 		{func(s *Schedule) { s.WorkingDays = []string{"1 of month"} }, "working_days", "need a calendar"},
 		{func(s *Schedule) { s.Calendar, s.WorkingDays = "c", []string{"1 of month", "0 of year"} }, "working_days[1]", "1 of month, -1 of quarter"},
 		{func(s *Schedule) { s.Calendar, s.WorkingDays = "c", []string{"40 of month"} }, "working_days[0]", "never"},
-		{func(s *Schedule) { s.Jitter = 25 * time.Hour }, "jitter", "more than 24h"},
+		{func(s *Schedule) { s.Jitter = 25 * time.Hour }, "jitter", "a jitter of 25h is too long: it goes up to 24h"},
 		{func(s *Schedule) { s.Cron, s.Jitter = "* * * * * *", 3*time.Hour }, "jitter", "make it shorter"},
 		{func(s *Schedule) { s.Cron, s.Calendar, s.Shift = "* * * * * *", "c", "after" }, "shift", "too often"},
 		{func(s *Schedule) { s.StartWithin = -1 }, "start_within", "below zero"},

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -81,11 +80,24 @@ func (r *reader) value(n ast.Node, path string, v reflect.Value, tag reflect.Str
 			text, ok = glued(n)
 		}
 		if !ok {
-			r.refuse(n, path, "%s is text, not %s%s", last(path), describe(n), quoteHint(n))
 			text = scalar(n)
+			r.refuse(n, path, "%s", notText(n, path, tag))
 		}
 		v.SetString(text)
 	}
+}
+
+// notText says what a field is instead of a number, true or false. That it is to stand in quotes helps only where it can be such a text.
+func notText(n ast.Node, path string, tag reflect.StructTag) string {
+	got := describe(n)
+	if words := strings.Split(tag.Get("enum"), ","); len(words) > 1 {
+		end := len(words) - 1
+		return fmt.Sprintf("%s is one of %s and %s, not %s", last(path), strings.Join(words[:end], ", "), words[end], got)
+	}
+	if form := tag.Get("form"); form != "" {
+		return fmt.Sprintf("%s is %s, not %s", last(path), form, got)
+	}
+	return fmt.Sprintf("%s is text, not %s%s", last(path), got, quoteHint(n))
 }
 
 // mapping reads the fields of a struct.
@@ -297,7 +309,6 @@ func (r *reader) duration(n ast.Node, path string, into *duration) {
 	}
 	if d == 0 && last(path) == "every" {
 		r.refuse(n, path, "every is at least 1s")
-		d = duration(time.Second) // so that it counts as given
 	}
 	*into = d
 }
@@ -347,7 +358,7 @@ func last(path string) string {
 			path = inside
 		}
 	}
-	if before, _, ok := strings.Cut(path, "["); ok {
+	if before, _, ok := strings.Cut(path, "["); ok && strings.HasSuffix(path, "]") {
 		return "each entry of " + before
 	}
 	return printable(clip(path))

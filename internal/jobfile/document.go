@@ -16,6 +16,7 @@ import (
 //	names    the pattern of a mapping's names;  pattern, min, max: of the value
 //	lone     of a mapping: the field that was meant where a single value is given ("agent: north")
 //	lines    "yes": always one entry a line
+//	form     what it is, for who gave a number, and a number in quotes would be as wrong
 type document struct {
 	Net         string            `field:"net" required:"yes" pattern:"^[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*$" max:"200" doc:"The net's name, as folder/name. It must be the first field."`
 	Description string            `field:"description" doc:"What the net is for."`

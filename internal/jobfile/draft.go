@@ -1,6 +1,7 @@
 package jobfile
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/reeve-scheduler/reeve/internal/calendar"
@@ -135,11 +136,31 @@ func (d *Draft) Documents(checks Checks) (Documents, error) {
 func (r *reader) checkNet(n *jobnet.Net, checks []Check) {
 	for _, check := range append([]Check{jobnet.Check}, checks...) {
 		for _, p := range check(n) {
-			if !r.hidden(p.Path) {
+			if !r.hidden(p.Path) && !r.follows(p.Path) {
 				r.mistake(r.find(p.Path, p.Key), "%s", p.Message)
 			}
 		}
 	}
+}
+
+// follows reports whether what is wrong at path would only follow from another field of the schedule that could not be read.
+func (r *reader) follows(path string) bool {
+	i := strings.LastIndexByte(path, '.')
+	if !strings.HasPrefix(path, "schedules[") || i < 0 {
+		return false
+	}
+	var others []string
+	switch path[i+1:] {
+	case "cron": // where it is missing, another rule may be there
+		if _, given := r.keys[path]; !given {
+			others = []string{"rrule", "every", "dates"}
+		}
+	case "every_by":
+		others = []string{"every"}
+	case "shift", "working_days", "on_collision":
+		others = []string{"calendar"}
+	}
+	return slices.ContainsFunc(others, func(field string) bool { return r.bad[path[:i+1]+field] })
 }
 
 // checkCalendar looks at a calendar by itself and among those of the file; whoever knows all of them has a check of its own.

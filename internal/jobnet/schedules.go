@@ -47,10 +47,14 @@ func (t *timing) look(effort int) bool {
 
 // schedule compiles a schedule, and looks at what its rule asks of the net.
 func (t *timing) schedule(path string, s *calendar.Schedule) {
-	if len(scheduleProblems(s)) > 0 {
-		return // Check has them, and what follows from them would be noise
+	said := scheduleProblems(s) // by Check
+	if slices.ContainsFunc(said, func(p calendar.Problem) bool { return p.Field == "dates" || p.Field == "blackouts" }) {
+		return // they may be too many to be looked at
 	}
 	rule, problems := t.compiler.Compile(t.net.Name, *s)
+	problems = slices.DeleteFunc(problems, func(p calendar.Problem) bool {
+		return slices.ContainsFunc(said, func(q calendar.Problem) bool { return p.Field == q.Field })
+	})
 	if len(problems) == 1 && len(s.WorkingDays) > 0 && problems[0].Field != "working_days" {
 		without := *s
 		without.WorkingDays = nil
@@ -61,7 +65,7 @@ func (t *timing) schedule(path string, s *calendar.Schedule) {
 	for _, p := range problems {
 		t.add(path+"."+p.Field, "%s", p.Message)
 	}
-	if len(problems) > 0 {
+	if len(problems)+len(said) > 0 {
 		return
 	}
 	if shifted(s) && (len(s.Blackouts) > 0 || s.Jitter > 0) && crowded(rule) {
