@@ -100,7 +100,7 @@ type Schedule struct {
 	Next        *time.Time `json:"next" doc:"when it is due next; null: never again, or not known before a run has ended"`
 	NextNominal *time.Time `json:"next_nominal"`
 	NextReason  *string    `json:"next_reason" doc:"the rule that moved the next one, or why it waits"`
-	Last        *time.Time `json:"last" doc:"due of the last that was decided"`
+	Last        *time.Time `json:"last" doc:"due of the last that has fallen due and was decided"`
 	LastWas     *string    `json:"last_was" enum:"released,missed,suppressed,cancelled"`
 	Paused      *Pause     `json:"paused"`
 	Missed      int64      `json:"missed" doc:"missed, neither recovered nor dismissed"`

@@ -195,10 +195,11 @@ func (s *Service) showSchedule(ctx context.Context, sch *engine.Scheduled, misse
 	return out, nil
 }
 
-// lastOf returns the last occurrence of a schedule that was decided, of its records and ranges.
+// lastOf returns the last occurrence of a schedule that has fallen due and was decided, of its records and ranges. One that a person released
+// before its time is not yet the last.
 func (s *Service) lastOf(ctx context.Context, net, name string) (occurrence.Record, bool, error) {
 	records, err := s.cfg.Store.Occurrences(ctx, store.OccurrenceQuery{
-		Net: net, Schedule: name, Newest: true, Limit: 1,
+		Net: net, Schedule: name, Newest: true, Limit: 1, Until: s.cfg.Now().Add(tick),
 		Decisions: []occurrence.Decision{occurrence.Released, occurrence.Missed, occurrence.Suppressed, occurrence.Cancelled},
 	})
 	if err != nil {
