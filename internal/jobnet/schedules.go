@@ -73,12 +73,8 @@ func (t *timing) schedule(path string, s *calendar.Schedule) {
 		return
 	}
 	if why := t.nothing(rule); why != "" {
-		field := ".calendar"
-		text := fmt.Sprintf("every day on which it is due is free in %s, so nothing would ever be released", s.Calendar)
-		if why != calendar.ReasonCalendar {
-			field, text = ".blackouts", "its blackouts cover every time at which it is due, so nothing would ever be released"
-		}
-		t.add(path+field, "%s", text)
+		field, text := t.never(s, why)
+		t.add(path+"."+field, "%s", text)
 		return
 	}
 	least, chain := CriticalPath(t.net)
@@ -94,6 +90,38 @@ func (t *timing) schedule(path string, s *calendar.Schedule) {
 			short(least), strings.Join(clipList(names), ", then "), short(s.MustEnd))
 	}
 	t.pace(path, s, rule, least)
+}
+
+// never says what keeps a schedule from ever being released, and in which field.
+func (t *timing) never(s *calendar.Schedule, why calendar.Reason) (field, text string) {
+	if why != calendar.ReasonCalendar {
+		return "blackouts", "its blackouts cover every time at which it is due, so nothing would ever be released"
+	}
+	free := fmt.Sprintf("every day on which it is due is free in %s, so nothing would ever be released", s.Calendar)
+	without, _, limited := strings.Cut(s.Shift, " within ")
+	if !limited {
+		return "calendar", free
+	}
+	edited := *s
+	edited.Shift = without
+	rule, problems := t.compiler.Compile(t.net.Name, edited)
+	if len(problems) > 0 {
+		return "calendar", free
+	}
+	const enough = 200
+	most, seen := 0, 0
+	for o := range rule.Between(firstDay(), firstDay().AddDate(100, 0, 0)) {
+		if o.Suppressed == "" {
+			most = max(most, int(rule.Day(o.Due)-rule.Day(o.Nominal)), int(rule.Day(o.Nominal)-rule.Day(o.Due)))
+		}
+		if seen++; seen == enough {
+			break
+		}
+	}
+	if most == 0 {
+		return "calendar", free
+	}
+	return "shift", fmt.Sprintf("every day on which it is due is free, and its shift %s finds no working day in %s, so nothing would ever be released: write %s within %d, or no limit", s.Shift, s.Calendar, without, most)
 }
 
 // pace finds a schedule that is due more often than its runs can end, where runs are not to overlap.
@@ -166,20 +194,35 @@ func (t *timing) nothing(rule *calendar.Rule) calendar.Reason {
 }
 
 // count is nothing for a rule that has very many occurrences. Those that are shifted take long to count; but what suppresses them all
-// is a blackout, and those come again each year.
+// is a blackout, and those come again each year, or a limit that their shift never meets, and then each has to be looked at.
 func (t *timing) count(rule *calendar.Rule, begin, end time.Time, why calendar.Reason) calendar.Reason {
 	s := rule.Schedule()
 	if shifted(&s) {
-		end = begin.AddDate(0, 0, 400)
 		if why != calendar.ReasonBlackout {
-			return ""
+			return t.walk(rule, begin, end, why)
 		}
+		end = begin.AddDate(0, 0, 400)
 	}
 	if !t.look(longLook) {
 		return ""
 	}
 	if counts := rule.Count(begin, end); counts.All > counts.Suppressed() {
 		return ""
+	}
+	return why
+}
+
+// walk is count for what is due at most weekly.
+func (t *timing) walk(rule *calendar.Rule, begin, end time.Time, why calendar.Reason) calendar.Reason {
+	const enough = 100 * 54
+	if !t.look(10 * longLook) {
+		return ""
+	}
+	seen := 0
+	for o := range rule.Between(begin, end) {
+		if seen++; o.Suppressed == "" || seen > enough {
+			return ""
+		}
 	}
 	return why
 }
