@@ -108,7 +108,7 @@ func TestCronRemedy(t *testing.T) {
 					for n := lo; n <= hi+(lo-hi+size-1)/size*size; n += step {
 						want |= 1 << ((n-f.min)%size + f.min)
 					}
-					have := [6]uint64{uint64(got.second), uint64(got.minute), uint64(got.hour), uint64(got.dom), uint64(got.month), uint64(got.dow)}[index]
+					have := [6]uint64{got.second, got.minute, uint64(got.hour), uint64(got.dom), uint64(got.month), uint64(got.dow)}[index]
 					if have != want {
 						t.Fatalf("%s: %d-%d/%d: the remedy %s is %b, want %b", f.name, lo, hi, step, remedy, have, want)
 					}

@@ -131,12 +131,20 @@ func (c *crontab) entry(n int, text string, when [5]string, user, command string
 	s := calendar.DefaultSchedule()
 	s.Name, s.Zone, s.Cron = "cron", c.zone, strings.Join(when[:], " ")
 	how := fixedTime
-	if when[0][0] == '*' || when[1][0] == '*' {
+	own, wild := c.env["CRON_TZ"] != "", when[0][0] == '*' || when[1][0] == '*'
+	switch {
+	case wild || own && c.zone != c.options.Zone:
 		how = realTime
 		if when[1] != "*" && !plainStep(when[1]) {
 			// Cron goes by real time here; the same is said by the fields.
 			s.Gap, s.Fold = calendar.GapSkip, calendar.FoldBoth
 		}
+	case own:
+		how = firstOnly
+		s.Gap = calendar.GapSkip
+	}
+	if own && !wild { // cronie src/cron.c, find_jobs
+		e.note("zone", "with CRON_TZ cron makes up for no time that clocks jump over, and neither does dst_gap: skip here; next-valid keeps it")
 	}
 	if delay := c.env["RANDOM_DELAY"]; delay != "" {
 		if minutes, err := strconv.Atoi(delay); err == nil && minutes > 0 && minutes < 1440 {

@@ -26,6 +26,39 @@ func crontab(t *testing.T, text string, o timetable.Options) []timetable.Entry {
 	return result.Entries
 }
 
+// TestCronTZ: with CRON_TZ cronie does not make up for what is missing in that zone, and repeats what comes twice there, but in the
+// hour that its own machine repeats (cronie src/cron.c, find_jobs).
+func TestCronTZ(t *testing.T) {
+	t.Parallel()
+	zones := calendar.Builtin()
+	compiler := calendar.NewCompiler(zones, nil)
+	from, until := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+	for line, want := range map[string]struct {
+		gap  calendar.Gap
+		fold calendar.Fold
+		due  int64 // in 2026
+	}{
+		"30 2 * * * x":                              {calendar.GapNextValid, calendar.FoldFirst, 365},
+		"CRON_TZ=Europe/Berlin\n30 2 * * * x":       {calendar.GapSkip, calendar.FoldBoth, 365},
+		"CRON_TZ=Europe/Berlin\n30 2 1-28 3 * x":    {calendar.GapSkip, calendar.FoldBoth, 28},
+		"CRON_TZ=Europe/Berlin\n30 2 20-31 3 * x":   {calendar.GapSkip, calendar.FoldBoth, 11},
+		"CRON_TZ=Europe/Berlin\n30 2 20-31 10 * x":  {calendar.GapSkip, calendar.FoldBoth, 13},
+		"CRON_TZ=America/New_York\n30 2 1-9 3 * x":  {calendar.GapSkip, calendar.FoldFirst, 8},
+		"CRON_TZ=America/New_York\n30 1 1-9 11 * x": {calendar.GapSkip, calendar.FoldFirst, 9},
+		"CRON_TZ=Europe/Berlin\n30 * 29 3 * x":      {calendar.GapNextValid, calendar.FoldFirst, 23}, // by real time already
+	} {
+		entries := crontab(t, line+"\n", timetable.Options{})
+		s := entries[0].Net.Schedules[0]
+		if s.Gap != want.gap || s.Fold != want.fold {
+			t.Errorf("%q: dst_gap %s and dst_overlap %s, want %s and %s", line, s.Gap, s.Fold, want.gap, want.fold)
+		}
+		got, problems := entries[0].Compare(compiler, zones, from, until)
+		if len(problems) > 0 || got.Source != want.due || got.Reeve != want.due || len(got.Differences) > 0 {
+			t.Errorf("%q: %+v (%v), want %d there and here", line, got, problems, want.due)
+		}
+	}
+}
+
 func TestCrontab(t *testing.T) {
 	t.Parallel()
 	entries := crontab(t, `# the nightly work
