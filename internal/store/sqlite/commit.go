@@ -24,10 +24,14 @@ func (s *Store) Commit(ctx context.Context, b store.Batch) (store.Receipt, error
 		if err := checkEpoch(ctx, c, b.Epoch); err != nil {
 			return err
 		}
+		runs := runWriter{c: c, epoch: b.Epoch, receipt: &receipt, last: map[string]int64{}}
 		for _, w := range prepared {
-			if err := applyRun(ctx, c, b.Epoch, w, &receipt); err != nil {
+			if err := runs.run(ctx, w); err != nil {
 				return err
 			}
+		}
+		if err := runs.finish(ctx); err != nil {
+			return err
 		}
 		if err := applyTimes(ctx, c, b, times, &receipt); err != nil {
 			return err

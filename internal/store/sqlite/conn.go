@@ -24,6 +24,8 @@ type conn struct {
 	dc    driver.Conn
 	stmts map[string]driver.Stmt
 	args  []driver.NamedValue
+
+	numbers map[string]int64 // of open runs, by id; the writer's
 }
 
 // pragma is a setting of a connection and what reading it back must give.

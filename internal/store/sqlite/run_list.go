@@ -27,20 +27,24 @@ func (s *Store) ListRuns(ctx context.Context, q store.RunQuery) ([]store.RunSumm
 	}
 	limit = min(limit, maxLimit)
 	var list []store.RunSummary
-	err := s.state.read(ctx, func(c *conn) error {
-		nets, err := netsOf(ctx, c, q)
-		if err != nil {
-			return err
-		}
+	err := s.state.read(ctx, func(c *conn) (err error) {
 		states := slices.Compact(slices.Sorted(slices.Values(q.States)))
 		if len(states) == 0 {
 			states = []run.Status{""}
 		}
-		var ids []string
+		var ids, nets []string
 		for _, state := range states {
-			each := nets
-			if q.Net == "" && q.Folder != "" && (len(nets) > manyNets || state != "" && !state.Ended()) {
-				each = []string{""} // one search of the whole folder: open runs are few, and nets are many
+			each := []string{""} // one search of the whole folder: open runs are few, and nets are many
+			if q.Net != "" || q.Folder == "" || state == "" || state.Ended() {
+				if nets == nil {
+					if nets, err = netsOf(ctx, c, q); err != nil {
+						return err
+					}
+				}
+				each = nets
+			}
+			if len(each) > manyNets {
+				each = []string{""}
 			}
 			for _, net := range each {
 				sql, args := searchRuns(q, net, state)
