@@ -216,17 +216,22 @@ func (q *readyQueue) sortTail() {
 	})
 }
 
-// each calls f for each job and keeps those for which it returns true.
-func (q *readyQueue) each(f func(readyJob) bool) {
-	kept := q.jobs[:0]
-	for _, j := range q.jobs {
-		if f(j) {
-			kept = append(kept, j)
+// each calls f for each job until it wants no more, and keeps those of which it says that they stay, and what it was not
+// asked about. It costs as much as it calls: thousands may wait.
+func (q *readyQueue) each(f func(readyJob) (stay, more bool)) {
+	kept, at := 0, 0
+	for more := true; more && at < len(q.jobs); at++ {
+		var stay bool
+		j := q.jobs[at]
+		if stay, more = f(j); stay {
+			q.jobs[kept] = j
+			kept++
 		} else {
 			delete(q.known, j)
 		}
 	}
-	clear(q.jobs[len(kept):])
-	q.jobs = kept
-	q.tail = len(kept)
+	copy(q.jobs[at-kept:at], q.jobs[:kept])
+	clear(q.jobs[:at-kept])
+	q.jobs = q.jobs[at-kept:]
+	q.tail = len(q.jobs)
 }

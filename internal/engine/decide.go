@@ -206,15 +206,14 @@ func (e *Engine) place(ctx context.Context, d *decision) {
 	d.callbacks, d.exhausted = e.cfg.Dispatcher.CallbackPorts()
 	d.spare(agents)
 	refused := map[string]bool{} // selectors that found no agent in this turn
-	full := noneFree(agents)
-	e.board.ready.each(func(rj readyJob) bool {
-		if full {
-			return true // thousands may wait: none is looked at in vain
-		}
+	if noneFree(agents) {
+		e.board.ready.tail = len(e.board.ready.jobs)
+		return
+	}
+	e.board.ready.each(func(rj readyJob) (stay, more bool) {
 		before := d.dispatches
-		stay := e.placeOne(ctx, d, rj, agents, refused)
-		full = d.dispatches > before && noneFree(agents)
-		return stay
+		stay = e.placeOne(ctx, d, rj, agents, refused)
+		return stay, d.dispatches == before || !noneFree(agents)
 	})
 }
 
