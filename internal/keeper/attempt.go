@@ -28,7 +28,7 @@ type attempt struct {
 	pipes   [4]int    // until they are given on: read and write end of stdout, of stderr
 	failed  error     // they could not be made
 	sockets []Socket  // of its ports, until it is executed
-	came    time.Time // among the newcomers
+	proveAt time.Time // of a newcomer
 
 	mu      sync.Mutex
 	process *executor.Process // nil: not executed, ended, or taken over
@@ -71,7 +71,11 @@ func (a *attempt) run() {
 		a.tell(report)
 		return
 	}
-	a.k.news.add(a)
+	within := provedWithin
+	if a.k.running() >= manyRunning {
+		within = provedBusy
+	}
+	a.k.news.add(a, within)
 	a.ownPorts(p.PID)
 	<-p.Done()
 	exit := p.Exit()
