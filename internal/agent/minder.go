@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +21,10 @@ const (
 	keeperPatient = 5 * time.Second        // how long a server's request waits for the next keeper
 	keeperAgain   = 100 * time.Millisecond // between tries to start one; doubled up to keeperRarely
 	keeperRarely  = 10 * time.Second
+
+	// forgetPause is how long the word that an attempt may be forgotten waits for others: they come with each answer of a
+	// server, and each would else be a message of its own.
+	forgetPause = 5 * time.Millisecond
 )
 
 // minder sees to it that a keeper is there: it connects to the one that runs, starts one where none answers, and
@@ -33,13 +39,14 @@ type minder struct {
 
 	asked atomic.Bool // for a start or a cancel, since it was last looked at
 
-	mu      sync.Mutex
-	client  *keeper.Client // nil: none answers
-	last    *keeper.Client // the one that answers or has answered last: it knows where files are
-	changed chan struct{}
-	looked  *keeper.Client        // of which it is known what output it has
-	forgets map[wire.Attempt]bool // that no keeper has taken yet
-	marked  wire.Position         // the last mark that this keeper was told
+	mu         sync.Mutex
+	client     *keeper.Client // nil: none answers
+	last       *keeper.Client // the one that answers or has answered last: it knows where files are
+	changed    chan struct{}
+	looked     *keeper.Client        // of which it is known what output it has
+	forgets    map[wire.Attempt]bool // that no keeper has taken yet
+	forgetting bool                  // they are about to be told
+	marked     wire.Position         // the last mark that this keeper was told
 }
 
 func newMinder(data string, program Keeper, log *slog.Logger) *minder {
@@ -287,32 +294,37 @@ func (m *minder) mark(epoch, mark int64) {
 	}
 }
 
-// forget lets the keeper remove what an attempt left.
+// forget lets the keeper remove what an attempt left, a moment later.
 func (m *minder) forget(a wire.Attempt) {
-	if c := m.now(); c != nil && c.Forget(a) == nil {
-		return
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.forgets[a] = true
+	if m.forgetting {
+		return
+	}
+	m.forgetting = true
+	time.AfterFunc(forgetPause, func() {
+		m.mu.Lock()
+		m.forgetting = false
+		m.mu.Unlock()
+		if c := m.now(); c != nil {
+			m.again(c)
+		}
+	})
 }
 
-// again tells a new keeper what the last one did not take.
+// again tells a keeper what none has taken.
 func (m *minder) again(c *keeper.Client) {
 	m.mu.Lock()
-	all := make([]wire.Attempt, 0, len(m.forgets))
-	for a := range m.forgets {
-		all = append(all, a)
-	}
+	taken := m.forgets
+	m.forgets = map[wire.Attempt]bool{}
 	m.mu.Unlock()
-	if len(all) == 0 || c.Forget(all...) != nil {
+	if len(taken) == 0 || c.Forget(slices.Collect(maps.Keys(taken))...) == nil {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, a := range all {
-		delete(m.forgets, a)
-	}
+	maps.Copy(m.forgets, taken)
 }
 
 // running returns how many attempts run.
