@@ -44,6 +44,7 @@ const (
 	whyRandom   = "A random value (`0~59` of cronie) is refused: `H` is spread over schedules, too, and stays the same."
 	whyEvery    = "`@every` of Kubernetes is written `every:`, a field of its own; its grid begins at `from` and not when the server starts."
 	whyReboot   = "`@reboot` is refused: who decides when a net is due does not start with the machine that it runs on."
+	whyWeek     = "The n-th working day is of a month, a quarter or a year; that of a week, as the NthIncludedDayTrigger of Quartz 1.8 has it, is refused: write the weekday, and a shift."
 	whyInZone   = "`CRON_TZ=` and `TZ=` do not stand in the expression: `zone` is a field of its own. Kubernetes refuses them, too; the library under it takes them."
 	whyCronTZ   = "With `CRON_TZ` of a zone that its machine is not in, cronie looks at that zone's wall clock only: a missing time is lost, and one that comes twice runs twice."
 )
@@ -52,7 +53,7 @@ const (
 func differences() []string {
 	return []string{
 		whyGap, whyLarge, whyTwice, whyPass, whyMinutes, whyOnce, whyCronTZ, whyStar, whyNever, whyMissed, whySunday, whyLoneL, whyNoYears,
-		whyStars, whyLists, whyOverflow, whyOpen, whyStep, whyRandom, whyEvery, whyReboot, whyInZone,
+		whyStars, whyLists, whyOverflow, whyOpen, whyStep, whyRandom, whyEvery, whyReboot, whyWeek, whyInZone,
 	}
 }
 
@@ -84,7 +85,7 @@ func TestDifferencesAreInTheManual(t *testing.T) {
 	for sentence := range told {
 		t.Errorf("no vector shows what the manual says: %s", sentence)
 	}
-	shown := map[string]bool{whyMissed: true} // in TestVectorsKubernetes
+	shown := map[string]bool{whyMissed: true, whyWeek: true} // in TestVectorsKubernetesMissed and TestVectorsQuartzIncludedDays
 	for _, table := range vectors() {
 		for _, v := range table.rows {
 			shown[v.why] = true
@@ -534,6 +535,90 @@ func vectorsQuartz() []vectorTable {
 			{"0 5 1 * * ?", "2012-11-04T00:00:00-0400", "2012-11-04T01:05:00-0500 2012-11-05T01:05:00-0500", "2012-11-04T01:05:00-0400 2012-11-05T01:05:00-0500", whyTwice},
 			{"0 0/15 * * * ?", "2012-11-04T00:30:00-0400", "2012-11-04T00:45:00-0400 2012-11-04T01:00:00-0500", "2012-11-04T00:45:00-0400 2012-11-04T01:00:00-0400", whyPass},
 		}},
+	}
+}
+
+// TestVectorsQuartzRRule are those of quartz-scheduler/quartz, quartz/src/test/java/org/quartz/RRuleExpressionTest.java.
+func TestVectorsQuartzRRule(t *testing.T) {
+	t.Parallel()
+	const monday = "2026-01-05T09:00:00"
+	for _, v := range []struct{ rule, from, want string }{
+		{"FREQ=DAILY;BYHOUR=10", monday, "2026-01-05T10:00:00 2026-01-06T10:00:00 2026-01-07T10:00:00"},
+		{"FREQ=WEEKLY;BYDAY=MO,WE,FR;BYHOUR=8", monday, "2026-01-07T08:00:00 2026-01-09T08:00:00 2026-01-12T08:00:00"},
+		{"FREQ=MONTHLY;BYMONTHDAY=1;BYHOUR=0", monday, "2026-02-01T00:00:00 2026-03-01T00:00:00 2026-04-01T00:00:00"},
+		{"FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=22", monday, "2026-01-30T22:00:00 2026-02-27T22:00:00 2026-03-27T22:00:00"},
+		{"FREQ=DAILY;COUNT=3;BYHOUR=12", monday, "2026-01-05T12:00:00 2026-01-06T12:00:00 2026-01-07T12:00:00 never"},
+		{"FREQ=DAILY;BYHOUR=12;UNTIL=20260107T120000Z", monday, "2026-01-05T12:00:00 2026-01-06T12:00:00 2026-01-07T12:00:00 never"},
+		{"FREQ=YEARLY;BYMONTH=7;BYMONTHDAY=4;BYHOUR=0", monday, "2026-07-04T00:00:00 2027-07-04T00:00:00"},
+		{"FREQ=HOURLY;INTERVAL=6", monday, "2026-01-05T09:00:00 2026-01-05T15:00:00 2026-01-05T21:00:00 2026-01-06T03:00:00"},
+		{"FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=1;BYHOUR=9", "2026-01-01T00:00:00", "2026-01-01T09:00:00 2026-02-02T09:00:00 2026-03-02T09:00:00"},
+		{"FREQ=WEEKLY;INTERVAL=2;BYDAY=MO;BYHOUR=9", monday, "2026-01-05T09:00:00 2026-01-19T09:00:00 2026-02-02T09:00:00"},
+		{"FREQ=SECONDLY;INTERVAL=30", monday, "2026-01-05T09:00:00 2026-01-05T09:00:30 2026-01-05T09:01:00"},
+		{"FREQ=DAILY;BYHOUR=10;BYMINUTE=0;BYSECOND=0", "2026-01-06T09:00:00", "2026-01-06T10:00:00 2026-01-07T10:00:00"},
+		{"FREQ=WEEKLY;BYDAY=MO,WE,FR;INTERVAL=2", monday, "2026-01-05T09:00:00 2026-01-07T09:00:00"},
+		{"FREQ=MONTHLY;BYDAY=-1FR;BYSETPOS=1", monday, "2026-01-30T09:00:00"},
+		{"RRULE:FREQ=YEARLY;BYMONTH=1;BYMONTHDAY=1", monday, "2027-01-01T09:00:00"},
+		{"INTERVAL=2;BYHOUR=10", monday, refused},
+		{"FREQ=DAILY;COUNT=3;UNTIL=20260107T120000Z", monday, refused},
+		{"FREQ=FORTNIGHTLY", monday, refused},
+		{"FREQ=WEEKLY;BYWEEKNO=1", monday, refused},
+		{"FREQ=WEEKLY;BYDAY=2MO", monday, refused},
+		{"FREQ=DAILY;BYHOUR=24", monday, refused},
+		{"FREQ=DAILY;BYMINUTE=60", monday, refused},
+		{"FREQ=MONTHLY;BYMONTHDAY=0", monday, refused},
+		{"FREQ=YEARLY;BYMONTH=13", monday, refused},
+	} {
+		s := DefaultSchedule()
+		s.Name, s.RRule, s.From = "s", v.rule, v.from
+		r, problems := NewCompiler(Builtin(), nil).Compile("n", s)
+		if v.want == refused || len(problems) > 0 {
+			if (v.want == refused) != (len(problems) > 0) {
+				t.Errorf("%s: %v, want %s", v.rule, problems, v.want)
+			}
+			continue
+		}
+		after := at(t, v.from+"Z").Add(-time.Second)
+		var got []string
+		for range strings.Fields(v.want) {
+			o, ok := r.Next(after)
+			if !ok {
+				got = append(got, "never")
+				break
+			}
+			after = o.Due
+			got = append(got, o.Due.UTC().Format("2006-01-02T15:04:05"))
+		}
+		if strings.Join(got, " ") != v.want {
+			t.Errorf("%s from %s:\n got %v\nwant %s", v.rule, v.from, got, v.want)
+		}
+	}
+}
+
+// TestVectorsQuartzIncludedDays are those of Quartz 1.8, org.quartz.NthIncludedDayTriggerTest, testGetFireTimeAfter: the n-th day
+// that a calendar includes, here working_days. Later versions have neither.
+func TestVectorsQuartzIncludedDays(t *testing.T) {
+	t.Parallel()
+	every := &Definition{Name: "days"} // all days are working days
+	for _, v := range []struct{ days, want string }{
+		{"10 of year", "2006-01-10T14:35:15Z"},
+		{"5 of month", "2005-06-05T14:35:15Z"},
+		{"3 of week", refused}, // whyWeek
+	} {
+		s := DefaultSchedule()
+		s.Name, s.Cron, s.Calendar, s.WorkingDays = "s", "15 35 14 * * *", "days", []string{v.days}
+		r, problems := NewCompiler(Builtin(), func(name string) (*Definition, bool) { return every, name == "days" }).Compile("n", s)
+		if v.want == refused {
+			if len(problems) == 0 {
+				t.Errorf("%s is taken, want refused", v.days)
+			}
+			continue
+		}
+		if len(problems) > 0 {
+			t.Fatalf("%s: %v", v.days, problems)
+		}
+		if o, ok := r.Next(at(t, "2005-06-01T09:30:18Z")); !ok || !o.Due.Equal(at(t, v.want)) {
+			t.Errorf("%s: got %v (%v), want %s", v.days, o.Due, ok, v.want)
+		}
 	}
 }
 
