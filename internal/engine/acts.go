@@ -287,8 +287,9 @@ func (e *Engine) redefine(d *decision, nets []string) {
 		en := t.inForce(scheduleOf(o.Key))
 		there := en != nil
 		if there && o.From.IsZero() {
-			_, there = en.rule.At(o.Nominal)
-			there = there || en.rule.ByEnd() && t.pending[o.Key] != nil && t.pending[o.Key].Span == en.span
+			var has calendar.Occurrence
+			has, there = en.rule.At(o.Nominal)
+			there = there && has.Suppressed == "" || en.rule.ByEnd() && t.pending[o.Key] != nil && t.pending[o.Key].Span == en.span
 		}
 		switch {
 		case !there && o.State == occurrence.OverrideActive:

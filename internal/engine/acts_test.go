@@ -280,6 +280,31 @@ func TestRolledBack(t *testing.T) {
 	states(occurrence.OverrideUsed, occurrence.OverrideStale, occurrence.OverrideStale, occurrence.OverrideExpired)
 }
 
+// TestNowSuppressed: an override of an occurrence that a newer definition suppresses is stale, as the occurrence will be cancelled; taken back, it is active.
+func TestNowSuppressed(t *testing.T) {
+	t.Parallel()
+	w, s := site(t)
+	w.pass(time.Minute)
+	hold := w.override(occurrence.Override{Kind: occurrence.OverrideHold, Key: at("s", "12:03:00")})
+	stays := w.override(occurrence.Override{Kind: occurrence.OverrideHold, Key: at("s", "12:05:00")})
+	states := func(wantHold, wantStays occurrence.OverrideState) {
+		t.Helper()
+		if got, other := w.state(hold.ID), w.state(stays.ID); got != wantHold || other != wantStays {
+			t.Errorf("got %s and %s, want %s and %s", got, other, wantHold, wantStays)
+		}
+	}
+	quiet := s
+	quiet.Blackouts = []calendar.Blackout{{From: "12:03", Until: "12:04"}}
+	w.define("a/b", quiet)
+	states(occurrence.OverrideStale, occurrence.OverrideActive)
+	w.define("a/b", s)
+	states(occurrence.OverrideActive, occurrence.OverrideActive)
+	w.define("a/b", quiet)
+	w.pass(3 * time.Minute)
+	w.expect("a/b", "s", "12:01:00 released(due)", "12:02:00 released(due)", "12:03:00 cancelled(definition_changed)", "12:04:00 released(due)", "12:05:00 pending(not_due)")
+	states(occurrence.OverrideStale, occurrence.OverrideActive)
+}
+
 // TestSpanGuard: a definition that was changed between the decision and its commit is read anew.
 func TestSpanGuard(t *testing.T) {
 	t.Parallel()
