@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,8 +21,8 @@ type previewed struct {
 	Schedule   *string         `json:"schedule"`
 	Nominal    string          `json:"nominal"`
 	Due        string          `json:"due"`
-	Reason     *string         `json:"reason"`     // the rule that moved it
-	Suppressed *string         `json:"suppressed"` // the rule that keeps it from being released
+	Reason     *string         `json:"reason"`     // the rule that moved it, or keeps it from being released
+	Suppressed *string         `json:"suppressed"` // the rule that keeps it from being released; null: it is due
 	Taken      []previewedLost `json:"taken"`
 }
 
@@ -46,7 +47,8 @@ func (a *app) schedulePreview() *cobra.Command {
 		Use: "preview (FILE NET [SCHEDULE] | --cron EXPR)", Short: "show when a schedule will be due, without a server",
 		Long: "preview lists the occurrences from --from on, of all schedules of a net in a file (or one of them), or of a cron expression.\n" +
 			"Nominal is the instant that the rule means, due the one at which it is released: after calendar shift and jitter. Both have\n" +
-			"the offset of the schedule's zone. Wall times that are no occurrences because of --dst-gap or --dst-overlap stand as lines of\n" +
+			"the offset of the schedule's zone. What the schedule itself suppresses (calendar, blackout, collision) is an occurrence, too, and is\n" +
+			"counted by --count; it stands at its nominal instant, with the reason, and is not due. Wall times that are no occurrences because of --dst-gap or --dst-overlap stand as lines of\n" +
 			"their own. With FILE, --zone, --dst-gap and --dst-overlap take the place of what the schedules say.",
 		Args: cobra.MaximumNArgs(3),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -205,7 +207,7 @@ func (h *previewHead) show() previewed {
 	o, loc := h.now, h.line.rule.Location()
 	p := previewed{
 		Schedule: h.line.name, Nominal: o.Nominal.In(loc).Format(time.RFC3339), Due: o.Due.In(loc).Format(time.RFC3339Nano),
-		Reason: orNull(o.Moved), Suppressed: orNull(o.Suppressed), Taken: []previewedLost{},
+		Reason: orNull(cmp.Or(o.Suppressed, o.Moved)), Suppressed: orNull(o.Suppressed), Taken: []previewedLost{},
 	}
 	if o.Due.After(h.taken) {
 		for t := range h.line.rule.Taken(h.taken, o.Due) {
@@ -239,6 +241,7 @@ func printPreview(w io.Writer, shown []previewed, lines []previewLine) {
 		head := "SCHEDULE"
 		row(&head, "NOMINAL", "DUE", "DAY", "WHAT")
 	}
+	suppressed := 0
 	for _, p := range shown {
 		for _, t := range p.Taken {
 			row(p.Schedule, t.Time, nil, previewDay(t.Time), t.Reason+": no occurrence")
@@ -248,15 +251,30 @@ func printPreview(w io.Writer, shown []previewed, lines []previewLine) {
 			what = *p.Reason
 		}
 		if p.Suppressed != nil {
-			what = "suppressed: " + *p.Suppressed
+			what = "suppressed: " + what
+			suppressed++
 		}
 		row(p.Schedule, p.Nominal, p.Due, previewDay(p.Due), what)
+	}
+	if suppressed > 0 {
+		fmt.Fprintf(w, "of these %d occurrences %s due, %s suppressed\n", len(shown), areMany(len(shown)-suppressed), areMany(suppressed))
 	}
 	for _, l := range lines {
 		if l.rule.ByEnd() {
 			fmt.Fprintf(w, "%s counts from the end of its last run: only its first occurrence is known beforehand\n", *l.name)
 		}
 	}
+}
+
+// areMany is a number with its verb.
+func areMany(n int) string {
+	switch n {
+	case 0:
+		return "none is"
+	case 1:
+		return "1 is"
+	}
+	return strconv.Itoa(n) + " are"
 }
 
 // previewDay is the weekday of a time as it is shown.
