@@ -111,7 +111,7 @@ func (e *Engine) openTimes(ctx context.Context) error {
 		text, cause = why, occurrence.Held
 	}
 	e.outage(occurrence.Outage{Until: now.Add(-time.Microsecond), Cause: cause, Text: text}) // what is due now is on time
-	e.wasHeld, e.wasFull = true, false // what waited for the domain is looked at if it is not held any more
+	e.wasHeld, e.wasFull = true, false                                                       // what waited for the domain is looked at if it is not held any more
 	return nil
 }
 
