@@ -143,17 +143,20 @@ type OccurrenceDiff struct {
 
 // Occurrence is one nominal instant of a schedule and what became of it.
 type Occurrence struct {
+	Kind        string     `json:"kind" enum:"occurrence,range" doc:"range: many of one schedule that were decided together, as after an outage; lists have it as one row"`
 	Net         string     `json:"net"`
 	Schedule    string     `json:"schedule" doc:"manual: added by hand"`
-	Nominal     time.Time  `json:"nominal"`
-	Due         time.Time  `json:"due"`
+	Nominal     time.Time  `json:"nominal" doc:"of a range: of its first"`
+	Due         time.Time  `json:"due" doc:"of a range: of its first"`
+	Last        *time.Time `json:"last" doc:"of a range: nominal of its last"`
+	Count       int64      `json:"count" doc:"1; of a range: how many, exactly. Of a range that reaches beyond what is asked for, all is told of the part that does not"`
 	Zone        string     `json:"zone"`
 	TZData      string     `json:"tzdata"`
 	Moved       *string    `json:"moved" doc:"the rule that moved it: dst_gap, dst_overlap, shift, jitter, override"`
-	Decision    string     `json:"decision" enum:"pending,released,missed,suppressed,cancelled"`
+	Decision    string     `json:"decision" enum:"pending,released,missed,suppressed,cancelled" doc:"of one that is not decided yet: what it will be if nothing changes"`
 	Reason      *string    `json:"reason"`
 	Detail      *string    `json:"detail"`
-	Decided     *time.Time `json:"decided"`
+	Decided     *time.Time `json:"decided" doc:"null: it is not decided yet"`
 	By          *string    `json:"by"`
 	Run         *string    `json:"run"`
 	RunState    *string    `json:"run_state" doc:"of the run, where it is known"`
@@ -182,15 +185,8 @@ type OccurrenceQuery struct {
 
 // OccurrencePage is a page of occurrences by due.
 type OccurrencePage struct {
-	Occurrences []Occurrence `json:"occurrences"`
+	Occurrences []Occurrence `json:"occurrences" doc:"ranges among them"`
 	Next        *string      `json:"next" doc:"cursor of the next page; null: this is the last"`
-	Ranges      []RangeCount `json:"ranges" doc:"what of the whole query lies in ranges, which no page lists"`
-}
-
-// RangeCount is how many occurrences of a query lie in ranges, by what became of them.
-type RangeCount struct {
-	Decision string `json:"decision" enum:"missed,suppressed"`
-	Count    int64  `json:"count"`
 }
 
 // Missed is a missed occurrence, or a range of them.
@@ -269,7 +265,7 @@ type AgendaPage struct {
 	Now       time.Time    `json:"now"`
 	Counts    AgendaCounts `json:"counts" doc:"of the whole day"`
 	Hours     []AgendaHour `json:"hours" doc:"one for each hour of the day: 23 to 25 of them where clocks change"`
-	Items     []Occurrence `json:"items"`
+	Items     []Occurrence `json:"items" doc:"ranges among them"`
 	Next      *string      `json:"next" doc:"cursor"`
 	Overrides []Override   `json:"overrides" doc:"active and stale ones that touch the day"`
 }

@@ -48,14 +48,19 @@ func agendaTable(w io.Writer, page api.AgendaPage) {
 	if !ok {
 		loc = time.UTC
 	}
-	line(w, "TIME", "NET", "SCHEDULE", "DECISION", "REASON", "RUN", "STATE", "NOMINAL")
+	const clock = "15:04:05 -0700"
+	line(w, "TIME", "LAST", "COUNT", "NET", "SCHEDULE", "DECISION", "REASON", "RUN", "STATE", "NOMINAL")
 	for _, o := range page.Items {
 		state := o.RunState
 		if o.Late {
 			late := "late"
 			state = &late
 		}
-		line(w, o.Due.In(loc).Format("15:04:05 -0700"), o.Net, o.Schedule, o.Decision, o.Reason, o.Run, state, o.Nominal)
+		last := "="
+		if o.Last != nil {
+			last = o.Last.In(loc).Format(clock)
+		}
+		line(w, o.Due.In(loc).Format(clock), last, o.Count, o.Net, o.Schedule, o.Decision, o.Reason, o.Run, state, o.Nominal)
 	}
 	more(w, page.Next)
 	if len(page.Overrides) > 0 {

@@ -39,7 +39,7 @@ func (a *app) occurrenceList() *cobra.Command {
 	var q api.OccurrenceQuery
 	var span spanFlags
 	c := &cobra.Command{
-		Use: "list [NET]", Short: "list occurrences by due, with what became of them", Args: cobra.MaximumNArgs(1),
+		Use: "list [NET]", Short: "list occurrences by due, with what became of them; what was decided together, as after an outage, is one line with first, last and count", Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			q.Net = first(args)
 			if err := span.read(&q); err != nil {
@@ -56,7 +56,6 @@ func (a *app) occurrenceList() *cobra.Command {
 			return a.print(page, func(w io.Writer) {
 				occurrenceTable(w, page.Occurrences)
 				more(w, page.Next)
-				rangeLines(w, page.Ranges)
 			})
 		},
 	}
@@ -69,9 +68,9 @@ func (a *app) occurrenceList() *cobra.Command {
 	return span.add(c)
 }
 
-// occurrenceTable prints occurrences, a line each.
+// occurrenceTable prints occurrences, and ranges of them, a line each.
 func occurrenceTable(w io.Writer, list []api.Occurrence) {
-	line(w, "DUE", "NET", "SCHEDULE", "NOMINAL", "MOVED", "DECISION", "REASON", "RUN", "STATE")
+	line(w, "DUE", "LAST", "COUNT", "NET", "SCHEDULE", "NOMINAL", "MOVED", "DECISION", "REASON", "RUN", "STATE")
 	for _, o := range list {
 		nominal := cell(o.Nominal)
 		if o.Nominal.Equal(o.Due) {
@@ -88,7 +87,11 @@ func occurrenceTable(w io.Writer, list []api.Occurrence) {
 			}
 			state = &late
 		}
-		line(w, o.Due, o.Net, o.Schedule, nominal, o.Moved, o.Decision, o.Reason, run, state)
+		last := "="
+		if o.Last != nil {
+			last = cell(o.Last)
+		}
+		line(w, o.Due, last, o.Count, o.Net, o.Schedule, nominal, o.Moved, o.Decision, o.Reason, run, state)
 	}
 }
 
@@ -96,20 +99,6 @@ func occurrenceTable(w io.Writer, list []api.Occurrence) {
 func more(w io.Writer, next *string) {
 	if next != nil {
 		fmt.Fprintf(w, "\nthere are more: --after %q\n", *next)
-	}
-}
-
-// rangeLines says what a list has not, because it lies in ranges.
-func rangeLines(w io.Writer, ranges []api.RangeCount) {
-	for i, r := range ranges {
-		if i == 0 {
-			fmt.Fprintln(w)
-		}
-		where := "balance"
-		if r.Decision == "missed" {
-			where = "missed"
-		}
-		fmt.Fprintf(w, "and %d %s in ranges: see `reeve occurrence %s`\n", r.Count, r.Decision, where)
 	}
 }
 

@@ -40,8 +40,7 @@ type agendaData struct {
 	Rows               []occurrenceRow
 	More, First        string // addresses of the next page, and of the first; empty: there is none, this is it
 	Overrides          []overrideRow
-	Ranges             []missedRow // of what was missed together, which the list does not have one by one
-	Next               string      // of forms: where they come back to
+	Next               string // of forms: where they come back to
 	MayAdd, MayHold    bool
 }
 
@@ -121,9 +120,6 @@ func (c *console) agenda(w http.ResponseWriter, r *http.Request) error {
 		d.Rows = rowsOf(d.Page.Items)
 	}
 	d.turn(next, hour, q.Get("after"))
-	if err := c.missedTogether(r, &d); err != nil {
-		return err
-	}
 	s := api.SubjectOf(r.Context())
 	d.MayAdd, d.MayHold = s.May(access.Run, s.Folder), s.May(access.Control, s.Folder)
 	d.Overrides = overrideRows(d.Page.Overrides, s.May)
@@ -134,23 +130,6 @@ func (c *console) agenda(w http.ResponseWriter, r *http.Request) error {
 		v.Events, v.Pace = "/live", agendaPace
 	}
 	return c.page(w, r, "agenda", v)
-}
-
-// missedTogether finds the ranges of the day: a long outage is kept as one, and not one by one.
-func (c *console) missedTogether(r *http.Request, d *agendaData) error {
-	if d.Page.Counts.Missed == 0 || d.State != "" && d.State != "missed" || r.URL.Query().Get("after") != "" {
-		return nil
-	}
-	list, err := c.service.Missed(r.Context(), api.OccurrenceQuery{Net: d.Net, Folder: d.Folder, Since: d.Page.Begin, Until: d.Page.End, Limit: missedOnPage})
-	if err != nil {
-		return err
-	}
-	for i := range list {
-		if list[i].Count > 1 {
-			d.Ranges = append(d.Ranges, missedRowOf(&list[i], api.SubjectOf(r.Context()).May))
-		}
-	}
-	return nil
 }
 
 // fill works out what is said of the whole day.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,19 +102,43 @@ func TestTabsLeadToPages(t *testing.T) {
 	}
 }
 
-func TestTheLastOfAScheduleMayBeARange(t *testing.T) {
+// TestRangesAreRowsOfPages: what was decided together stands among the others, on the day's page and on its schedule's, with its ends, its count and
+// where it is dealt with.
+func TestRangesAreRowsOfPages(t *testing.T) {
 	t.Parallel()
 	tw := estate(morning())
 	s := openAt(t, tw, admin())
-	const words, path = "together with those before it, as one outage", "/schedules/census/packages/quarter"
-	if _, body := s.ask(t, "mara", http.MethodGet, path, nil); strings.Contains(body, words) {
-		t.Error("a last one that was decided alone is said to be of a range")
+	first := tw.now.Add(-20 * time.Minute).Truncate(time.Minute)
+	outage := api.Occurrence{
+		Kind: "range", Net: "census/packages", Schedule: "quarter", Nominal: first, Due: first, Last: ptr(first.Add(10 * time.Minute)), Count: 1201, Zone: "UTC",
+		Decision: "missed", Reason: ptr("server_down"), Decided: ptr(tw.now),
+	}
+	to := `to</span> <time datetime="` + outage.Last.Format("2006-01-02T15:04:05")
+	for _, path := range []string{"/agenda?zone=UTC", "/schedules/census/packages/quarter", "/why?net=census/packages&at=" + first.Format("2006-01-02T15:04")} {
+		if _, body := s.ask(t, "mara", http.MethodGet, path, nil); strings.Contains(body, "1201 missed") {
+			t.Errorf("%s: a range is shown where there is none", path)
+		}
 	}
 	tw.change(func() {
-		tw.time.schedules[0].Last, tw.time.schedules[0].LastWas = ptr(tw.now.Add(-time.Minute)), ptr("missed")
+		tw.time.occurrences = append(tw.time.occurrences, outage)
+		slices.SortStableFunc(tw.time.occurrences, func(a, b api.Occurrence) int { return a.Due.Compare(b.Due) })
+		tw.time.schedules[0].Last, tw.time.schedules[0].LastWas = outage.Last, ptr("missed")
 	})
-	if _, body := s.ask(t, "mara", http.MethodGet, path, nil); !strings.Contains(body, words) {
-		t.Error("a last one of a range is not shown")
+	for _, path := range []string{"/agenda?zone=UTC", "/schedules/census/packages/quarter", "/why?net=census/packages&at=" + first.Format("2006-01-02T15:04")} {
+		_, body := s.ask(t, "mara", http.MethodGet, path, nil)
+		body = strings.ReplaceAll(body, `<span class="nowrap">`, "")
+		for _, words := range []string{"1201 missed", "no server could decide", to, `href="/missed?net=census%2Fpackages">release or dismiss`} {
+			if !strings.Contains(body, words) {
+				t.Errorf("%s: the range is not shown: no %q", path, words)
+			}
+		}
+	}
+	tw.change(func() {
+		i := slices.IndexFunc(tw.time.occurrences, func(o api.Occurrence) bool { return o.Kind == "range" })
+		tw.time.occurrences[i].Dismissed = ptr(tw.now)
+	})
+	if _, body := s.ask(t, "mara", http.MethodGet, "/agenda?zone=UTC", nil); strings.Contains(body, "release or dismiss") {
+		t.Error("what was dismissed is to be dealt with")
 	}
 }
 

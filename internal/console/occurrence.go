@@ -14,7 +14,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/fault"
 )
 
-// occurrenceRow is an occurrence as lists show it.
+// occurrenceRow is an occurrence as lists show it, or a range of them.
 type occurrenceRow struct {
 	api.Occurrence
 	Style string // of its badge
@@ -68,7 +68,18 @@ func annotate(rows []occurrenceRow, overrides []overrideRow) {
 }
 
 // Moves reports whether the occurrence is not due at its nominal time.
-func (o occurrenceRow) Moves() bool { return !o.Due.Equal(o.Nominal) }
+func (o occurrenceRow) Moves() bool { return !o.Due.Equal(o.Nominal) && !o.Many() }
+
+// Many reports whether it is a range: decided together, as after an outage.
+func (o occurrenceRow) Many() bool { return o.Kind == "range" }
+
+// Missed is the address of the page where a range that was missed is dealt with; empty: there is nothing to do.
+func (o occurrenceRow) Missed() string {
+	if !o.Many() || o.Decision != "missed" || o.Dismissed != nil {
+		return ""
+	}
+	return "/missed?net=" + url.QueryEscape(o.Net)
+}
 
 // decisionStyle is the style of what became of an occurrence; it is one of those that known knows.
 func decisionStyle(decision string) string {

@@ -105,11 +105,10 @@ func (d *schedulesData) address(after string) string {
 // scheduleData is one schedule.
 type scheduleData struct {
 	scheduleRow
-	Ahead    []occurrenceRow // the next ones
-	Behind   []occurrenceRow // the last ones, newest first
-	Together bool            // the last one was decided with others, as a range, and stands in no list
-	Balance  *api.Balance    // of today
-	Month    monthGrid
+	Ahead   []occurrenceRow // the next ones
+	Behind  []occurrenceRow // the last ones, newest first
+	Balance *api.Balance    // of today
+	Month   monthGrid
 	// SumUnknown: the sum of today could not be made.
 	SumUnknown bool
 	Overrides  []overrideRow
@@ -134,7 +133,6 @@ func (c *console) schedule(w http.ResponseWriter, r *http.Request) error {
 	if d.Behind, err = c.lastOf(ctx, &s); err != nil {
 		return err
 	}
-	d.Together = s.Last != nil && (len(d.Behind) == 0 || d.Behind[0].Due.Before(*s.Last))
 	balance, err := c.service.Balance(ctx, api.BalanceQuery{Net: net, Schedule: name})
 	switch {
 	case err != nil: // the schedule is worth seeing without
@@ -202,12 +200,13 @@ func (c *console) lastOf(ctx context.Context, s *api.Schedule) ([]occurrenceRow,
 		if err != nil {
 			return nil, err
 		}
-		found = page.Occurrences
-		if len(found) >= lastDecided || back > aheadAtMost {
+		found = page.Occurrences[max(0, len(page.Occurrences)-lastDecided):]
+		// A range that is the oldest may begin before.
+		if len(found) == lastDecided && found[0].Kind != "range" || back > aheadAtMost {
 			break
 		}
 	}
-	found = slices.Clone(found[max(0, len(found)-lastDecided):])
+	found = slices.Clone(found)
 	slices.Reverse(found)
 	return rowsOf(found), nil
 }

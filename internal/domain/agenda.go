@@ -49,10 +49,14 @@ func (s *Service) ShowAgenda(ctx context.Context, q api.AgendaQuery) (api.Agenda
 	if err != nil {
 		return none, err
 	}
-	if out.Counts, out.Hours, err = s.countDay(ctx, &w, soon); err != nil {
+	ranges, err := s.stretches(ctx, &w, true)
+	if err != nil {
 		return none, err
 	}
-	items, err := s.items(ctx, &w, soon)
+	if out.Counts, out.Hours, err = s.countDay(ctx, &w, ranges, soon); err != nil {
+		return none, err
+	}
+	items, err := s.items(ctx, &w, ranges, soon)
 	if err != nil {
 		return none, err
 	}
@@ -86,7 +90,7 @@ func (s *Service) civilDay(text, zone string, now time.Time) (calendar.Day, *cal
 }
 
 // countDay counts what the store has of a day, and what is to come.
-func (s *Service) countDay(ctx context.Context, w *window, soon []coming) (api.AgendaCounts, []api.AgendaHour, error) {
+func (s *Service) countDay(ctx context.Context, w *window, ranges []*stretch, soon []coming) (api.AgendaCounts, []api.AgendaHour, error) {
 	c := dayCount{begin: w.since, hours: []api.AgendaHour{}}
 	for t := w.since; t.Before(w.until); t = t.Add(time.Hour) {
 		c.hours = append(c.hours, api.AgendaHour{Begin: t.UTC()})
@@ -99,12 +103,8 @@ func (s *Service) countDay(ctx context.Context, w *window, soon []coming) (api.A
 	for _, h := range hours {
 		c.add(h.Hour, h.Decision, h.Count, h.Late)
 	}
-	ranges, err := s.cfg.Store.Ranges(ctx, query)
-	if err != nil {
-		return c.sum, nil, storeFault(err)
-	}
 	for i := range ranges {
-		s.countRange(ctx, &c, w, &ranges[i])
+		c.addRange(ranges[i], w.until)
 	}
 	for i := range soon {
 		c.add(int(soon[i].due.Sub(w.since)/time.Hour), soon[i].decision, 1, 0)
@@ -143,24 +143,22 @@ func (c *dayCount) add(hour int, d occurrence.Decision, n, late int64) {
 	}
 }
 
-// countRange adds what a range has in each hour of the day. Where its rule cannot be made any more, a range that lies in the day
-// is counted where it begins; of one that reaches beyond it nothing can be said.
-func (s *Service) countRange(ctx context.Context, c *dayCount, w *window, r *occurrence.Range) {
-	rule, ok := s.ruleOfSpan(ctx, r.Span, occurrence.Key{Net: r.Net, Schedule: r.Schedule})
-	if !ok {
-		if !r.First.Before(w.since) && r.Last.Before(w.until) {
-			c.add(int(r.First.Sub(w.since)/time.Hour), r.Decision, r.Count, 0)
-		}
+// addRange adds what a range has in each hour of the day. Where its rule cannot be made any more, one that lies in the day is counted where
+// it begins; of one that reaches beyond it nothing can be said.
+func (c *dayCount) addRange(st *stretch, end time.Time) {
+	if st.Vague {
 		return
 	}
-	for i := range c.hours {
-		from, to := c.hours[i].Begin, c.hours[i].Begin.Add(time.Hour)
-		if to.After(w.until) {
-			to = w.until
+	left := st.Part.Count
+	for i := 0; i < len(c.hours) && left > 0; i++ {
+		n := st.account.Within(st.i, c.hours[i].Begin, earlierOf(c.hours[i].Begin.Add(time.Hour), end))
+		if n > 0 {
+			c.add(i, st.Decision, n, 0)
 		}
-		if n := ofReason(countBetween(rule, laterOf(from, r.First), earlierOf(to, r.Last.Add(time.Microsecond))), r.Reason); n > 0 {
-			c.add(i, r.Decision, n, 0)
-		}
+		left -= n
+	}
+	if left > 0 {
+		c.add(int(st.Part.First.Sub(c.begin)/time.Hour), st.Decision, left, 0)
 	}
 }
 
@@ -170,19 +168,6 @@ func countBetween(rule *calendar.Rule, from, until time.Time) calendar.Counts {
 		return calendar.Counts{}
 	}
 	return rule.Count(from.Add(-time.Microsecond), until.Add(-time.Microsecond))
-}
-
-// ofReason is how many of a count a reason is about.
-func ofReason(n calendar.Counts, r occurrence.Reason) int64 {
-	switch r { //nolint:exhaustive // every other reason is about those that the schedule itself does not suppress
-	case occurrence.Calendar:
-		return n.Calendar
-	case occurrence.Blackout:
-		return n.Blackout
-	case occurrence.Collision:
-		return n.Collision
-	}
-	return n.All - n.Suppressed()
 }
 
 func laterOf(a, b time.Time) time.Time {

@@ -54,3 +54,50 @@ func BenchmarkAgenda(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkAgendaOfAnOutage shows a day of 48,000 occurrences of 2,000 hourly schedules, nearly all of them missed in an outage that began the
+// day before: 2,000 ranges are cut at midnight, and counted by hours.
+func BenchmarkAgendaOfAnOutage(b *testing.B) {
+	const many = 2000
+	s := &timeSite{site: build(b), wall: begin()}
+	day := begin().Truncate(24 * time.Hour)
+	until := day.Add(22*time.Hour + 30*time.Minute)
+	spans, ranges := store.Batch{Epoch: 1}, store.Batch{Epoch: 1, Through: until}
+	for i := range many {
+		rule := calendar.DefaultSchedule()
+		rule.Name, rule.Cron = "hourly", fmt.Sprintf("%d * * * *", i%30)
+		net := fmt.Sprintf("estate/%02d/net%05d", i%40, i)
+		spans.Spans = append(spans.Spans, store.SpanWrite{Span: occurrence.Span{Net: net, Schedule: "hourly", Version: 1, Since: day.Add(-48 * time.Hour), Rule: rule, TZData: "2025c"}})
+		first := day.Add(time.Duration(i%30)*time.Minute - 8*time.Hour)
+		ranges.Ranges = append(ranges.Ranges, store.RangeWrite{Range: occurrence.Range{
+			Net: net, Schedule: "hourly", First: first, Last: first.Add(30 * time.Hour), Count: 31, Decision: occurrence.Missed,
+			Reason: occurrence.ServerDown, Decided: until, Zone: "UTC", TZData: "2025c",
+		}})
+	}
+	made, err := s.store.Commit(b.Context(), spans)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range ranges.Ranges {
+		ranges.Ranges[i].Range.Span = made.Spans[i].ID
+	}
+	if _, err := s.store.Commit(b.Context(), ranges); err != nil {
+		b.Fatal(err)
+	}
+	s.wall = until
+	s.up()
+	defer s.down()
+	first, err := s.service.ShowAgenda(s.admin(), api.AgendaQuery{})
+	if want := (api.AgendaCounts{Expected: 24 * many, Missed: 23 * many, Pending: many}); err != nil || first.Counts != want || first.Items[0].Count != 23 {
+		b.Fatalf("got %+v, %v, want %+v", first.Counts, err, want)
+	}
+	for name, q := range map[string]api.AgendaQuery{"first": {}, "missed": {State: "missed"}, "second": {After: *first.Next}} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := s.service.ShowAgenda(s.admin(), q); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

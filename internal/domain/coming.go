@@ -253,7 +253,7 @@ func manual(o occurrence.Override) coming {
 
 func (s *Service) showComing(c *coming) api.Occurrence {
 	out := api.Occurrence{
-		Net: c.Net, Schedule: c.Schedule, Nominal: c.Nominal.UTC(), Due: c.due.UTC(), Zone: "UTC", Moved: opt(c.moved),
+		Kind: kindOccurrence, Net: c.Net, Schedule: c.Schedule, Count: 1, Nominal: c.Nominal.UTC(), Due: c.due.UTC(), Zone: "UTC", Moved: opt(c.moved),
 		Decision: string(c.decision), Reason: opt(string(c.reason)), Detail: opt(c.detail), By: opt(c.by),
 	}
 	if sch, ok := s.cfg.Engine.RuleOf(c.Net, c.Schedule); ok {

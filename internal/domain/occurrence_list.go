@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,38 +23,46 @@ type window struct {
 	since, until          time.Time // due at or after, due before
 	decisions             []occurrence.Decision
 	late                  time.Time // only those that are late at this instant
-	after                 store.OccurrenceCursor
+	after                 cursor
 	limit                 int
+}
+
+// cursor is the last row of the page before: an occurrence, or a range.
+type cursor struct {
+	store.OccurrenceCursor
+	id int64 // of a range
 }
 
 func (w *window) has(d occurrence.Decision) bool {
 	return len(w.decisions) == 0 || slices.Contains(w.decisions, d)
 }
 
-// item is an occurrence in a list: one that the store has, or one that is to come.
+// item is a row of a list: an occurrence that the store has, one that is to come, or a range.
 type item struct {
-	due  time.Time // by which it stands in the list
-	key  occurrence.Key
-	rec  *occurrence.Record
-	soon *coming
+	due     time.Time // by which it stands in the list
+	key     occurrence.Key
+	id      int64 // of a range: its key may be that of an occurrence with a record of its own
+	rec     *occurrence.Record
+	soon    *coming
+	stretch *stretch
 }
 
 func (a *item) compare(b *item) int {
-	return cmp.Or(a.due.Compare(b.due), strings.Compare(a.key.Net, b.key.Net), strings.Compare(a.key.Schedule, b.key.Schedule), a.key.Nominal.Compare(b.key.Nominal))
+	return cmp.Or(a.due.Compare(b.due), strings.Compare(a.key.Net, b.key.Net), strings.Compare(a.key.Schedule, b.key.Schedule), a.key.Nominal.Compare(b.key.Nominal), cmp.Compare(a.id, b.id))
 }
 
 // behind reports whether an item comes after the last one of the page before.
-func (a *item) behind(c *store.OccurrenceCursor) bool {
+func (a *item) behind(c *cursor) bool {
 	if c.Key.Net == "" {
 		return true
 	}
-	return a.compare(&item{due: c.Due, key: c.Key}) > 0
+	return a.compare(&item{due: c.Due, key: c.Key, id: c.id}) > 0
 }
 
-// items returns the page of a window, with what is to come, and one item more where there is another page.
-func (s *Service) items(ctx context.Context, w *window, soon []coming) ([]item, error) {
+// items returns the page of a window, with ranges and what is to come, and one item more where there is another page.
+func (s *Service) items(ctx context.Context, w *window, ranges []*stretch, soon []coming) ([]item, error) {
 	records, err := s.cfg.Store.Occurrences(ctx, store.OccurrenceQuery{
-		Net: w.net, Folder: w.folder, Schedule: w.schedule, Since: w.since, Until: w.until, Decisions: w.decisions, Late: w.late, After: w.after, Limit: w.limit + 1,
+		Net: w.net, Folder: w.folder, Schedule: w.schedule, Since: w.since, Until: w.until, Decisions: w.decisions, Late: w.late, After: w.after.OccurrenceCursor, Limit: w.limit + 1,
 	})
 	if err != nil {
 		return nil, storeFault(err)
@@ -64,6 +73,12 @@ func (s *Service) items(ctx context.Context, w *window, soon []coming) ([]item, 
 	}
 	for i, taken := 0, 0; i < len(soon) && taken <= w.limit && w.late.IsZero(); i++ {
 		if it := (item{due: soon[i].due, key: soon[i].Key, soon: &soon[i]}); it.behind(&w.after) && w.has(soon[i].decision) {
+			items = append(items, it)
+			taken++
+		}
+	}
+	for i, taken := 0, 0; i < len(ranges) && taken <= w.limit && w.late.IsZero(); i++ {
+		if it := ranges[i].item(); it.behind(&w.after) && w.has(ranges[i].Decision) {
 			items = append(items, it)
 			taken++
 		}
@@ -91,7 +106,11 @@ func (s *Service) page(ctx context.Context, items []item, limit int) ([]api.Occu
 		return nil, nil, err
 	}
 	for i := range items {
-		if items[i].rec == nil {
+		switch {
+		case items[i].stretch != nil:
+			out[i] = showStretch(items[i].stretch)
+			continue
+		case items[i].rec == nil:
 			out[i] = s.showComing(items[i].soon)
 			continue
 		}
@@ -103,37 +122,6 @@ func (s *Service) page(ctx context.Context, items []item, limit int) ([]api.Occu
 	}
 	slices.SortStableFunc(out, func(a, b api.Occurrence) int { return a.Due.Compare(b.Due) }) // a person may have moved one
 	return out, next, nil
-}
-
-// inRanges counts what of a window lies in ranges, by decision. Of a range that reaches beyond the window, and whose rule cannot be
-// made any more, nothing can be said.
-func (s *Service) inRanges(ctx context.Context, w *window) ([]api.RangeCount, error) {
-	ranges, err := s.cfg.Store.Ranges(ctx, store.OccurrenceQuery{
-		Net: w.net, Folder: w.folder, Schedule: w.schedule, Since: w.since, Until: w.until, Decisions: w.decisions,
-	})
-	if err != nil {
-		return nil, storeFault(err)
-	}
-	sums := map[occurrence.Decision]int64{}
-	for i := range ranges {
-		r := &ranges[i]
-		from, until := laterOf(w.since, r.First), r.Last.Add(time.Microsecond)
-		if !w.until.IsZero() {
-			until = earlierOf(w.until, until)
-		}
-		if from.Equal(r.First) && until.After(r.Last) {
-			sums[r.Decision] += r.Count
-		} else if rule, ok := s.ruleOfSpan(ctx, r.Span, occurrence.Key{Net: r.Net, Schedule: r.Schedule}); ok {
-			sums[r.Decision] += ofReason(countBetween(rule, from, until), r.Reason)
-		}
-	}
-	out := []api.RangeCount{}
-	for _, d := range allDecisions() {
-		if sums[d] > 0 {
-			out = append(out, api.RangeCount{Decision: string(d), Count: sums[d]})
-		}
-	}
-	return out, nil
 }
 
 // knownNet says that a net does not exist; "" is all of them.
@@ -151,20 +139,29 @@ func (s *Service) knownNet(ctx context.Context, net string) error {
 
 // A cursor is what the last item of a page is ordered by; names have no spaces.
 func writeCursor(it *item) string {
-	return strings.Join([]string{it.due.UTC().Format(time.RFC3339Nano), it.key.Nominal.UTC().Format(time.RFC3339Nano), it.key.Schedule, it.key.Net}, " ")
+	text := strings.Join([]string{it.due.UTC().Format(time.RFC3339Nano), it.key.Nominal.UTC().Format(time.RFC3339Nano), it.key.Schedule, it.key.Net}, " ")
+	if it.id != 0 {
+		text += " " + strconv.FormatInt(it.id, 10)
+	}
+	return text
 }
 
-func readCursor(text string) (store.OccurrenceCursor, error) {
-	var c store.OccurrenceCursor
+func readCursor(text string) (cursor, error) {
+	var c cursor
 	if text == "" {
 		return c, nil
 	}
-	parts := strings.SplitN(text, " ", 4)
-	if len(parts) == 4 && parts[3] != "" {
+	parts := strings.Split(text, " ")
+	if len(parts) == 4 {
+		parts = append(parts, "0")
+	}
+	if len(parts) == 5 && parts[3] != "" {
 		due, err := time.Parse(time.RFC3339Nano, parts[0])
 		nominal, err2 := time.Parse(time.RFC3339Nano, parts[1])
-		if err == nil && err2 == nil {
-			return store.OccurrenceCursor{Due: due, Key: occurrence.Key{Net: parts[3], Schedule: parts[2], Nominal: nominal}}, nil
+		id, err3 := strconv.ParseInt(parts[4], 10, 64)
+		if err == nil && err2 == nil && err3 == nil {
+			c.Due, c.Key, c.id = due, occurrence.Key{Net: parts[3], Schedule: parts[2], Nominal: nominal}, id
+			return c, nil
 		}
 	}
 	return c, fault.New(fault.Invalid, fmt.Sprintf("%q is no cursor", text), "give after as the page before says in next")
@@ -235,7 +232,7 @@ func (s *Service) showMoved(ctx context.Context, r *occurrence.Record, moves map
 		return s.showComing(&c), nil
 	}
 	out := api.Occurrence{
-		Net: r.Net, Schedule: r.Schedule, Nominal: r.Nominal.UTC(), Due: r.Due.UTC(), Zone: r.Zone, TZData: r.TZData, Moved: opt(string(r.Moved)),
+		Kind: kindOccurrence, Net: r.Net, Schedule: r.Schedule, Count: 1, Nominal: r.Nominal.UTC(), Due: r.Due.UTC(), Zone: r.Zone, TZData: r.TZData, Moved: opt(string(r.Moved)),
 		Decision: string(r.Decision), Reason: opt(string(r.Reason)), Detail: opt(r.Detail), Decided: optTime(r.Decided), By: opt(r.By),
 		Run: opt(r.Run), RecoveredBy: opt(r.RecoveredBy), Dismissed: optTime(r.Dismissed), DismissedBy: opt(r.DismissedBy),
 	}
@@ -250,6 +247,12 @@ func (s *Service) showMoved(ctx context.Context, r *occurrence.Record, moves map
 	}
 	return out, nil
 }
+
+// Kinds of rows, as the API has them.
+const (
+	kindOccurrence = "occurrence"
+	kindRange      = "range"
+)
 
 // movedByHand is what the API calls a move by a person.
 const movedByHand = "override"

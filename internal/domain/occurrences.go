@@ -81,15 +81,16 @@ func (s *Service) ListOccurrences(ctx context.Context, q api.OccurrenceQuery) (a
 			return none, err
 		}
 	}
-	items, err := s.items(ctx, &w, soon)
+	ranges, err := s.stretches(ctx, &w, false)
+	if err != nil {
+		return none, err
+	}
+	items, err := s.items(ctx, &w, ranges, soon)
 	if err != nil {
 		return none, err
 	}
 	out := api.OccurrencePage{}
 	if out.Occurrences, out.Next, err = s.page(ctx, items, w.limit); err != nil {
-		return none, err
-	}
-	if out.Ranges, err = s.inRanges(ctx, &w); err != nil {
 		return none, err
 	}
 	return out, err

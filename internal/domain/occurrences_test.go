@@ -1,7 +1,6 @@
 package domain_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,34 +143,6 @@ func TestMissedAreRecovered(t *testing.T) {
 	}
 	if _, err := s.service.Occurrence(s.admin(), "a/often", "minutes", instant(t, "2026-03-24T07:07:30Z")); !fault.Is(err, fault.NotFound) {
 		t.Errorf("none: got %v, want not found", err)
-	}
-}
-
-// TestListsSayWhatLiesInRanges: a list of occurrences has no ranges, but says how many of what was asked for lie in them.
-func TestListsSayWhatLiesInRanges(t *testing.T) {
-	t.Parallel()
-	s := openTimes(t)
-	s.scheduled("a/often", `name: minutes, cron: "* * * * *"`)
-	s.down()
-	s.pass(4 * time.Hour)
-	s.up()
-	six, seven := instant(t, "2026-03-24T06:00:00Z"), instant(t, "2026-03-24T07:00:00Z")
-	for name, c := range map[string]struct {
-		q    api.OccurrenceQuery
-		want []api.RangeCount
-	}{
-		"all":       {api.OccurrenceQuery{}, []api.RangeCount{{Decision: "missed", Count: 240}}},
-		"of a net":  {api.OccurrenceQuery{Net: "a/often", Decisions: []string{"missed"}}, []api.RangeCount{{Decision: "missed", Count: 240}}},
-		"an hour":   {api.OccurrenceQuery{Since: six, Until: seven}, []api.RangeCount{{Decision: "missed", Count: 60}}},
-		"since six": {api.OccurrenceQuery{Since: six}, []api.RangeCount{{Decision: "missed", Count: 181}}},
-		"until six": {api.OccurrenceQuery{Until: six}, []api.RangeCount{{Decision: "missed", Count: 59}}},
-		"others":    {api.OccurrenceQuery{Decisions: []string{"released", "suppressed"}}, []api.RangeCount{}},
-		"by hand":   {api.OccurrenceQuery{Schedule: "manual"}, []api.RangeCount{}},
-	} {
-		page, err := s.service.ListOccurrences(s.admin(), c.q)
-		if err != nil || page.Ranges == nil || !slices.Equal(page.Ranges, c.want) {
-			t.Errorf("%s: got %+v, %v, want %+v", name, page.Ranges, err, c.want)
-		}
 	}
 }
 
