@@ -343,7 +343,7 @@ func (a *Account) within(i int, from, until time.Time) int64 {
 	}
 	n := int64(0)
 	for o := range p.Rule.Between(lo.Add(-instant), earlier(hi, r.Last.Add(far+instant)).Add(-instant)) {
-		if r.Has(o) && !a.taken(i, class, o.Nominal) {
+		if r.Has(o) && !a.taken(r, o) {
 			n++
 		}
 	}
@@ -355,7 +355,7 @@ func (a *Account) before(r *Range, p *Piece, from, until time.Time) int64 {
 	n := int64(0)
 	for o := range a.settled(p, from, until) {
 		own := slices.ContainsFunc(a.Records, func(k Record) bool { return k.Nominal.Equal(o.Nominal) })
-		if r.Has(o) && !own {
+		if r.Has(o) && !own && !a.taken(r, o) {
 			n++
 		}
 	}
@@ -367,11 +367,13 @@ func (r *Range) covers(nominal time.Time) bool {
 	return !nominal.Before(r.First) && !nominal.After(r.Last)
 }
 
-// taken reports whether an earlier range of the same kind covers a nominal instant: a jitter that is longer than the interval has the ends of
-// two ranges overlap, and each occurrence counts once.
-func (a *Account) taken(i int, c class, nominal time.Time) bool {
-	for j := range a.Ranges[:i] {
-		if r := &a.Ranges[j]; r.Span == a.Ranges[i].Span && ofReason(r.Reason) == c && r.covers(nominal) {
+// taken reports whether an earlier range of the same span stands for an occurrence that a range stands for: a jitter that is longer than the
+// interval has the ends of two ranges overlap, and each occurrence counts once.
+func (a *Account) taken(of *Range, o calendar.Occurrence) bool {
+	for i := range a.Ranges {
+		if r := &a.Ranges[i]; r == of {
+			return false
+		} else if r.Span == of.Span && r.Has(o) {
 			return true
 		}
 	}
@@ -386,7 +388,7 @@ func (a *Account) recorded(r *Range, from, until time.Time) int64 {
 		if k.Due.Before(from) || !k.Due.Before(until) || k.Schedule == Manual {
 			continue
 		}
-		if o, ok := p.Rule.At(k.Nominal); ok && r.Has(o) {
+		if o, ok := p.Rule.At(k.Nominal); ok && r.Has(o) && !a.taken(r, o) {
 			n++
 		}
 	}
