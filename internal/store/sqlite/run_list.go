@@ -129,7 +129,7 @@ func searchRuns(q store.RunQuery, net string, status run.Status) (sql string, ar
 		switch {
 		case bad(status):
 			// A partial index is only used where its condition is repeated word by word.
-			where = append(where, "status IN ('warning', 'failed', 'cancelled', 'unknown')")
+			where = append(where, "(status = 'warning' OR status = 'failed' OR status = 'cancelled' OR status = 'unknown')")
 			index = "runs_bad"
 			if net != "" {
 				index = "runs_bad_net"
