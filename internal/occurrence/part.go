@@ -60,7 +60,7 @@ func (a *Account) walk(i int, lo, hi time.Time, out *Part) {
 	}
 	out.First = time.Time{}
 	for o := range p.Rule.Between(lo.Add(-instant), hi.Add(-instant)) {
-		if !r.Has(o) || others[o.Nominal.UnixMicro()] || a.taken(i, ofReason(r.Reason), o.Nominal) {
+		if !r.Has(o) || others[o.Nominal.UnixMicro()] || a.taken(r, o) {
 			continue
 		}
 		if out.First.IsZero() {
