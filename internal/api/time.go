@@ -129,6 +129,8 @@ type ScheduleDiff struct {
 	Counted  bool             `json:"counted" doc:"there are too many to look at each: numbers were compared day by day, and times within a day were not"`
 	Note     *string          `json:"note" doc:"what cannot be said beforehand"`
 	Examples []OccurrenceDiff `json:"examples" doc:"the first ones"`
+
+	Overrides []Override `json:"overrides" doc:"what people changed of the agenda that this change makes stale, or active again: state is what it becomes"`
 }
 
 // OccurrenceDiff is one occurrence that a change adds, removes or moves, or several of a stretch of days.

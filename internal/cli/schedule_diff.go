@@ -104,13 +104,13 @@ func diffTable(w io.Writer, diffs []api.ScheduleDiff, examples int, indent strin
 	}
 }
 
-// diffExamples writes the first occurrences of a schedule that change.
+// diffExamples writes the first occurrences of a schedule that change, and what people have changed that is cut off or comes back.
 func diffExamples(w io.Writer, d *api.ScheduleDiff, most int, indent string) {
 	shown := d.Examples[:min(most, len(d.Examples))]
 	if d.Change == "added" || d.Change == "removed" {
 		shown = shown[:min(1, len(shown))] // the others follow from the schedule
 	}
-	if len(shown) == 0 && d.Note == nil {
+	if len(shown)+len(d.Overrides) == 0 && d.Note == nil {
 		return
 	}
 	fmt.Fprintf(w, "%s%s %s:\n", indent, printable(d.Net), printable(d.Schedule))
@@ -126,6 +126,22 @@ func diffExamples(w io.Writer, d *api.ScheduleDiff, most int, indent string) {
 	if more := d.Added + d.Removed + d.Moved - int64(len(shown)); more > 0 && !d.Counted {
 		fmt.Fprintf(w, "%s  and %d more\n", indent, more)
 	}
+	for i := range d.Overrides {
+		fmt.Fprintf(w, "%s  %s\n", indent, becomesText(&d.Overrides[i]))
+	}
+}
+
+// becomesText says what a change of definitions makes of what a person changed of the agenda.
+func becomesText(o *api.Override) string {
+	when := "of " + cell(o.Nominal)
+	if o.From != nil {
+		when = "from " + cell(o.From)
+	}
+	becomes := "is active again"
+	if o.State == "stale" {
+		becomes = "becomes stale"
+	}
+	return printable(fmt.Sprintf("%s %s by %s %s: %s (override %s)", o.Kind, when, o.By, becomes, o.Reason, o.ID))
 }
 
 func exampleText(e api.OccurrenceDiff) string {

@@ -51,6 +51,11 @@ func (s *Service) ApplyNets(ctx context.Context, name string, text []byte, dryRu
 	for i := range a.result.Calendars {
 		c := &a.result.Calendars[i]
 		c.Occurrences, c.Uncompared = append(c.Occurrences, others[c.Name].Diffs...), others[c.Name].Uncompared
+		for k := range c.Occurrences { // what people did of nets that are not to be seen is not to be seen, either
+			if d := &c.Occurrences[k]; !api.SubjectOf(ctx).May(access.View, folderOf(d.Net)) {
+				d.Overrides = []api.Override{}
+			}
+		}
 	}
 	a.batch.Spans = a.r.Writes
 	if dryRun || len(a.batch.Nets)+len(a.batch.Calendars)+len(a.batch.Spans) == 0 {

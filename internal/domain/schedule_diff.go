@@ -65,7 +65,7 @@ func (s *Service) DiffSchedules(ctx context.Context, name string, text []byte, m
 
 // CompareRules says what a change of rule does between two instants; nil: there is none. Names and cause are the caller's.
 func CompareRules(old, updated *calendar.Rule, from, until time.Time) api.ScheduleDiff {
-	out := api.ScheduleDiff{From: from.UTC().Truncate(time.Second), Until: until.UTC().Truncate(time.Second), Examples: []api.OccurrenceDiff{}}
+	out := api.ScheduleDiff{From: from.UTC().Truncate(time.Second), Until: until.UTC().Truncate(time.Second), Examples: []api.OccurrenceDiff{}, Overrides: []api.Override{}}
 	byEnd := func(r *calendar.Rule) bool { return r != nil && r.ByEnd() }
 	if byEnd(old) || byEnd(updated) {
 		out.Note = opt("it counts from the end of the run before: when it is due is not known beforehand")

@@ -38,6 +38,7 @@ type Rescheduling struct {
 	Nets   map[string]bool // whose spans change
 
 	effort   int64
+	people   map[scheduleKey][]occurrence.Override // active and stale, oldest first; nil: not read yet
 	compiler *calendar.Compiler
 	before   map[string]*calendar.Compiler // by the versions of calendars that they know
 }
@@ -128,21 +129,11 @@ func (r *Rescheduling) write(s occurrence.Span) {
 	r.Writes = append(r.Writes, store.SpanWrite{Span: s})
 }
 
-// compare adds what a change of span does to the occurrences of the next months. want is nil where a schedule goes.
+// compare adds what a change of span does to the occurrences of the next months, and to what people have changed of them. want is nil where a
+// schedule goes.
 func (r *Rescheduling) compare(ctx context.Context, have, want *occurrence.Span, updated *calendar.Rule, out *Changed) error {
 	if r.Months <= 0 {
 		return nil
-	}
-	if r.effort >= maxEffort {
-		out.Uncompared++
-		return nil
-	}
-	var old *calendar.Rule
-	if have != nil {
-		var err error
-		if old, err = r.ruleOf(ctx, have); err != nil {
-			return err
-		}
 	}
 	change, cause := "changed", "net"
 	named := want
@@ -158,15 +149,95 @@ func (r *Rescheduling) compare(ctx context.Context, have, want *occurrence.Span,
 	case sameRule(have, want):
 		cause = "tzdata"
 	}
-	d := CompareRules(old, updated, r.Now, r.Now.AddDate(0, r.Months, 0))
-	if r.effort++; d.Counted {
-		r.effort += effortCounted
-	} else if old != nil && updated != nil || shifts(named.Rule.Shift) { // else they are counted, and not looked at
-		r.effort += (d.Added + d.Removed + d.Moved + d.Same) / effortEach
+	var touched []api.Override
+	if change != "unchanged" {
+		var err error
+		if touched, err = r.overrides(ctx, named, updated); err != nil {
+			return err
+		}
+	}
+	until := r.Now.AddDate(0, r.Months, 0)
+	var d api.ScheduleDiff
+	if r.effort >= maxEffort {
+		if out.Uncompared++; len(touched) == 0 {
+			return nil
+		}
+		d = CompareRules(nil, nil, r.Now, until)
+		d.Note = opt("its occurrences were not compared, because so many schedules change")
+	} else {
+		var old *calendar.Rule
+		if have != nil {
+			var err error
+			if old, err = r.ruleOf(ctx, have); err != nil {
+				return err
+			}
+		}
+		d = CompareRules(old, updated, r.Now, until)
+		if r.effort++; d.Counted {
+			r.effort += effortCounted
+		} else if old != nil && updated != nil || shifts(named.Rule.Shift) { // else they are counted, and not looked at
+			r.effort += (d.Added + d.Removed + d.Moved + d.Same) / effortEach
+		}
 	}
 	d.Net, d.Schedule, d.Change, d.Cause = named.Net, named.Schedule, change, cause
+	d.Overrides = append(d.Overrides, touched...)
 	out.Diffs = append(out.Diffs, d)
 	return nil
+}
+
+// overrides returns what people have changed of a schedule that its new rule (nil: it goes) makes stale or active again, as engine.Rescheduled will:
+// state is what it becomes.
+func (r *Rescheduling) overrides(ctx context.Context, of *occurrence.Span, updated *calendar.Rule) ([]api.Override, error) {
+	if r.people == nil {
+		all, err := r.Store.Overrides(ctx, "", []occurrence.OverrideState{occurrence.OverrideActive, occurrence.OverrideStale}, 0)
+		if err != nil {
+			return nil, fmt.Errorf("reading what people have changed of the agenda: %w", err)
+		}
+		r.people = map[scheduleKey][]occurrence.Override{}
+		for _, o := range slices.Backward(all) { // newest first, as they come
+			k := scheduleKey{o.Net, o.Schedule}
+			r.people[k] = append(r.people[k], o)
+		}
+	}
+	var out []api.Override
+	for _, o := range r.people[scheduleKey{of.Net, of.Schedule}] {
+		there := updated != nil
+		if there && o.From.IsZero() {
+			has, ok := updated.At(o.Nominal)
+			there = ok && has.Suppressed == ""
+		}
+		switch {
+		case !there && o.State == occurrence.OverrideActive:
+			o.State = occurrence.OverrideStale
+		case there && o.State == occurrence.OverrideStale:
+			waits, err := r.waits(ctx, &o)
+			if err != nil {
+				return nil, err
+			}
+			if !waits || !o.Expires.IsZero() && !r.Now.Before(o.Expires) {
+				continue
+			}
+			o.State, o.Ended = occurrence.OverrideActive, time.Time{}
+		default:
+			continue
+		}
+		out = append(out, showOverride(&o))
+	}
+	return out, nil
+}
+
+// waits reports whether what an override is about is not decided yet.
+func (r *Rescheduling) waits(ctx context.Context, o *occurrence.Override) (bool, error) {
+	if !o.From.IsZero() {
+		return true, nil
+	}
+	records, err := r.Store.Occurrences(ctx, store.OccurrenceQuery{
+		Net: o.Net, Schedule: o.Schedule, Nominal: o.Nominal, Decisions: []occurrence.Decision{occurrence.Pending}, Limit: 1,
+	})
+	if err != nil {
+		return false, fmt.Errorf("reading the occurrence of an override: %w", err)
+	}
+	return len(records) > 0, nil
 }
 
 // shifts reports whether a schedule's shift moves occurrences, which takes longer to count.
