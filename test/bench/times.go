@@ -114,10 +114,16 @@ func measureBurst(ctx context.Context, b *bench) error {
 	if late := time.Until(due); late < 2*time.Second {
 		return fmt.Errorf("applying took so long that only %s were left", late)
 	}
+	if err := rest(ctx, time.Until(due)); err != nil {
+		return err
+	}
+	used := s.work()
 	runs, err := s.released(ctx, due)
 	if err != nil {
 		return err
 	}
+	var spent work
+	spent.add(s.work(), used)
 	after, err := forks(plainJobs)
 	if err != nil {
 		return err
@@ -138,7 +144,7 @@ func measureBurst(ctx context.Context, b *bench) error {
 	good, prompt := ratio <= most, late.at(0.99) <= time.Second
 	b.table.add(row{figure: "10,000 due in one second: all dispatched", measured: seconds(took), limit: seconds(alone) + " (their processes alone)", ratio: fmt.Sprintf("%.2f", ratio), reach: fmt.Sprintf("≤ %.1f", most), reached: &good})
 	b.table.add(row{figure: "10,000 due in one second: released late by, p99", measured: fmt.Sprintf("%s (p50 %s)", seconds(late.at(0.99)), seconds(late.at(0.5))), limit: "-", ratio: "-", reach: "≤ 1.000 s", reached: &prompt})
-	b.table.note("**10,000 due in one second**: so many nets of one job `/bin/true` with a date each; server, agent (%d slots) and keeper share the machine. Every run is read back: each must have succeeded, once. Their processes alone: %d plain executions with 2 workers, measured just before and after. Released: the run's creation against its due.", slots, plainJobs)
+	b.table.note("**10,000 due in one second**: so many nets of one job `/bin/true` with a date each; server, agent (%d slots) and keeper share the machine. Every run is read back: each must have succeeded, once. Their processes alone: %d plain executions with 2 workers, measured just before and after. Released: the run's creation against its due. Processor time for a job: %s; plain: %.0f µs of two processors.", slots, plainJobs, spent.per(burst), 4e6/(before+after))
 	return nil
 }
 
@@ -147,16 +153,20 @@ func (s *site) released(ctx context.Context, due time.Time) ([]api.RunSummary, e
 	if err := rest(ctx, time.Until(due)+2*time.Second); err != nil {
 		return nil, err
 	}
-	for {
-		open, err := s.client.ListRuns(ctx, api.RunQuery{Folder: "burst", States: []string{"waiting", "running"}, Limit: 1})
-		if err != nil {
-			return nil, err
-		}
-		if len(open) == 0 {
-			break
-		}
-		if err := rest(ctx, 200*time.Millisecond); err != nil {
-			return nil, err
+	// One state after the other: the newest run is the last that waits, and is found at once; to find one that is running among
+	// ten thousand that wait would be work of the server's that nobody has asked for but this program.
+	for _, state := range []string{"waiting", "running"} {
+		for {
+			open, err := s.client.ListRuns(ctx, api.RunQuery{Folder: "burst", States: []string{state}, Limit: 1})
+			if err != nil {
+				return nil, err
+			}
+			if len(open) == 0 {
+				break
+			}
+			if err := rest(ctx, 200*time.Millisecond); err != nil {
+				return nil, err
+			}
 		}
 	}
 	var all []api.RunSummary
