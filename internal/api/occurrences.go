@@ -129,14 +129,15 @@ func (h *Handler) listRisks(ctx context.Context, in *struct {
 }
 
 func (h *Handler) whyNet(ctx context.Context, in *struct {
-	Net string    `query:"net" required:"true" minLength:"1" maxLength:"255"`
-	At  time.Time `query:"at" doc:"absent: now"`
+	Net    string    `query:"net" required:"true" minLength:"1" maxLength:"255"`
+	At     time.Time `query:"at" doc:"what is due in this second, or by its nominal instant is; where nothing is and it is a full minute, in this minute; absent: now"`
+	Minute bool      `query:"minute" doc:"all that is due in the minute of at"`
 },
 ) (*body[Why], error) {
 	if err := may(ctx, access.View, in.Net); err != nil {
 		return nil, err
 	}
-	return answer(h.svc.WhyNet(ctx, in.Net, in.At))
+	return answer(h.svc.WhyNet(ctx, WhyQuery{Net: in.Net, At: in.At, Minute: in.Minute}))
 }
 
 // ListOccurrences implements Occurrences.
@@ -186,8 +187,8 @@ func (c *Client) Balance(ctx context.Context, q BalanceQuery) ([]Balance, error)
 }
 
 // WhyNet implements Occurrences.
-func (c *Client) WhyNet(ctx context.Context, net string, when time.Time) (Why, error) {
-	return ask[Why](ctx, c, at(http.MethodGet, "why").with(url.Values{"net": {net}, "at": {instant(when)}}))
+func (c *Client) WhyNet(ctx context.Context, q WhyQuery) (Why, error) {
+	return ask[Why](ctx, c, at(http.MethodGet, "why").with(url.Values{"net": {q.Net}, "at": {instant(q.At)}, "minute": {yes(q.Minute)}}))
 }
 
 // AtRisk implements Occurrences.

@@ -42,9 +42,16 @@ type Occurrences interface {
 	// Balance shows for each schedule of a business day that everything expected is decided or pending.
 	Balance(ctx context.Context, q BalanceQuery) ([]Balance, error)
 	// WhyNet says what became of what was due of a net at an instant, or next after it, and what would change it.
-	WhyNet(ctx context.Context, net string, at time.Time) (Why, error)
+	WhyNet(ctx context.Context, q WhyQuery) (Why, error)
 	// AtRisk returns what in the next hours needs a path or an agent that is not there.
 	AtRisk(ctx context.Context, hours int) ([]Risk, error)
+}
+
+// WhyQuery asks about a net at an instant.
+type WhyQuery struct {
+	Net    string
+	At     time.Time // zero: this minute
+	Minute bool      // about the whole minute in which At is; else about its second, and where nothing is due then and it is a full minute, about that
 }
 
 // Agenda shows a day, and keeps what people change of it.

@@ -51,8 +51,8 @@ func (s *twin) Balance(ctx context.Context, q api.BalanceQuery) ([]api.Balance, 
 	return []api.Balance{}, s.note(ctx, "Balance", q)
 }
 
-func (s *twin) WhyNet(ctx context.Context, net string, at time.Time) (api.Why, error) {
-	return api.Why{}, s.note(ctx, "WhyNet", net, at)
+func (s *twin) WhyNet(ctx context.Context, q api.WhyQuery) (api.Why, error) {
+	return api.Why{}, s.note(ctx, "WhyNet", q)
 }
 
 func (s *twin) AtRisk(ctx context.Context, hours int) ([]api.Risk, error) {
@@ -114,6 +114,7 @@ func timeCalls(ctx context.Context, c *api.Client) []roundTrip {
 	}
 	missed := api.OccurrenceQuery{Net: net, Folder: "census", Schedule: name, Since: instantOf(1), Until: instantOf(2), Limit: 9}
 	dismiss := api.OccurrenceQuery{Net: net, Folder: "census", Schedule: name, Until: instantOf(2), Reason: "enough & more"}
+	minute := api.WhyQuery{Net: net, At: at, Minute: true}
 	balance := api.BalanceQuery{Day: "2026-05-04", Net: net, Folder: "census", Schedule: name, Broken: true}
 	agenda := api.AgendaQuery{Day: "2026-05-04", Zone: "Europe/Berlin", Net: net, Folder: "census", State: "late", After: "x y", Limit: 9}
 	seed := api.SeedQuery{Code: "DE-BY", Name: "holidays/by", First: 2026, Last: 2028}
@@ -131,8 +132,8 @@ func timeCalls(ctx context.Context, c *api.Client) []roundTrip {
 		{"Missed", []any{missed}, nil, func() (any, error) { return c.Missed(ctx, missed) }},
 		{"DismissMissed", []any{dismiss}, int64(3), func() (any, error) { return c.DismissMissed(ctx, dismiss) }},
 		{"Balance", []any{balance}, nil, func() (any, error) { return c.Balance(ctx, balance) }},
-		{"WhyNet", []any{net, at}, nil, func() (any, error) { return c.WhyNet(ctx, net, at) }},
-		{"WhyNet", []any{net, time.Time{}}, nil, func() (any, error) { return c.WhyNet(ctx, net, time.Time{}) }},
+		{"WhyNet", []any{minute}, nil, func() (any, error) { return c.WhyNet(ctx, minute) }},
+		{"WhyNet", []any{api.WhyQuery{Net: net}}, nil, func() (any, error) { return c.WhyNet(ctx, api.WhyQuery{Net: net}) }},
 		{"AtRisk", []any{48}, nil, func() (any, error) { return c.AtRisk(ctx, 48) }},
 		{"ShowAgenda", []any{agenda}, nil, func() (any, error) { return c.ShowAgenda(ctx, agenda) }},
 		{"MonthOf", []any{net, name, month}, nil, func() (any, error) { return c.MonthOf(ctx, net, name, month) }},

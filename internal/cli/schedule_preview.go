@@ -48,8 +48,8 @@ func (a *app) schedulePreview() *cobra.Command {
 		Long: "preview lists the occurrences from --from on, of all schedules of a net in a file (or one of them), or of a cron expression.\n" +
 			"Nominal is the instant that the rule means, due the one at which it is released: after calendar shift and jitter. Both have\n" +
 			"the offset of the schedule's zone. What the schedule itself suppresses (calendar, blackout, collision) is an occurrence, too, and is\n" +
-			"counted by --count; it stands at its nominal instant, with the reason, and is not due. Wall times that are no occurrences because of --dst-gap or --dst-overlap stand as lines of\n" +
-			"their own. With FILE, --zone, --dst-gap and --dst-overlap take the place of what the schedules say.",
+			"counted by --count; it stands at its nominal instant, with the reason, and is not due. Wall times that are no occurrences because\n" +
+			"of --dst-gap or --dst-overlap stand as lines of their own. With FILE, --zone, --dst-gap and --dst-overlap take the place of what the schedules say.",
 		Args: cobra.MaximumNArgs(3),
 		RunE: func(c *cobra.Command, args []string) error {
 			if f.count < 1 || f.count > maxPreview {

@@ -17,7 +17,8 @@ func (a *app) whyCommand() *cobra.Command {
 	zone := zoneFlag{gone: true}
 	c := a.dataFlag(&cobra.Command{
 		Use: "why RUN[/JOB] | NET --at TIME", Short: "say why something waits, was missed, did not start, or ended as it did", Args: cobra.ExactArgs(1),
-		Long: "Say of a run why it waits or ended as it did; of a net with --at what became of what was due then, or next to it. " +
+		Long: "Say of a run why it waits or ended as it did; of a net with --at what became of what was due then, or next to it: in that second, or " +
+			"where the time is written without one, or nothing is due in it and it is a full minute, in that minute. " +
 			"What is said is the smallest set of facts that would change it, each with the command that changes it.\n\n" + exitHelp,
 		RunE: func(c *cobra.Command, args []string) error {
 			if !c.Flags().Changed("at") {
@@ -31,15 +32,20 @@ func (a *app) whyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			why, err := client.WhyNet(c.Context(), args[0], at)
+			why, err := client.WhyNet(c.Context(), api.WhyQuery{Net: args[0], At: at, Minute: !hasSeconds(when)})
 			if err != nil {
 				return err
 			}
 			return a.printWhy(why)
 		},
 	})
-	c.Flags().StringVar(&when, "at", "", "the time that a net is asked about")
+	c.Flags().StringVar(&when, "at", "", "the time that a net is asked about, as 2026-12-24T06:00:30Z, or with --zone 2026-12-24T06:00, which is the whole minute")
 	return zone.add(c)
+}
+
+// hasSeconds reports whether a time is written with its second; who writes none means the minute.
+func hasSeconds(text string) bool {
+	return len(text) > len("2006-01-02T15:04")
 }
 
 func (a *app) whyRun(ctx context.Context, arg string) error {

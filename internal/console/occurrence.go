@@ -308,7 +308,7 @@ func (c *console) whyOne(r *http.Request, d *whyData, nominal string) error {
 	if rows[0].Held { // it can be taken back, or changed after that
 		d.Verbs.Hold, d.Verbs.Skip, d.Verbs.Move = false, false, false
 	}
-	d.Why, err = c.service.WhyNet(r.Context(), d.Net, o.Due)
+	d.Why, err = c.service.WhyNet(r.Context(), api.WhyQuery{Net: d.Net, At: o.Due})
 	return err
 }
 
@@ -325,7 +325,7 @@ func (c *console) whyAt(r *http.Request, d *whyData, pass string) error {
 		at = c.now()
 	}
 	d.When, d.Asked = at, true
-	if d.Why, err = c.service.WhyNet(r.Context(), d.Net, at); err != nil {
+	if d.Why, err = c.service.WhyNet(r.Context(), api.WhyQuery{Net: d.Net, At: at, Minute: len(d.At) <= len("2006-01-02T15:04")}); err != nil {
 		return err
 	}
 	for _, around := range []time.Duration{time.Minute, 10 * time.Minute, time.Hour} {

@@ -187,10 +187,10 @@ func (t *twin) Balance(ctx context.Context, q api.BalanceQuery) ([]api.Balance, 
 	}), nil
 }
 
-func (t *twin) WhyNet(ctx context.Context, net string, at time.Time) (api.Why, error) {
+func (t *twin) WhyNet(ctx context.Context, q api.WhyQuery) (api.Why, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return api.Why{Subject: net + " --at " + at.Format(time.RFC3339), State: "missed", Facts: t.time.whys}, t.may(ctx, access.View, folderOf(net))
+	return api.Why{Subject: q.Net + " --at " + q.At.Format(time.RFC3339), State: "missed", Facts: t.time.whys}, t.may(ctx, access.View, folderOf(q.Net))
 }
 
 func (t *twin) AtRisk(context.Context, int) ([]api.Risk, error) { return t.time.risks, nil }

@@ -69,7 +69,7 @@ func TestWhyAFullDisk(t *testing.T) {
 	}
 	net := func(what, net, at, state string) {
 		t.Helper()
-		got, err := s.service.WhyNet(s.admin(), net, instant(t, at))
+		got, err := s.service.WhyNet(s.admin(), api.WhyQuery{Net: net, At: instant(t, at)})
 		check(what, got, err)
 		if got.State != state {
 			t.Errorf("%s: state %q, want %q", what, got.State, state)
@@ -119,7 +119,7 @@ func TestWhyAFullDisk(t *testing.T) {
 		t.Errorf("the list of what was due: got %+v, %v", list, err)
 	}
 	s.engine.SetDisk("")
-	got, err = s.service.WhyNet(s.admin(), "a/due", instant(t, "2026-03-25T06:00:00Z"))
+	got, err = s.service.WhyNet(s.admin(), api.WhyQuery{Net: "a/due", At: instant(t, "2026-03-25T06:00:00Z")})
 	if err != nil || fact(got, "disk").Text != "" {
 		t.Errorf("with room again: got %+v, %v", got, err)
 	}

@@ -25,8 +25,9 @@ const (
 )
 
 // WhyNet implements api.Occurrences: what became of what was due at an instant, or next to it, and the smallest set of facts that would
-// change it. What is asked about is the second, or where the instant is a full minute, the minute.
-func (s *Service) WhyNet(ctx context.Context, net string, at time.Time) (api.Why, error) {
+// change it.
+func (s *Service) WhyNet(ctx context.Context, q api.WhyQuery) (api.Why, error) {
+	net := q.Net
 	if _, err := s.may(ctx, access.View, folderOf(net)); err != nil {
 		return api.Why{}, err
 	}
@@ -35,18 +36,24 @@ func (s *Service) WhyNet(ctx context.Context, net string, at time.Time) (api.Why
 	} else if err != nil {
 		return api.Why{}, storeFault(err)
 	}
-	x := &netExplainer{s: s, net: net, at: at.UTC().Truncate(time.Microsecond), now: s.cfg.Now().UTC()}
-	if at.IsZero() {
-		x.at = x.now.Truncate(time.Minute)
+	x := &netExplainer{s: s, net: net, at: q.At.UTC().Truncate(time.Microsecond), now: s.cfg.Now().UTC()}
+	if q.At.IsZero() {
+		x.at, q.Minute = x.now.Truncate(time.Minute), true
 	}
-	x.from, x.to = x.at.Truncate(time.Second), x.at.Truncate(time.Second).Add(time.Second)
-	if x.at.Second() == 0 {
-		x.to = x.from.Add(time.Minute)
+	x.within(time.Second)
+	if q.Minute {
+		x.within(time.Minute)
 	}
 	if err := x.explain(ctx); err != nil {
 		return api.Why{}, err
 	}
 	return api.Why{Subject: net + " at " + stamp(x.at), State: strings.Join(x.states, ", "), Facts: boundedFacts(x.facts)}, nil
+}
+
+// within takes the second or the minute of the instant for what was asked about.
+func (x *netExplainer) within(d time.Duration) {
+	x.from = x.at.Truncate(d)
+	x.to = x.from.Add(d)
 }
 
 // netExplainer gathers facts about what was due of a net at an instant.
@@ -96,6 +103,12 @@ func (x *netExplainer) explain(ctx context.Context) error {
 	found, err := x.found(ctx)
 	if err != nil {
 		return err
+	}
+	if len(found) == 0 && x.from.Second() == 0 && x.to.Sub(x.from) < time.Minute { // who writes :00 may mean the minute
+		x.within(time.Minute)
+		if found, err = x.found(ctx); err != nil {
+			return err
+		}
 	}
 	if len(found) == 0 {
 		return x.nothing(ctx)

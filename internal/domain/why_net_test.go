@@ -339,7 +339,7 @@ func TestWhyNet(t *testing.T) {
 			t.Parallel()
 			s := openTimes(t)
 			test.do(s)
-			why, err := s.service.WhyNet(s.admin(), "a/b", instant(t, test.at))
+			why, err := s.service.WhyNet(s.admin(), api.WhyQuery{Net: "a/b", At: instant(t, test.at)})
 			if err != nil || len(why.Facts) == 0 {
 				t.Fatalf("got %+v, %v", why, err)
 			}
@@ -363,7 +363,7 @@ func TestWhyNet(t *testing.T) {
 }
 
 func (s *timeSite) tell(at string) string {
-	why, err := s.service.WhyNet(s.admin(), "a/b", instant(s.t, at))
+	why, err := s.service.WhyNet(s.admin(), api.WhyQuery{Net: "a/b", At: instant(s.t, at)})
 	return fmt.Sprintf("%+v, %v", why, err)
 }
 
@@ -374,7 +374,7 @@ func TestWhyNetGoesOnWithTheRun(t *testing.T) {
 	s.scheduled("a/b", daily(""), `name: each, cron: "*/5 * * * * *"`)
 	s.candidates()
 	s.passTo("2026-03-24T06:01:00Z")
-	why, err := s.service.WhyNet(s.admin(), "a/b", instant(t, "2026-03-24T06:00:00Z"))
+	why, err := s.service.WhyNet(s.admin(), api.WhyQuery{Net: "a/b", At: instant(t, "2026-03-24T06:00:00Z"), Minute: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -385,10 +385,48 @@ func TestWhyNetGoesOnWithTheRun(t *testing.T) {
 	if why.Facts[1].Reason != string(run.ReasonNoAgent) || why.Facts[1].Job != "a" {
 		t.Errorf("got %+v, want the run's own reason behind it", why.Facts[1])
 	}
-	if why, err = s.service.WhyNet(s.admin(), "a/b", time.Time{}); err != nil || !strings.HasSuffix(why.Subject, " at 2026-03-24T06:01:00Z") {
+	if why, err = s.service.WhyNet(s.admin(), api.WhyQuery{Net: "a/b"}); err != nil || !strings.HasSuffix(why.Subject, " at 2026-03-24T06:01:00Z") {
 		t.Errorf("without a time: got %+v, %v, want the minute that it is", why, err)
 	}
-	if _, err := s.service.WhyNet(s.admin(), "a/none", s.now()); !fault.Is(err, fault.NotFound) {
+	if _, err := s.service.WhyNet(s.admin(), api.WhyQuery{Net: "a/none", At: s.now()}); !fault.Is(err, fault.NotFound) {
 		t.Errorf("no net: got %v, want not found", err)
+	}
+}
+
+// TestWhyNetOfASecond: what is due, or nominal, in the second that was asked about is explained alone; where nothing is, or a minute was meant,
+// all of the minute.
+func TestWhyNetOfASecond(t *testing.T) {
+	t.Parallel()
+	s := openTimes(t)
+	s.scheduled("a/b", `name: each, cron: "0,30 * * * * *", from: "2026-03-24T06:00", until: "2026-03-24T06:05"`, `name: late, cron: "10 6 6 * * *", from: "2026-03-24", until: "2026-03-25"`,
+		`name: moved, cron: "0 8 * * *", from: "2026-03-24", until: "2026-03-25"`)
+	s.override(api.CreateOverride{Kind: "move", Schedule: "moved", Nominal: ptrTime(instant(t, "2026-03-24T08:00:00Z")), To: ptrTime(instant(t, "2026-03-24T09:00:20Z"))})
+	for _, test := range []struct {
+		at     string
+		minute bool
+		want   []string
+	}{
+		{"2026-03-24T06:00:00Z", false, []string{"each, due at 2026-03-24T06:00:00Z:"}},
+		{"2026-03-24T06:00:30Z", false, []string{"each, due at 2026-03-24T06:00:30Z:"}},
+		{"2026-03-24T06:00:00Z", true, []string{"each, due at 2026-03-24T06:00:00Z:", "each, due at 2026-03-24T06:00:30Z:"}},
+		{"2026-03-24T06:00:30Z", true, []string{"each, due at 2026-03-24T06:00:00Z:", "each, due at 2026-03-24T06:00:30Z:"}},
+		{"2026-03-24T06:06:00Z", false, []string{"late, due at 2026-03-24T06:06:10Z:"}},
+		{"2026-03-24T08:00:00Z", false, []string{"moved, due at 2026-03-24T09:00:20Z (nominal 2026-03-24T08:00:00Z"}},
+		{"2026-03-24T09:00:20Z", false, []string{"moved, due at 2026-03-24T09:00:20Z (nominal 2026-03-24T08:00:00Z"}},
+		{"2026-03-24T09:00:00Z", false, []string{"moved, due at 2026-03-24T09:00:20Z (nominal 2026-03-24T08:00:00Z"}},
+	} {
+		why, err := s.service.WhyNet(s.admin(), api.WhyQuery{Net: "a/b", At: instant(t, test.at), Minute: test.minute})
+		if err != nil || len(why.Facts) != len(test.want) {
+			t.Errorf("%+v: got %+v, %v", test, why, err)
+			continue
+		}
+		for i, want := range test.want {
+			if !strings.HasPrefix(why.Facts[i].Text, "schedule "+want) {
+				t.Errorf("%+v: got %q, want %q", test, why.Facts[i].Text, want)
+			}
+		}
+	}
+	if why, err := s.service.WhyNet(s.admin(), api.WhyQuery{Net: "a/b", At: instant(t, "2026-03-24T06:00:15Z")}); err != nil || !strings.HasPrefix(why.State, "not due") {
+		t.Errorf("a second without anything: got %+v, %v", why, err)
 	}
 }
