@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -60,8 +61,17 @@ func (s *Service) Forecast(ctx context.Context, q api.ForecastQuery) (api.Foreca
 		return api.Forecast{}, err
 	}
 	f.Notes = append(f.Notes, notes...)
+	if f.Occurrences+f.Suppressed >= muchDue || len(w.Nets) >= manyNetsAhead {
+		defer debug.FreeOSMemory() // the next one may be tomorrow: until then what it took is other programs'
+	}
 	return showForecast(&f, q), nil
 }
+
+// From so much on what a forecast took is given back to the system at once.
+const (
+	muchDue       = 20_000
+	manyNetsAhead = 2000
+)
 
 // play has the replications played on as many processors as there are, and leaves off when ctx ends.
 func play(ctx context.Context, plan *forecast.Plan) (forecast.Forecast, error) {

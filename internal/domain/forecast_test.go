@@ -10,8 +10,10 @@ import (
 
 	"github.com/reeve-scheduler/reeve/internal/access"
 	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/domain"
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/run"
+	"github.com/reeve-scheduler/reeve/internal/store"
 )
 
 const nightly = `net: %s
@@ -72,11 +74,56 @@ func TestForecastLearns(t *testing.T) {
 	if len(f.Items) != 1 || f.Items[0].Basis != "history" || !strings.Contains(notes, "of 1 jobs from their history") || !strings.Contains(notes, "1 jobs fail as often as they did") {
 		t.Errorf("items %+v, notes %q", f.Items, f.Notes)
 	}
-	if !strings.Contains(notes, "taken to be away all the time: north") { // the fleet of this test has no links
-		t.Errorf("notes: %q", f.Notes)
+	if it := f.Items[0]; !it.Start.Equal(it.Due) || it.End.Sub(it.Due) < 20*time.Minute || it.End.Sub(it.Due) > 30*time.Minute {
+		t.Errorf("it starts at %v and ends at %v, due %v", it.Start, it.End, it.Due)
 	}
 	if len(f.Agents) != 1 || f.Agents[0].Name != "north" || len(f.Agents[0].Hours) != 24 {
 		t.Errorf("agents: %+v", f.Agents)
+	}
+}
+
+// TestForecastLearnsEnds: what failed with a code that is not tried again is not, and unknown ends come and are decided as they were.
+func TestForecastLearnsEnds(t *testing.T) {
+	t.Parallel()
+	s := openTimes(t)
+	s.candidates(s.agent("north", 4))
+	s.apply(fmt.Sprintf(nightly, "f/codes", ", retry: {max: 3, delay: 1h, codes: [75]}"))
+	s.apply(fmt.Sprintf(nightly, "f/lost", ""))
+	s.apply(fmt.Sprintf(nightly, "f/policy", ", on_unknown: fail"))
+	for range 8 {
+		r := s.start("f/codes")
+		s.settle()
+		code := 1
+		s.report("north", r.ID, run.Ended{Job: "a", N: 1, StartedAt: s.now(), At: s.now().Add(time.Minute), ExitCode: &code})
+		for _, net := range []string{"f/lost", "f/policy"} {
+			r = s.start(net)
+			s.settle()
+			s.report("north", r.ID, run.Unknown{Job: "a", N: 1, At: s.now(), Reason: run.ReasonKeeperDied})
+			if net == "f/lost" {
+				s.pass(time.Hour)
+				if _, err := s.service.DecideJob(s.admin(), r.ID, "a", api.Decision{As: "succeeded"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	s.settle()
+	f, err := s.service.Forecast(s.admin(), api.ForecastQuery{Days: 1, Replications: 20})
+	if err != nil || len(f.Items) != 3 {
+		t.Fatal(f.Items, err)
+	}
+	for _, it := range f.Items {
+		waits, took := "", it.End.Sub(it.Due)
+		least, most := 30*time.Second, 2*time.Minute // a guess of one minute
+		if it.Net == "f/lost" {
+			waits, least, most = "a decision about an unknown end", least+time.Hour, most+time.Hour
+		}
+		if it.Waits != waits || took < least || took > most {
+			t.Errorf("%s waits for %q and takes %v, want %q and %v to %v", it.Net, it.Waits, took, waits, least, most)
+		}
+	}
+	if notes := strings.Join(f.Notes, "\n"); !strings.Contains(notes, "the ends of 2 jobs are unknown as often as they were; where `on_unknown` is hold they are decided as, and as late as, 8 were before") {
+		t.Errorf("notes: %q", f.Notes)
 	}
 }
 
@@ -127,6 +174,56 @@ func TestForecastShowsWhatOneMaySee(t *testing.T) {
 		if _, err := s.service.Forecast(s.admin(), q); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%+v: got %v", q, err)
 		}
+	}
+}
+
+// among is a store in which something happens while a forecast reads the history of a net.
+type among struct {
+	store.Store
+	happens func()
+}
+
+func (a *among) Past(ctx context.Context, net string, limit int) (map[string]store.JobPast, error) {
+	past, err := a.Store.Past(ctx, net, limit)
+	a.happens()
+	return past, err
+}
+
+// TestAForecastHoldsNothingUp: in the middle of a forecast's reading runs are started and reported, people change things, nets are applied and
+// committed, and occurrences are decided. Who would wait for the forecast would wait for ever: it goes on when they are done.
+func TestAForecastHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	s := openTimes(t)
+	s.candidates(s.agent("north", 9))
+	soon := strings.Replace(nightly, "0 3 * * *", "1 5 * * *", 1)
+	for _, net := range []string{"f/one", "f/two"} {
+		s.apply(fmt.Sprintf(soon, net, ""))
+	}
+	within := 0
+	cfg := s.config
+	cfg.Engine, cfg.Now = s.engine, s.now
+	cfg.Store = &among{Store: s.store, happens: func() {
+		if within++; within > 1 {
+			return
+		}
+		r := s.start("f/one")
+		s.settle()
+		code := 0
+		s.report("north", r.ID, run.Ended{Job: "a", N: 1, StartedAt: s.now(), At: s.now(), ExitCode: &code})
+		if _, err := s.store.Commit(t.Context(), store.Batch{Epoch: 1, Settings: []store.Setting{{Name: "test", Value: "x"}}}); err != nil {
+			t.Error(err)
+		}
+		s.apply(fmt.Sprintf(nightly, "g/three", ""))
+		if _, err := s.service.PauseSchedule(s.admin(), "f/two", "nightly", api.Pause{Reason: "x"}); err != nil {
+			t.Error(err)
+		}
+		s.passTo("2026-03-24T05:01:30Z")
+		if got, err := s.service.ListOccurrences(s.admin(), api.OccurrenceQuery{Net: "f/one"}); err != nil || len(got.Occurrences) != 1 {
+			t.Errorf("within a forecast: got %+v, %v, want one decided", got, err)
+		}
+	}}
+	if _, err := domain.New(cfg).Forecast(s.admin(), api.ForecastQuery{Replications: 5}); err != nil || within == 0 {
+		t.Errorf("%v, %d nets were read", err, within)
 	}
 }
 

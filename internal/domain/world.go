@@ -2,41 +2,28 @@ package domain
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
-	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/engine"
 	"github.com/reeve-scheduler/reeve/internal/forecast"
-	"github.com/reeve-scheduler/reeve/internal/jobfile"
 	"github.com/reeve-scheduler/reeve/internal/occurrence"
-	"github.com/reeve-scheduler/reeve/internal/run"
 	"github.com/reeve-scheduler/reeve/internal/store"
 	"github.com/reeve-scheduler/reeve/ports"
+	"github.com/reeve-scheduler/reeve/ports/ledger"
 )
 
-// What is looked at of the past, at most.
-const (
-	pastAttempts = 60
-	pastTime     = 20 * time.Second // then the nets that are left are taken without their history
-	pastFresh    = 30 * time.Minute // for how long a net's history is not read again
-	pendingMost  = 100_000
-)
+// pendingMost bounds how much of what waits and of what people changed is looked at.
+const pendingMost = 100_000
 
 // world reads what a forecast starts from, once. The notes say what of it was left out.
 func (s *Service) world(ctx context.Context) (forecast.World, []string, error) {
-	now := s.cfg.Now()
-	w := forecast.World{Now: now, Agents: s.cfg.Fleet.Candidates(), Turns: map[string]string{}}
-	unread, err := s.worldNets(ctx, &w, now)
+	w := forecast.World{Now: s.cfg.Now(), Agents: s.cfg.Engine.Agents(), Turns: map[string]string{}}
+	notes, err := s.worldNets(ctx, &w)
 	if err != nil {
-		return w, nil, storeFault(err)
-	}
-	if err := s.worldRuns(ctx, &w); err != nil {
 		return w, nil, storeFault(err)
 	}
 	if err := s.worldPending(ctx, &w); err != nil {
@@ -52,10 +39,6 @@ func (s *Service) world(ctx context.Context) (forecast.World, []string, error) {
 		return w, nil, storeFault(err)
 	}
 	w.Pools = worldPools(&w, s.cfg.Plan)
-	var notes []string
-	if unread > 0 {
-		notes = append(notes, fmt.Sprintf("the history of %d nets was not read: there was no time; it is kept, and the next forecast reads more", unread))
-	}
 	if why := s.cfg.Engine.Held(); why != "" {
 		notes = append(notes, "the domain starts nothing now ("+why+"): the forecast takes it to go on at once")
 	}
@@ -65,38 +48,66 @@ func (s *Service) world(ctx context.Context) (forecast.World, []string, error) {
 	return w, notes, nil
 }
 
-// worldNets reads the nets that have schedules in force, with their history.
-func (s *Service) worldNets(ctx context.Context, w *forecast.World, now time.Time) (unread int, err error) {
+// worldNets reads the nets that have schedules in force, with their history, and the runs that are open.
+func (s *Service) worldNets(ctx context.Context, w *forecast.World) (notes []string, err error) {
+	past := &s.ahead.past
+	past.mu.Lock()
+	defer past.mu.Unlock()
 	rules := map[string][]forecast.Rule{}
 	for _, sch := range s.cfg.Engine.Schedules("", "") {
 		rules[sch.Net] = append(rules[sch.Net], ruleOf(&sch))
 	}
-	versions, err := s.cfg.Store.ListNets(ctx, "")
+	newest, err := s.cfg.Store.ListNets(ctx, "")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	begun := time.Now() // the real clock: it bounds what this costs
-	for _, v := range versions {
-		if len(rules[v.Name]) == 0 {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return 0, context.Cause(ctx)
-		}
-		def, err := s.ahead.past.definition(ctx, s.cfg.Store, v)
-		if err != nil {
-			return 0, err
-		}
-		history, ok, err := s.ahead.past.history(ctx, s.cfg.Store, v.Name, now, time.Since(begun) < pastTime)
-		if err != nil {
-			return 0, err
-		}
-		if !ok {
-			unread++
-		}
-		w.Nets = append(w.Nets, forecast.Net{Definition: def, Rules: rules[v.Name], History: history})
+	open, err := s.cfg.Store.OpenRuns(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return unread, nil
+	var asked []netAt
+	for _, v := range newest {
+		if len(rules[v.Name]) > 0 {
+			asked = append(asked, netAt{v.Name, v.Version})
+		}
+	}
+	scheduled := len(asked)
+	for i := range open {
+		asked = append(asked, netAt{open[i].Net, open[i].Version})
+	}
+	if past.defs == nil {
+		past.defs, past.took = map[netAt][]forecast.Job{}, map[string]netPast{}
+	}
+	defer func() { past.end(w, asked) }()
+	if err := past.learn(ctx, s.cfg.Store, slices.Clone(asked)); err != nil {
+		return nil, err
+	}
+	for _, at := range asked[:scheduled] {
+		w.Nets = append(w.Nets, forecast.Net{Name: at.net, Jobs: past.defs[at], Rules: rules[at.net]})
+	}
+	for i := range open {
+		if jobs, ok := past.defs[asked[scheduled+i]]; ok {
+			w.Runs = append(w.Runs, forecast.Open{State: open[i], Jobs: jobs})
+		}
+	}
+	left, much, err := past.read(ctx, s.cfg.Store, w.Nets, w.Now)
+	if err != nil {
+		return nil, err
+	}
+	for i := range w.Nets {
+		var decided []forecast.Decision
+		w.Nets[i].History, decided = past.history(w.Nets[i].Name, w.Nets[i].Jobs)
+		if len(w.Decided) < pastDecided {
+			w.Decided = append(w.Decided, decided...)
+		}
+	}
+	if much {
+		notes = append(notes, fmt.Sprintf("there is more history than one forecast reads: it rests on the newest %d jobs that ran, and for nets that are not among them on the last %d attempts", pastJobs, pastFew))
+	}
+	if left > 0 {
+		notes = append(notes, fmt.Sprintf("the history of %d nets was not read: there was no time; what is read is kept, and the next forecast reads on", left))
+	}
+	return notes, nil
 }
 
 // ruleOf is a schedule's rule. Of one that counts from ends the engine knows what comes next.
@@ -122,29 +133,6 @@ func (c chained) Between(since, until time.Time) iter.Seq[calendar.Occurrence] {
 	}
 }
 
-// worldRuns reads the open runs with the versions that they run.
-func (s *Service) worldRuns(ctx context.Context, w *forecast.World) error {
-	states, err := s.cfg.Store.OpenRuns(ctx)
-	if err != nil {
-		return err
-	}
-	for i := range states {
-		v, err := s.cfg.Store.Net(ctx, states[i].Net, states[i].Version)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		def, err := s.ahead.past.definition(ctx, s.cfg.Store, v)
-		if err != nil {
-			return err
-		}
-		w.Runs = append(w.Runs, forecast.Open{State: states[i], Definition: def})
-	}
-	return nil
-}
-
 // worldPending reads the occurrences that wait.
 func (s *Service) worldPending(ctx context.Context, w *forecast.World) error {
 	q := store.OccurrenceQuery{Decisions: []occurrence.Decision{occurrence.Pending}, Limit: 1000}
@@ -166,8 +154,8 @@ func (s *Service) worldPending(ctx context.Context, w *forecast.World) error {
 // worldTurns reads whose turn it is where agents take turns.
 func (s *Service) worldTurns(ctx context.Context, w *forecast.World) error {
 	for i := range w.Nets {
-		for k := range w.Nets[i].Definition.Net.Jobs {
-			list := w.Nets[i].Definition.Net.Jobs[k].Agent.Turns()
+		for k := range w.Nets[i].Jobs {
+			list := w.Nets[i].Jobs[k].Agent.Turns()
 			if _, known := w.Turns[list]; list == "" || known {
 				continue
 			}
@@ -186,91 +174,41 @@ func worldPools(w *forecast.World, plan ports.Compiled) []forecast.Pool {
 	var out []forecast.Pool
 	for _, f := range plan.Dials("callback", ports.Agent, ports.Server) {
 		if i := slices.IndexFunc(plan.Pools, func(p ports.ResolvedPool) bool { return p.ID == f.Service && p.Status != ports.Inactive }); i >= 0 {
-			out = append(out, forecast.Pool{ID: f.Service, Size: plan.Pools[i].Size, Hold: plan.Pools[i].Hold.Min})
+			out = append(out, worldPool(&plan.Pools[i], ""))
 			break
 		}
 	}
 	wished := map[string]bool{}
 	for i := range w.Nets {
-		for k := range w.Nets[i].Definition.Net.Jobs {
-			for _, p := range w.Nets[i].Definition.Net.Jobs[k].Ports {
+		for k := range w.Nets[i].Jobs {
+			for _, p := range w.Nets[i].Jobs[k].Ports {
 				wished[p.Pool] = true
 			}
 		}
 	}
-	for _, p := range plan.Pools {
+	for i := range plan.Pools {
+		p := &plan.Pools[i]
 		if !wished[p.ID] || p.Status == ports.Inactive {
 			continue
 		}
 		for _, a := range w.Agents {
-			out = append(out, forecast.Pool{ID: p.ID, Agent: a.Name, Size: p.Size, Hold: p.Hold.Min})
+			out = append(out, worldPool(p, a.Name))
 		}
 	}
 	return out
 }
 
-// pasts keeps what was read of nets, so that a forecast after a forecast need not read it again.
-type pasts struct {
-	mu   sync.Mutex
-	defs map[string]*run.Definition // by name and version
-	took map[string]netPast
-}
-
-type netPast struct {
-	read    time.Time
-	history map[string]forecast.History
-}
-
-// definition parses a version of a net, whose text may not have been read yet.
-func (p *pasts) definition(ctx context.Context, st store.Nets, v store.NetVersion) (*run.Definition, error) {
-	key := fmt.Sprintf("%s@%d", v.Name, v.Version)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if def, ok := p.defs[key]; ok {
-		return def, nil
+// worldPool is a pool of the plan as a forecast has it, by the ledger's rules. Firewalls on the way, which may have it hold for longer, are not
+// in a plan.
+func worldPool(p *ports.ResolvedPool, agent string) forecast.Pool {
+	hold, _ := ledger.HoldOf(*p, nil)
+	out := forecast.Pool{
+		ID: p.ID, Agent: agent, Size: p.Size, Hold: hold, Pair: 1, Pairs: agent != "" && p.Pair.ID != "" && !p.Pair.Optional,
+		Sticky: agent != "" && p.Sticky.Key != "", Kept: p.Lease.TTL,
 	}
-	if v.Text == "" {
-		var err error
-		if v, err = st.Net(ctx, v.Name, v.Version); err != nil {
-			return nil, err
-		}
+	// Where the second number of a pair could be the first of another, it is one less to be had.
+	if p.Pair.ID != "" && p.Parity == "" && slices.ContainsFunc(p.Ranges, func(r ports.Range) bool { return int(r.Last)-int(r.First) >= max(p.Pair.Delta, -p.Pair.Delta) }) {
+		out.Pair = 2
 	}
-	nets, err := jobfile.Parse(v.Name, []byte(v.Text))
-	if err != nil || len(nets) != 1 {
-		return nil, fmt.Errorf("reading stored net %s version %d: %w", v.Name, v.Version, errors.Join(err))
-	}
-	const most = 100_000
-	if p.defs == nil || len(p.defs) > most {
-		p.defs = map[string]*run.Definition{}
-	}
-	def := run.Define(&nets[0], v.Version)
-	p.defs[key] = def
-	return def, nil
-}
-
-// history returns how the jobs of a net went lately. Where nothing fresh is kept and it may not be read now, what is kept is good enough.
-func (p *pasts) history(ctx context.Context, st store.Archive, net string, now time.Time, read bool) (map[string]forecast.History, bool, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	kept, ok := p.took[net]
-	if ok && now.Sub(kept.read).Abs() < pastFresh || !read {
-		return maps.Clone(kept.history), ok, nil
-	}
-	past, err := st.Past(ctx, net, pastAttempts)
-	if err != nil {
-		return nil, false, err
-	}
-	kept = netPast{read: now, history: map[string]forecast.History{}}
-	for job, j := range past {
-		h := forecast.History{Took: j.Took}
-		if all := len(j.Took) + j.Failed; all > 0 {
-			h.Failed = float64(j.Failed) / float64(all)
-		}
-		kept.history[job] = h
-	}
-	if p.took == nil {
-		p.took = map[string]netPast{}
-	}
-	p.took[net] = kept
-	return maps.Clone(kept.history), true, nil
+	return out
 }

@@ -81,7 +81,7 @@ func TestAForecastReplaysADay(t *testing.T) {
 			if len(problems) > 0 {
 				t.Fatal(problems)
 			}
-			w.Nets = append(w.Nets, forecast.Net{Definition: run.Define(&nets[i], 1), Rules: []forecast.Rule{rule}})
+			w.Nets = append(w.Nets, forecast.Net{Name: nets[i].Name, Jobs: forecast.Jobs(&nets[i]), Rules: []forecast.Rule{rule}})
 		}
 		r.open()
 		r.day(5 * time.Hour)

@@ -2,7 +2,6 @@ package forecast
 
 import (
 	"math"
-	"slices"
 	"time"
 )
 
@@ -31,10 +30,13 @@ func (l luck) unit() float64 { return (float64(uint64(l)>>11) + 0.5) / (1 << 53)
 
 // spread is how long a job takes: what was seen, or what was said, as a distribution that can be asked for any part of it.
 type spread struct {
-	seen   []float64 // nanoseconds, sorted
-	wide   float64   // where little was seen: a factor between 1/wide and wide, on a scale of powers
-	failed float64   // part of the attempts
-	basis  Basis
+	seen    Durations // shared with whoever knows the history: never changed
+	scale   float64   // what-if: a factor of all of them
+	wide    float64   // where little was seen: a factor between 1/wide and wide, on a scale of powers
+	failed  float64   // part of the attempts
+	final   float64   // part of those that failed
+	unknown float64   // part of the attempts
+	basis   Basis
 }
 
 const (
@@ -46,11 +48,7 @@ const (
 
 // history makes a spread of what was seen.
 func history(h History) spread {
-	s := spread{seen: make([]float64, len(h.Took)), failed: h.Failed, basis: FromHistory, wide: 1}
-	for i, d := range h.Took {
-		s.seen[i] = float64(max(d, 0))
-	}
-	slices.Sort(s.seen)
+	s := spread{seen: h.Took, scale: 1, basis: FromHistory, wide: 1}
 	if len(s.seen) < plenty {
 		s.wide = fewWide
 	}
@@ -59,7 +57,7 @@ func history(h History) spread {
 
 // said makes a spread around one duration.
 func said(d time.Duration, basis Basis) spread {
-	s := spread{seen: []float64{float64(d)}, basis: basis, wide: estimateWide}
+	s := spread{seen: Seen(d), scale: 1, basis: basis, wide: estimateWide}
 	if basis == FromGuess {
 		s.wide = guessWide
 	}
@@ -77,19 +75,26 @@ func (s *spread) at(l luck) time.Duration {
 	case n == 0:
 		return 0
 	case n == 1:
-		v = s.seen[0]
+		v = s.nth(0)
 	case p < 1:
-		v = max(s.seen[0]+s.gap(0)*math.Log(p), s.seen[0]/2)
+		v = max(s.nth(0)+s.gap(0)*math.Log(p), s.nth(0)/2)
 	case p >= float64(n):
-		v = s.seen[n-1] - s.gap(n-1)*math.Log(float64(n+1)-p)
+		v = s.nth(n-1) - s.gap(n-1)*math.Log(float64(n+1)-p)
 	default:
 		k := int(p)
-		v = s.seen[k-1] + (p-float64(k))*(s.seen[k]-s.seen[k-1])
+		v = s.nth(k-1) + (p-float64(k))*(s.nth(k)-s.nth(k-1))
 	}
 	if s.wide > 1 {
 		v *= math.Pow(s.wide, 2*l.with(2).unit()-1)
 	}
-	return time.Duration(v)
+	return s.whole(v)
+}
+
+func (s *spread) nth(k int) float64 { return float64(s.seen[k]) }
+
+// whole is a duration of so many seconds, scaled. Its microseconds are all that what was seen is good for.
+func (s *spread) whole(seconds float64) time.Duration {
+	return time.Duration(math.Round(seconds*s.scale*1e6)) * time.Microsecond
 }
 
 // gap is the mean distance between the few durations at one end: 0, or the last position.
@@ -97,28 +102,32 @@ func (s *spread) gap(end int) float64 {
 	n := len(s.seen)
 	few := min(max(n/10, 2), n-1)
 	if end == 0 {
-		return (s.seen[few] - s.seen[0]) / float64(few)
+		return (s.nth(few) - s.nth(0)) / float64(few)
 	}
-	return (s.seen[n-1] - s.seen[n-1-few]) / float64(few)
+	return (s.nth(n-1) - s.nth(n-1-few)) / float64(few)
 }
 
 // mean is what it takes on the average.
 func (s *spread) mean() time.Duration {
 	sum := 0.0
 	for _, d := range s.seen {
-		sum += d
+		sum += float64(d)
 	}
 	if len(s.seen) == 0 {
 		return 0
 	}
-	return time.Duration(sum / float64(len(s.seen)))
+	return s.whole(sum / float64(len(s.seen)))
 }
 
-// scale makes all of it longer by a factor.
-func (s *spread) scale(by float64) {
-	seen := make([]float64, len(s.seen))
-	for i, d := range s.seen {
-		seen[i] = d * by
+// outcome draws how an attempt ends, unless its time-out comes first.
+func (s *spread) outcome(l luck) verb {
+	switch u := l.with(3).unit(); {
+	case u < s.failed && l.with(4).unit() < s.final:
+		return verbFinal
+	case u < s.failed:
+		return verbFailed
+	case u < s.failed+s.unknown:
+		return verbUnknown
 	}
-	s.seen = seen
+	return verbGood
 }

@@ -47,7 +47,14 @@ func anyWorld(t *rapid.T) World {
 			ID: fmt.Sprint("id", i), Name: fmt.Sprint("agent", i), Linked: i == 0 || rapid.Bool().Draw(t, "linked"), Slots: rapid.IntRange(1, 3).Draw(t, "slots"),
 			Labels: map[string]string{"odd": fmt.Sprint(i % 2)},
 		})
-		w.Pools = append(w.Pools, Pool{ID: "p", Agent: fmt.Sprint("agent", i), Size: rapid.IntRange(1, 3).Draw(t, "ports"), Hold: time.Duration(rapid.IntRange(0, 90).Draw(t, "hold")) * time.Second})
+		w.Pools = append(w.Pools, Pool{ID: "p", Agent: fmt.Sprint("agent", i), Size: rapid.IntRange(1, 3).Draw(t, "ports"), Hold: time.Duration(rapid.IntRange(0, 90).Draw(t, "hold")) * time.Second,
+			Pair: rapid.IntRange(1, 2).Draw(t, "pairs"), Sticky: rapid.IntRange(0, 4).Draw(t, "sticky pool") == 0, Kept: time.Duration(rapid.SampledFrom([]int{0, 30, 600}).Draw(t, "kept")) * time.Second,
+		})
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "decided") {
+		w.Decided = append(w.Decided, Decision{
+			After: time.Duration(rapid.IntRange(0, 900).Draw(t, "after")) * time.Second, As: rapid.SampledFrom([]run.Status{run.Succeeded, run.Failed, ""}).Draw(t, "as"),
+		})
 	}
 	if rapid.Bool().Draw(t, "callback") {
 		w.Pools = append(w.Pools, Pool{ID: "c", Size: rapid.IntRange(1, 5).Draw(t, "callbacks"), Hold: time.Duration(rapid.IntRange(0, 60).Draw(t, "rest")) * time.Second})
@@ -75,13 +82,25 @@ func anyWorld(t *rapid.T) World {
 				j.Agent.Select = jobnet.SelectNext
 			}
 			if rapid.IntRange(0, 3).Draw(t, "wish") == 0 {
-				j.Ports = []jobnet.PortWish{{Name: "p", Pool: "p"}}
+				j.Ports = []jobnet.PortWish{{Name: "p", Pool: "p", Sticky: rapid.Bool().Draw(t, "sticky")}}
+				if rapid.Bool().Draw(t, "pair") {
+					j.Ports[0].Pair = "q"
+				}
 			}
-			h := History{Failed: rapid.Float64Range(0, 0.5).Draw(t, "fails")}
+			var took []time.Duration
 			for range rapid.IntRange(1, 6).Draw(t, "seen") {
-				h.Took = append(h.Took, time.Duration(rapid.IntRange(0, 400).Draw(t, "took"))*time.Second)
+				took = append(took, time.Duration(rapid.IntRange(0, 400).Draw(t, "took"))*time.Second)
 			}
-			history[j.Name] = h
+			part := func(what string) float64 { return rapid.Float64Range(0, 0.5).Draw(t, what) }
+			history[j.Name] = History{Took: Seen(took...), Failed: part("fails"), Final: part("final"), Unknown: part("unknown")}
+			j.OnUnknown = rapid.SampledFrom([]jobnet.OnUnknown{jobnet.UnknownHold, jobnet.UnknownFail, jobnet.UnknownRerun}).Draw(t, "on unknown")
+			j.Rerunnable = j.OnUnknown == jobnet.UnknownRerun
+			if rapid.IntRange(0, 3).Draw(t, "codes") == 0 {
+				j.Retry.Codes = []int{7}
+			}
+			if rapid.IntRange(0, 4).Draw(t, "limited") == 0 {
+				j.Timeout = time.Duration(rapid.IntRange(1, 400).Draw(t, "timeout")) * time.Second
+			}
 			n.Jobs = append(n.Jobs, j)
 		}
 		s := calendar.DefaultSchedule()
@@ -96,7 +115,7 @@ func anyWorld(t *rapid.T) World {
 			at = at.Add(time.Duration(rapid.IntRange(1, 900).Draw(t, "gap")) * time.Second)
 			r.at = append(r.at, at)
 		}
-		w.Nets = append(w.Nets, Net{Definition: run.Define(n, 1), Rules: []Rule{r}, History: history})
+		w.Nets = append(w.Nets, Net{Name: n.Name, Jobs: Jobs(n), Rules: []Rule{r}, History: history})
 	}
 	return w
 }
@@ -127,6 +146,7 @@ func TestNothingIsLostAndNothingIsGivenTwice(t *testing.T) {
 func bounds(t *rapid.T, s *Simulator) {
 	flying := make([]int, len(s.place))
 	leased := make([]int, len(s.pools))
+	names := map[[2]int32]bool{}
 	for at := range s.live {
 		l := &s.live[at]
 		for k := range l.jobs {
@@ -140,7 +160,16 @@ func bounds(t *rapid.T, s *Simulator) {
 			}
 			if !j.onPorts {
 				for _, wish := range s.p.nets[l.net].jobs[k].ports {
-					leased[s.p.pool(wish.Pool, s.p.agents[j.agent].Name)] += ports(wish.Pair)
+					pool := s.p.pool(wish.pool, s.p.agents[j.agent].Name)
+					if !s.p.pools[pool].sticks(&wish) {
+						leased[pool] += s.p.pools[pool].numbers(&wish)
+						continue
+					}
+					of := [2]int32{int32(pool), wish.name}
+					if names[of] || !s.pools[pool].sticks[wish.name].busy {
+						t.Fatalf("at %v: a sticky port is had twice, or is not known to be: %+v", time.Duration(s.now), s.pools[pool].sticks[wish.name])
+					}
+					names[of] = true
 				}
 			}
 		}
@@ -151,6 +180,21 @@ func bounds(t *rapid.T, s *Simulator) {
 		}
 	}
 	for i := range s.pools {
+		busy := 0
+		for _, had := range s.pools[i].sticks {
+			leased[i] += had.numbers
+			if had.busy {
+				busy++
+			}
+		}
+		for of := range names {
+			if of[0] == int32(i) {
+				busy--
+			}
+		}
+		if busy != 0 {
+			t.Fatalf("at %v: %d sticky ports are taken by nobody", time.Duration(s.now), busy)
+		}
 		if o := &s.pools[i]; o.used != leased[i] || o.left() < 0 || o.resting < 0 {
 			t.Fatalf("at %v: pool %s has %d leases and %d at rest of %d ports, and %d attempts have some", time.Duration(s.now), s.p.pools[i].ID, o.used, o.resting, o.size, leased[i])
 		}

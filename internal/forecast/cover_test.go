@@ -48,12 +48,12 @@ func TestNineteenOfTwentyEndsAreWithin(t *testing.T) {
 			n := net(fmt.Sprintf("n%02d", i), daily(time.Duration(chance.IntN(90))*time.Minute), job("a"), job("b", after("a")), job("c", after("a")), job("d", after("b", "c")))
 			for _, name := range []string{"a", "b", "c", "d"} {
 				d := truth{chance.IntN(4), 60 + 600*chance.Float64()}
-				truths[n.Definition.Net.Name+name] = d
-				h := forecast.History{}
+				truths[n.Name+name] = d
+				var seen []time.Duration
 				for range 60 {
-					h.Took = append(h.Took, d.draw(chance))
+					seen = append(seen, d.draw(chance))
 				}
-				n.History[name] = h
+				n.History[name] = forecast.History{Took: forecast.Seen(seen...)}
 			}
 			w.Nets = append(w.Nets, n)
 		}

@@ -51,13 +51,13 @@ func (p *Plan) median(r *record, occ int32) (int, bool) {
 // told writes a step for people. What is before it on the path it waited for.
 func (p *Plan) told(t *traceStep, after bool) Step {
 	net := &p.nets[t.net]
-	step := Step{Net: net.name, Job: net.def.Net.Jobs[t.job].Name, Start: p.time(t.start), End: p.time(t.end)}
+	step := Step{Net: net.name, Job: net.all[t.job].Name, Start: p.time(t.start), End: p.time(t.end)}
 	if t.end < 0 {
 		step.End = p.time(p.horizon)
 	}
 	switch {
 	case t.why == waitedSlot:
-		step.Why = "a slot (" + run.Selector(net.def.Net.Jobs[t.job].Agent) + ")"
+		step.Why = "a slot (" + run.Selector(net.all[t.job].Agent) + ")"
 	case t.why == waitedPort:
 		step.Why = "a port"
 	case t.from > 0 && after:

@@ -210,12 +210,17 @@ func (s *Simulator) resume(at int32, job int, o *run.Job) {
 		if s.p.callback >= 0 {
 			s.pools[s.p.callback].take(s, s.p.callback, 1)
 		}
+		s.takePorts(s.p.nets[l.net].jobs[job].ports, s.place[agent].Name)
 		s.goesOn(at, job, last)
 	case run.Waiting:
 		if o.Reason == run.ReasonRetry {
 			s.events.push(event{at: max(s.p.offset(o.Due), 0), kind: eventRetry, live: at, gen: l.gen, job: int32(job), n: j.tried})
 		}
-	case run.Held, run.Succeeded, run.Warning, run.Failed, run.Cancelled, run.Skipped, run.Lost:
+	case run.Lost:
+		if n := len(o.Attempts); n > 0 {
+			s.lost(at, job, max(-time.Duration(s.p.offset(o.Attempts[n-1].Ended)), 0))
+		}
+	case run.Held, run.Succeeded, run.Warning, run.Failed, run.Cancelled, run.Skipped:
 	}
 }
 
@@ -241,8 +246,11 @@ func (s *Simulator) goesOn(at int32, job int, a *run.Attempt) {
 		left = max(passed/10, time.Second)
 	}
 	j.verb = verbGood
+	if s.p.o.Replications > 1 {
+		j.verb = d.spread.outcome(name)
+	}
 	if limit := d.timeout; limit > 0 && passed+left > limit {
-		left, j.verb = max(limit-passed, 0), verbTimeout
+		left, j.verb = max(limit-passed, 0), d.timedOut()
 	}
 	j.ordered, j.begun = 0, 0
 	s.events.push(event{at: int64(left), kind: eventEnd, live: at, gen: l.gen, job: int32(job), n: j.tried})

@@ -66,7 +66,7 @@ func after(names ...string) func(*jobnet.Job) { return func(j *jobnet.Job) { j.A
 func takes(d time.Duration) func(*jobnet.Job) { return func(j *jobnet.Job) { j.Estimate = d } }
 
 func net(name string, rule forecast.Rule, jobs ...jobnet.Job) forecast.Net {
-	return forecast.Net{Definition: run.Define(&jobnet.Net{Name: name, Jobs: jobs}, 1), Rules: []forecast.Rule{rule}, History: map[string]forecast.History{}}
+	return forecast.Net{Name: name, Jobs: forecast.Jobs(&jobnet.Net{Name: name, Jobs: jobs}), Rules: []forecast.Rule{rule}, History: map[string]forecast.History{}}
 }
 
 func linked(name string, slots int) run.Candidate {
@@ -87,7 +87,7 @@ func many(n int) forecast.World {
 		at := time.Duration(i%1440) * time.Minute
 		one := net(fmt.Sprintf("net-%05d", i), daily(at, func(s *calendar.Schedule) { s.MustEnd = 5 * time.Minute }), job("a"), job("b", after("a")), job("c", after("b")))
 		for _, name := range []string{"a", "b", "c"} {
-			one.History[name] = forecast.History{Took: took, Failed: 0.01}
+			one.History[name] = forecast.History{Took: forecast.Seen(took...), Failed: 0.01}
 		}
 		w.Nets = append(w.Nets, one)
 	}

@@ -16,9 +16,11 @@ package forecast
 
 import (
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/calendar"
+	"github.com/reeve-scheduler/reeve/internal/jobnet"
 	"github.com/reeve-scheduler/reeve/internal/occurrence"
 	"github.com/reeve-scheduler/reeve/internal/run"
 )
@@ -34,19 +36,49 @@ type World struct {
 	Agents  []run.Candidate   // Running is the forecast's to fill in
 	Turns   map[string]string // of a list of agents that take turns (jobnet.Agent.Turns): which was given a job last
 	Pools   []Pool
+	Decided []Decision // how people decided unknown ends, any number of examples; none: nobody ever does
 }
 
 // Net is a net as its next occurrences will run it.
 type Net struct {
-	Definition *run.Definition
-	Rules      []Rule             // of its schedules
-	History    map[string]History // by job; a job that is missing has none
+	Name    string
+	Jobs    []Job
+	Rules   []Rule             // of its schedules
+	History map[string]History // by job; a job that is missing has none
 }
 
-// Open is a run that has not ended, with the version that it runs.
+// Job is what a forecast looks at of a job. A domain has very many: it is a small part of jobnet.Job, and may be shared by nets.
+type Job struct {
+	Name      string
+	After     []string
+	When      jobnet.When
+	Agent     jobnet.Agent
+	Retry     jobnet.Retry
+	OnUnknown jobnet.OnUnknown
+	Timeout   time.Duration
+	Estimate  time.Duration
+	Ports     []jobnet.PortWish
+}
+
+// Jobs returns what a forecast looks at of a net's jobs.
+func Jobs(n *jobnet.Net) []Job {
+	out := make([]Job, len(n.Jobs))
+	for i := range n.Jobs {
+		j := &n.Jobs[i]
+		out[i] = Job{
+			Name: j.Name, After: j.After, When: j.When, Agent: j.Agent, Retry: j.Retry, OnUnknown: j.OnUnknown, Timeout: j.Timeout, Estimate: j.Estimate, Ports: j.Ports,
+		}
+		if j.OnUnknown == jobnet.UnknownRerun && !j.Rerunnable {
+			out[i].OnUnknown = jobnet.UnknownHold
+		}
+	}
+	return out
+}
+
+// Open is a run that has not ended, with the jobs of the version that it runs.
 type Open struct {
-	State      run.State
-	Definition *run.Definition
+	State run.State
+	Jobs  []Job
 }
 
 // Rule says when a schedule is due; *calendar.Rule is one. Of one that counts from ends Between has the next one only, if it is known.
@@ -59,8 +91,29 @@ type Rule interface {
 
 // History is what is known of a job's attempts.
 type History struct {
-	Took   []time.Duration // of attempts that ended well, in any order
-	Failed float64         // which part of its attempts failed
+	Took    Durations // of attempts that ended well
+	Failed  float64   // which part of its attempts failed
+	Final   float64   // which part of those that failed its `retry` does not try again, whatever its `max` says
+	Unknown float64   // which part of its attempts ended in a way that nobody knows
+}
+
+// Durations are in seconds, the shortest first. Much is kept of the past: they are as small as their precision allows, and never changed.
+type Durations []float32
+
+// Seen makes Durations of what was seen, in any order.
+func Seen(took ...time.Duration) Durations {
+	out := make(Durations, len(took))
+	for i, d := range took {
+		out[i] = float32(max(d, 0).Seconds())
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Decision is how a person decided an unknown end.
+type Decision struct {
+	After time.Duration // so long after it
+	As    run.Status    // Succeeded or Failed; empty: by another attempt
 }
 
 // Pool is a range of ports from which attempts lease.
@@ -69,6 +122,12 @@ type Pool struct {
 	Agent string // on whose host it is; empty: the servers', from which each attempt has a port to call back on
 	Size  int
 	Hold  time.Duration // how long a port rests after its use
+	Pair  int           // how many of Size a port takes together with its pair
+	Pairs bool          // every port of it has its pair, also where a job asks for none
+	// Sticky: every number stays with the name that had it; otherwise only with a job that asks for it. Kept is for how long after it was
+	// given; 0 is for good.
+	Sticky bool
+	Kept   time.Duration
 }
 
 // Options says what is asked.

@@ -29,12 +29,12 @@ func (p *Plan) noteWorld(w *World) {
 	if n := len(w.Runs); n > 0 {
 		p.notes = append(p.notes, fmt.Sprintf("it begins with the %d runs that are open now", n))
 	}
-	p.notes = append(p.notes, "what people start by hand, ends that cannot be known and waits for destinations are not in it")
+	p.notes = append(p.notes, "what people start by hand and waits for destinations are not in it")
 }
 
 // noteDurations says on what the durations rest.
 func (p *Plan) noteDurations(nets int, guess time.Duration) {
-	var seen, said, guessed, failing int
+	var seen, said, guessed, failing, unknown int
 	for i := range p.nets[:nets] {
 		if len(p.nets[i].rules) == 0 {
 			continue
@@ -43,6 +43,9 @@ func (p *Plan) noteDurations(nets int, guess time.Duration) {
 			s := &p.nets[i].jobs[k].spread
 			if s.failed > 0 {
 				failing++
+			}
+			if s.unknown > 0 {
+				unknown++
 			}
 			switch s.basis {
 			case FromHistory:
@@ -69,6 +72,13 @@ func (p *Plan) noteDurations(nets int, guess time.Duration) {
 	}
 	if failing > 0 {
 		p.notes = append(p.notes, fmt.Sprintf("%d jobs fail as often as they did, and are tried again by their `retry`", failing))
+	}
+	if unknown > 0 && p.o.Replications > 1 {
+		text := "; nobody has decided one yet: where `on_unknown` is hold, their runs stay open"
+		if n := len(p.decided); n > 0 {
+			text = fmt.Sprintf("; where `on_unknown` is hold they are decided as, and as late as, %d were before", n)
+		}
+		p.notes = append(p.notes, fmt.Sprintf("the ends of %d jobs are unknown as often as they were%s", unknown, text))
 	}
 }
 

@@ -23,9 +23,9 @@ type Plan struct {
 	horizon  int64 // when a replication stops at the latest
 
 	nets     []planNet
-	homes    []int32       // of a net: where its open runs are counted; an open run of another version has a planNet of its own
-	shapes   []*jobnet.Net // one net of each shape
-	occs     []planned     // by due, net and schedule
+	homes    []int32   // of a net: where its open runs are counted; an open run of another version has a planNet of its own
+	shapes   [][]Job   // the jobs of one net of each shape
+	occs     []planned // by due, net and schedule
 	agents   []run.Candidate
 	classes  []class
 	fits     [][]int32 // the classes that an agent fits
@@ -33,6 +33,7 @@ type Plan struct {
 	callback int // position in pools; -1: starts need no port
 	runs     []Open
 	turns    map[string]string
+	decided  []Decision
 
 	byHand     calendar.Schedule
 	begun      int64 // how long the first day had lasted when the forecast began
@@ -44,7 +45,7 @@ type Plan struct {
 // planNet is a net as the simulation looks at it.
 type planNet struct {
 	name  string
-	def   *run.Definition
+	all   []Job // as the world has them
 	shape int
 	jobs  []planJob
 	show  bool
@@ -62,7 +63,8 @@ type planJob struct {
 	mean    time.Duration
 	timeout time.Duration
 	delay   time.Duration
-	ports   []jobnet.PortWish
+	codes   bool // only some exit codes are tried again
+	ports   []planWish
 }
 
 // planned is an occurrence that will fall due, or has and waits.
@@ -99,7 +101,7 @@ func New(w World, o Options) (*Plan, error) {
 	if o.Known == nil {
 		o.Known = func(string) bool { return true }
 	}
-	p := &Plan{o: o, from: w.Now.UTC().Truncate(time.Second), callback: -1, runs: w.Runs, turns: w.Turns, byHand: calendar.DefaultSchedule()}
+	p := &Plan{o: o, from: w.Now.UTC().Truncate(time.Second), callback: -1, runs: w.Runs, turns: w.Turns, decided: w.Decided, byHand: calendar.DefaultSchedule()}
 	p.byHand.Name = occurrence.Manual
 	p.until = int64(o.Days) * int64(24*time.Hour)
 	changes, err := readWhatIfs(&w, o.WhatIf, o.Known)
@@ -147,22 +149,24 @@ func (p *Plan) pool(id, agent string) int {
 
 // addNets prepares the nets, and those of runs that are open: they go on with the version that they began with.
 func (p *Plan) addNets(w *World, changes *whatIfs) {
-	shapes, classes := map[string]int{}, map[string]int32{}
+	shapes, classes, sticks := map[string]int{}, map[string]int32{}, map[string]int32{}
 	guess := guessOf(w.Nets)
-	add := func(def *run.Definition, h map[string]History) {
-		net := def.Net
-		sig := signature(net)
+	add := func(name string, jobs []Job, h map[string]History) {
+		sig := signature(jobs)
 		at, ok := shapes[sig]
 		if !ok {
 			at = len(p.shapes)
 			shapes[sig] = at
-			p.shapes = append(p.shapes, net)
+			p.shapes = append(p.shapes, jobs)
 		}
-		n := planNet{name: net.Name, def: def, shape: at, show: p.o.Show(net.Name), basis: FromHistory, jobs: make([]planJob, len(net.Jobs))}
-		for i := range net.Jobs {
-			j := &net.Jobs[i]
-			n.jobs[i] = planJob{class: p.class(j.Agent, classes), spread: spreadOf(j, h, guess), timeout: j.Timeout, delay: j.Retry.Delay, ports: j.Ports}
-			changes.duration(net.Name, j.Name, &n.jobs[i].spread)
+		n := planNet{name: name, all: jobs, shape: at, show: p.o.Show(name), basis: FromHistory, jobs: make([]planJob, len(jobs))}
+		for i := range jobs {
+			j := &jobs[i]
+			n.jobs[i] = planJob{
+				class: p.class(j.Agent, classes), spread: spreadOf(j, h, guess), timeout: j.Timeout, delay: j.Retry.Delay, codes: len(j.Retry.Codes) > 0,
+				ports: wishesOf(name, j, sticks),
+			}
+			changes.duration(name, j.Name, &n.jobs[i].spread)
 			n.jobs[i].mean = n.jobs[i].spread.mean()
 			n.basis = worse(n.basis, n.jobs[i].spread.basis)
 			n.served = n.served || len(j.After) == 0 && p.linked(n.jobs[i].class)
@@ -172,10 +176,10 @@ func (p *Plan) addNets(w *World, changes *whatIfs) {
 	histories := make(map[string]map[string]History, len(w.Nets))
 	homes := make(map[string]int32, len(w.Nets))
 	for i := range w.Nets {
-		homes[w.Nets[i].Definition.Net.Name] = int32(i)
+		homes[w.Nets[i].Name] = int32(i)
 		p.homes = append(p.homes, int32(i))
-		histories[w.Nets[i].Definition.Net.Name] = w.Nets[i].History
-		add(w.Nets[i].Definition, w.Nets[i].History)
+		histories[w.Nets[i].Name] = w.Nets[i].History
+		add(w.Nets[i].Name, w.Nets[i].Jobs, w.Nets[i].History)
 		p.nets[i].rules = w.Nets[i].Rules
 		for _, r := range w.Nets[i].Rules {
 			p.nets[i].schedules = append(p.nets[i].schedules, r.Schedule())
@@ -187,7 +191,7 @@ func (p *Plan) addNets(w *World, changes *whatIfs) {
 			homes[name] = int32(len(p.nets))
 		}
 		p.homes = append(p.homes, homes[name])
-		add(w.Runs[i].Definition, histories[name])
+		add(name, w.Runs[i].Jobs, histories[name])
 	}
 	p.noteDurations(len(w.Nets), guess)
 }
@@ -225,18 +229,18 @@ func (p *Plan) linked(class int32) bool {
 }
 
 // spreadOf takes the best that is known of how long a job takes.
-func spreadOf(j *jobnet.Job, known map[string]History, guess time.Duration) spread {
-	h, ok := known[j.Name]
+func spreadOf(j *Job, known map[string]History, guess time.Duration) spread {
+	h := known[j.Name]
+	var s spread
 	switch {
-	case ok && len(h.Took) > 0:
-		return history(h)
+	case len(h.Took) > 0:
+		s = history(h)
 	case j.Estimate > 0:
-		s := said(j.Estimate, FromEstimate)
-		s.failed = h.Failed
-		return s
+		s = said(j.Estimate, FromEstimate)
+	default:
+		s = said(guess, FromGuess)
 	}
-	s := said(guess, FromGuess)
-	s.failed = h.Failed
+	s.failed, s.final, s.unknown = h.Failed, h.Final, h.Unknown
 	return s
 }
 
@@ -244,10 +248,10 @@ func spreadOf(j *jobnet.Job, known map[string]History, guess time.Duration) spre
 func guessOf(nets []Net) time.Duration {
 	var all []time.Duration
 	for i := range nets {
-		for k := range nets[i].Definition.Net.Jobs {
-			j := &nets[i].Definition.Net.Jobs[k]
+		for k := range nets[i].Jobs {
+			j := &nets[i].Jobs[k]
 			if h := nets[i].History[j.Name]; len(h.Took) > 0 {
-				all = append(all, slices.Sorted(slices.Values(h.Took))[len(h.Took)/2])
+				all = append(all, time.Duration(float64(h.Took[len(h.Took)/2])*float64(time.Second)))
 			} else if j.Estimate > 0 {
 				all = append(all, j.Estimate)
 			}

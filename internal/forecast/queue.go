@@ -5,10 +5,12 @@ type event struct {
 	at   int64
 	seq  int64 // events of one instant come in the order in which they were foreseen
 	kind eventKind
-	live int32  // the run; of a rested port the pool, of what waits the net
+	live int32  // the run; of a port the pool, of what waits the net
 	gen  uint32 // of the run
-	job  int32
-	n    int32 // of the attempt
+	job  int32  // of a port that its name loses: the name
+	n    int32  // of the attempt
+	// since is when that name was given it last
+	since int64
 }
 
 type eventKind uint8
@@ -19,6 +21,8 @@ const (
 	eventRested                  // a port of a pool may be leased again
 	eventDue                     // an occurrence that nobody could foresee is due: of a schedule that counts from ends
 	eventAgain                   // what waits in a net is looked at again: a start window closes
+	eventForgot                  // a name loses its sticky port
+	eventDecide                  // a person decides an unknown end
 )
 
 // events is a heap of events, the next first.

@@ -17,6 +17,7 @@ const (
 	waitedRun // the run before it
 	waitedRetry
 	waitedHold
+	waitedDecision // a person's, on an unknown end
 	waitedKinds
 )
 
@@ -227,11 +228,19 @@ func (s *Simulator) finish() {
 	for at := range s.live { // what is still in flight was used until now
 		l := &s.live[at]
 		for k := range l.jobs {
-			if j := &l.jobs[k]; j.flies {
+			j := &l.jobs[k]
+			if j.flies {
 				s.agents[j.agent].until(s, int(j.agent), j.ordered)
+			}
+			if j.onPorts {
+				r.waited(l.occ, waitedPort, s.p.horizon-j.ordered)
+			}
+			if j.lost {
+				r.waited(l.occ, waitedDecision, s.p.horizon-j.ready)
 			}
 		}
 	}
+	s.finishPools()
 	end := r.row().end
 	for occ := range end {
 		if end[occ] != unended {

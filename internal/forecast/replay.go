@@ -33,7 +33,7 @@ func (p *Plan) Replay(recorded func(a Attempt) (took time.Duration, failed, know
 func (s *Simulator) attempt(at int32, job int) Attempt {
 	l := &s.live[at]
 	n := &s.p.nets[l.net]
-	a := Attempt{Net: n.name, Job: n.def.Net.Jobs[job].Name, N: int(l.jobs[job].tried)}
+	a := Attempt{Net: n.name, Job: n.all[job].Name, N: int(l.jobs[job].tried)}
 	if l.occ >= 0 {
 		o := &s.p.occs[l.occ]
 		a.Schedule, a.Nominal = s.p.scheduleOf(o).Name, time.Unix(0, o.nominal).UTC()

@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,13 +34,18 @@ type edge struct {
 }
 
 // verb is an input of the simulation.
-type verb int
+type verb uint8
 
 const (
 	verbDispatch verb = iota
 	verbGood
 	verbFailed
+	verbFinal // failed, and not to be tried again
 	verbTimeout
+	verbUnknown // nobody knows how the attempt ended
+	verbDecideGood
+	verbDecideFailed
+	verbDecideRerun
 	verbCancelled // of an attempt
 	verbRetry
 	verbCancel // of the run
@@ -53,12 +59,12 @@ const nodesKept = 4096
 func instant() time.Time { return time.Unix(1, 0).UTC() }
 
 // signature writes what run.Fold looks at of a net, so that nets of one shape are known.
-func signature(n *jobnet.Net) string {
+func signature(jobs []Job) string {
 	var b strings.Builder
-	for i := range n.Jobs {
-		j := &n.Jobs[i]
+	for i := range jobs {
+		j := &jobs[i]
 		for _, name := range j.After {
-			b.WriteString(strconv.Itoa(n.JobIndex(name)))
+			b.WriteString(strconv.Itoa(indexOf(jobs, name)))
 			b.WriteByte(',')
 		}
 		b.WriteString(string(j.When))
@@ -67,30 +73,37 @@ func signature(n *jobnet.Net) string {
 		if j.Retry.Delay > 0 {
 			b.WriteByte('d')
 		}
+		b.WriteByte(' ')
+		b.WriteString(string(j.OnUnknown))
 		b.WriteByte(';')
 	}
 	return b.String()
 }
 
+func indexOf(jobs []Job, name string) int {
+	return slices.IndexFunc(jobs, func(j Job) bool { return j.Name == name })
+}
+
 // bare is the net of a shape: without commands, so that no reference lacks a value that only a real run would give it.
-func bare(n *jobnet.Net) *run.Definition {
-	out := &jobnet.Net{Name: "shape", Jobs: make([]jobnet.Job, len(n.Jobs))}
-	for i := range n.Jobs {
+func bare(jobs []Job) *run.Definition {
+	out := &jobnet.Net{Name: "shape", Jobs: make([]jobnet.Job, len(jobs))}
+	for i := range jobs {
 		j := jobnet.Defaults()
-		j.Name, j.When, j.Retry.Max = strconv.Itoa(i), n.Jobs[i].When, n.Jobs[i].Retry.Max
-		if n.Jobs[i].Retry.Delay > 0 {
+		j.Name, j.When, j.Retry.Max = strconv.Itoa(i), jobs[i].When, jobs[i].Retry.Max
+		j.OnUnknown, j.Rerunnable = jobs[i].OnUnknown, jobs[i].OnUnknown == jobnet.UnknownRerun
+		if jobs[i].Retry.Delay > 0 {
 			j.Retry.Delay = time.Second
 		}
-		for _, name := range n.Jobs[i].After {
-			j.After = append(j.After, strconv.Itoa(n.JobIndex(name)))
+		for _, name := range jobs[i].After {
+			j.After = append(j.After, strconv.Itoa(indexOf(jobs, name)))
 		}
 		out.Jobs[i] = j
 	}
 	return run.Define(out, 1)
 }
 
-func newShape(n *jobnet.Net) *shape {
-	s := &shape{def: bare(n), nodes: map[string]*node{}}
+func newShape(jobs []Job) *shape {
+	s := &shape{def: bare(jobs), nodes: map[string]*node{}}
 	state, _ := run.New(s.def, run.Request{ID: "shape"}, instant()) // it declares no parameters, and none are given
 	out := run.Fold(s.def, state, []run.Input{run.Begin{}}, instant())
 	s.begun = s.node(out.State)
@@ -160,7 +173,8 @@ func (s *shape) fold(n *node, v verb, job int) *edge {
 	if out.Errors[0] != nil {
 		return &edge{to: n, refused: true}
 	}
-	e := &edge{to: s.node(out.State), ended: out.State.Status.Ended()}
+	// A run whose end is unknown is open until somebody decides.
+	e := &edge{to: s.node(out.State), ended: out.State.Status.Ended() && out.State.Status != run.Lost}
 	for _, i := range out.Changed {
 		before, after := &n.state.Jobs[i], &out.State.Jobs[i]
 		switch {
@@ -188,6 +202,16 @@ func (s *shape) input(n *node, v verb, job int) (run.State, run.Input) {
 		return n.state, run.Dispatch{Job: name, Agent: "a", AgentID: "a"}
 	case verbFailed:
 		code = 1
+	case verbFinal: // by its codes or for its user: to run.Fold it is one
+		end.Reason = run.ReasonRunAs
+	case verbUnknown:
+		return n.state, run.Unknown{Job: name, N: end.N, At: instant(), Reason: run.ReasonKeeperDied}
+	case verbDecideGood:
+		return n.state, run.Decide{Job: name, As: run.Succeeded, By: "somebody"}
+	case verbDecideFailed:
+		return n.state, run.Decide{Job: name, As: run.Failed, By: "somebody"}
+	case verbDecideRerun:
+		return n.state, run.Decide{Job: name, Rerun: true, By: "somebody"}
 	case verbTimeout:
 		end.Reason = run.ReasonTimeout
 	case verbCancelled:

@@ -57,12 +57,13 @@ type liveJob struct {
 	begun   int64
 	agent   int32
 	tried   int32 // attempts
+	step    int32 // trace: of the attempt
+	cause   int32 // trace: the step that made it ready
 	waits   bool  // in a line
 	flies   bool  // an attempt is open
 	onPorts bool  // it waits on its agent for ports
-	verb    verb
-	step    int32 // trace: of the attempt
-	cause   int32 // trace: the step that made it ready
+	lost    bool  // nobody knows how its attempt ended: since ready
+	verb    verb  // how its attempt will end, or its unknown end be decided
 }
 
 // netState is what the decisions about occurrences look at.
@@ -219,7 +220,10 @@ func (s *Simulator) happen(e event) {
 	case eventAgain:
 		s.again(e.live)
 		return
-	case eventEnd, eventRetry:
+	case eventForgot:
+		s.forgot(int(e.live), e.job, e.since)
+		return
+	case eventEnd, eventRetry, eventDecide:
 	}
 	l := &s.live[e.live]
 	if l.gen != e.gen || l.jobs[e.job].tried != e.n {
@@ -228,6 +232,10 @@ func (s *Simulator) happen(e event) {
 	if e.kind == eventRetry {
 		s.record.waited(l.occ, waitedRetry, s.now-l.jobs[e.job].ready)
 		s.step(e.live, verbRetry, int(e.job))
+		return
+	}
+	if e.kind == eventDecide {
+		s.decided(e.live, int(e.job))
 		return
 	}
 	s.end(e.live, int(e.job))

@@ -21,7 +21,8 @@ func Simulate(w World, o Options) (Forecast, error) {
 	return p.Forecast(s), nil
 }
 
-// Forecast sums up what the simulators' replications came to. Each of Replications must have been played once, by whomever.
+// Forecast sums up what the simulators' replications came to. Each of Replications must have been played once, by whomever. The simulators
+// are of no use afterwards.
 func (p *Plan) Forecast(sims ...*Simulator) Forecast {
 	r := p.merge(sims)
 	f := Forecast{
@@ -59,11 +60,15 @@ func number(n float64) string {
 	return fmt.Sprintf("%.1f", n)
 }
 
-// merge adds the records of several simulators up.
+// merge adds the records of several simulators up, in that of the first: they are as large as what was simulated.
 func (p *Plan) merge(sims []*Simulator) *record {
-	r := &record{}
-	r.init(p)
-	for _, s := range sims {
+	if len(sims) == 0 {
+		r := &record{done: 1}
+		r.init(p)
+		return r
+	}
+	r := &sims[0].record
+	for _, s := range sims[1:] {
 		o := &s.record
 		r.rows = append(r.rows, o.rows...)
 		r.done += o.done
@@ -225,6 +230,8 @@ func (p *Plan) waits(r *record, occ int32) string {
 		return "a retry"
 	case waitedHold:
 		return "a person's hold"
+	case waitedDecision:
+		return "a decision about an unknown end"
 	case waitedNothing, waitedKinds:
 	}
 	return ""

@@ -189,7 +189,7 @@ func TestOpenRunsGoOn(t *testing.T) {
 		{Name: "a", Status: run.Running, Attempts: []run.Attempt{{N: 1, AgentID: "id-x", Status: run.Running, Ordered: now.Add(-10 * minute), Started: now.Add(-10 * minute)}}},
 		{Name: "b", Status: run.Waiting, Reason: run.ReasonPredecessors},
 	}}
-	w := forecast.World{Now: now, Nets: []forecast.Net{one}, Agents: []run.Candidate{linked("x", 1)}, Runs: []forecast.Open{{State: state, Definition: one.Definition}}}
+	w := forecast.World{Now: now, Nets: []forecast.Net{one}, Agents: []run.Candidate{linked("x", 1)}, Runs: []forecast.Open{{State: state, Jobs: one.Jobs}}}
 	// It has 50 minutes of a and 10 of b to go: the next one waits until then.
 	if got, want := told(once(t, w, 1)), "n 0 30 100 (the run before it)"; got != want {
 		t.Errorf("got %s, want %s", got, want)

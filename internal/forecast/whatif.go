@@ -34,7 +34,7 @@ func Forms() []string {
 func readWhatIfs(w *World, texts []string, known func(net string) bool) (*whatIfs, error) {
 	c := &whatIfs{agents: map[string]int{}, pools: map[string]int{}, without: map[string]bool{}}
 	for i := range w.Nets {
-		if name := w.Nets[i].Definition.Net.Name; known(name) {
+		if name := w.Nets[i].Name; known(name) {
 			c.nets = append(c.nets, name)
 		}
 	}
@@ -189,9 +189,9 @@ func (c *whatIfs) duration(net, job string, s *spread) {
 		switch {
 		case l.net != net || l.job != "" && l.job != job:
 		case l.factor > 0:
-			s.scale(l.factor)
+			s.scale *= l.factor
 		default:
-			s.seen, s.wide = []float64{float64(l.to)}, 1
+			s.seen, s.scale, s.wide = Seen(l.to), 1, 1
 		}
 	}
 }
@@ -199,7 +199,7 @@ func (c *whatIfs) duration(net, job string, s *spread) {
 func jobNames(w *World, net string) []string {
 	var names []string
 	for i := range w.Nets {
-		if n := w.Nets[i].Definition.Net; n.Name == net {
+		if n := &w.Nets[i]; n.Name == net {
 			for k := range n.Jobs {
 				names = append(names, n.Jobs[k].Name)
 			}

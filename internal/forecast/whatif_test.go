@@ -32,7 +32,7 @@ func TestWhatIfs(t *testing.T) {
 		"duration=f/m/b:2x":          "f/m 0 0 30; f 0 0 4",
 		"duration=f/m/a:1h":          "f/m 0 0 70; f 0 0 4",
 		"duration=f:2x":              "f/m 0 0 20; f 0 0 8", // the longest name that is a net is meant
-		"pool-closed=p":              "f/m 0 0 20; f 0 open (its end: an agent that fits is missing, or it is held)",
+		"pool-closed=p":              "f/m 0 0 20; f 0 open (a port)",
 		"pool-size=p:5":              "f/m 0 0 20; f 0 0 4",
 		"without=f/m":                "f 0 0 4",
 		"without=f/m\nwithout=f":     "",

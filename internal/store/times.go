@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/occurrence"
+	"github.com/reeve-scheduler/reeve/internal/run"
 )
 
 // Times reads what is known of schedules, their occurrences and calendars.
@@ -42,14 +43,27 @@ type Archive interface {
 	// at most limit of each. What is pending, what is missed and neither recovered nor dismissed, the spans of these, and overrides
 	// that are active or stale stay. It returns the largest count of a kind that went.
 	PruneOccurrences(ctx context.Context, before time.Time, limit int) (int, error)
-	// Past returns what Durations does, and how many attempts of each job failed among these.
+	// Past returns what Durations does, and how the other attempts of each job ended among these.
 	Past(ctx context.Context, net string, limit int) (map[string]JobPast, error)
+	// Recent returns by net what Past does, of the newest runs of all nets together: until so many jobs were read. It reads in short
+	// stretches, one after the other.
+	Recent(ctx context.Context, jobs, limit int) (map[string]map[string]JobPast, error)
 }
 
-// JobPast is how the newest attempts of a job ended.
+// JobPast is how the newest attempts of a job ended. What is not Took is counted while these ended well.
 type JobPast struct {
-	Took   []time.Duration // of those that ended well, newest first
-	Failed int             // how many failed while these ended well
+	Took    []time.Duration // of those that ended well, newest first
+	Failed  int             // how many failed
+	Codes   map[int]int     // how many of the failed ones had an exit code, by code
+	RunAs   int             // how many of the failed ones had a user that their agent does not allow
+	Unknown int             // how many ended in a way that nobody knows
+	Decided []Decided       // how unknown ones were decided, newest first
+}
+
+// Decided is how an unknown end was decided, by whomever.
+type Decided struct {
+	After time.Duration // so long after it
+	As    run.Status    // Succeeded or Failed; empty: by another attempt
 }
 
 // Hourly is how many records are due in an hour. Late are those whose run ended after its time, or has not ended and is over it.

@@ -62,6 +62,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"overrides":         testOverrides,
 		"calendars":         testCalendars,
 		"durations":         testDurations,
+		"ends":              testEnds,
 		"prune occurrences": testPruneOccurrences,
 		"times twin":        testTimesTwin,
 	} {

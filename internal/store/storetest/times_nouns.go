@@ -229,6 +229,37 @@ func testDurations(t *testing.T, s store.Store) {
 	same(t, "of none", len(durations("n2", 5)), 0)
 	same(t, "no limit is none", len(durations("n1", 0)), 0)
 	same(t, "a job that has not ended well for long is looked for a while only", len(durations("n0", 1)["job1"]), 0)
+	recent := func(jobs, limit int) map[string]map[string]store.JobPast {
+		t.Helper()
+		return must[map[string]map[string]store.JobPast](t)(s.Recent(t.Context(), jobs, limit))
+	}
+	same(t, "all nets at once", recent(1_000_000, 5)["n0"]["job0"], past["job0"])
+	same(t, "of none", len(recent(0, 5))+len(recent(5, 0)), 0)
+	same(t, "the newest first", recent(1, 1)["n1"]["job0"].Took, []time.Duration{229 * second})
+}
+
+// testEnds has attempts that ended in every way.
+func testEnds(t *testing.T, s store.Store) {
+	exit := func(code int) *int { return &code }
+	one := newRun("r1", "n", 0)
+	one.Jobs = []run.Job{
+		{Name: "rerun", Status: run.Succeeded, Attempts: []run.Attempt{
+			{Status: run.Lost, Started: at(0), Ended: at(10)}, {Status: run.Succeeded, Ordered: at(70), Started: at(71), Ended: at(80)},
+		}},
+		{Name: "decided", Status: run.Failed, Reason: run.ReasonDecided, Since: at(100), Attempts: []run.Attempt{{Status: run.Lost, Started: at(0), Ended: at(40)}}},
+		{Name: "open", Status: run.Lost, Since: at(40), Attempts: []run.Attempt{{Status: run.Lost, Started: at(0), Ended: at(40)}}},
+		{Name: "failed", Status: run.Failed, Attempts: []run.Attempt{
+			{Status: run.Failed, ExitCode: exit(75)}, {Status: run.Failed, ExitCode: exit(1)}, {Status: run.Failed, ExitCode: exit(75)},
+			{Status: run.Failed, Reason: run.ReasonTimeout}, {Status: run.Failed, Reason: run.ReasonRunAs}, {Status: run.Cancelled},
+		}},
+	}
+	commit(t, s, batch(write(one)))
+	past := must[map[string]store.JobPast](t)(s.Past(t.Context(), "n", 5))
+	same(t, "unknown, then another attempt", past["rerun"], store.JobPast{Took: []time.Duration{at(80).Sub(at(71))}, Unknown: 1, Decided: []store.Decided{{After: time.Hour}}})
+	same(t, "unknown, then decided", past["decided"], store.JobPast{Unknown: 1, Decided: []store.Decided{{After: time.Hour, As: run.Failed}}})
+	same(t, "unknown still", past["open"], store.JobPast{Unknown: 1})
+	same(t, "failed", past["failed"], store.JobPast{Failed: 5, Codes: map[int]int{1: 1, 75: 2}, RunAs: 1})
+	same(t, "the same of all nets", must[map[string]map[string]store.JobPast](t)(s.Recent(t.Context(), 100, 5))["n"], past)
 }
 
 // testPruneOccurrences lets old ones go, but never silently what nobody has seen to.
