@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -14,18 +15,23 @@ import (
 // scheduleDiff compares definitions with what is in force, with other files, or one time zone database with another.
 func (a *app) scheduleDiff() *cobra.Command {
 	var months, examples int
-	var check, all bool
+	var check string
+	var all bool
 	var local localDiff
 	c := &cobra.Command{
 		Use: "diff [NEW.zip] FILE…", Short: "show which occurrences a change of definitions or of time zones adds, removes and moves",
 		Long: "diff compares the schedules of the files with those in force on the server.\n\n" +
 			"With --against it compares them with those of other files, and with --tzdata the same files by an older and a newer time zone\n" +
 			"database (NEW.zip, else the one of this program). Neither needs a server; calendars are those of the files and of --calendars.\n\n" +
-			"With --check the exit code is 1 where an occurrence is removed or moved.",
+			"With --check the exit code is 1 where an occurrence is removed or moved, where what a person changed of the agenda becomes stale, and where\n" +
+			"what is in force cannot be compared; with --check=any also where anything is added.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if months < 1 || months > 120 {
 				return fault.New(fault.Invalid, fmt.Sprintf("--months is %d", months), "it goes from 1 to 120")
+			}
+			if !slices.Contains([]string{"", checkLost, checkAny}, check) {
+				return fault.New(fault.Invalid, fmt.Sprintf("--check is %q", check), "it is --check for what is removed or moved, or --check=any for what is added, too")
 			}
 			diffs, err := a.diffs(c, args, months, &local)
 			if err != nil {
@@ -34,7 +40,7 @@ func (a *app) scheduleDiff() *cobra.Command {
 			shown := []api.ScheduleDiff{}
 			bad := false
 			for _, d := range diffs {
-				bad = bad || d.Removed+d.Moved > 0
+				bad = bad || finds(check, &d)
 				if all || d.Change != "unchanged" || d.Added+d.Removed+d.Moved > 0 {
 					shown = append(shown, d)
 				}
@@ -42,7 +48,7 @@ func (a *app) scheduleDiff() *cobra.Command {
 			if err := a.printDiffs(shown, len(diffs), examples); err != nil {
 				return err
 			}
-			if check && bad {
+			if bad {
 				return &exitError{1}
 			}
 			return nil
@@ -50,10 +56,33 @@ func (a *app) scheduleDiff() *cobra.Command {
 	}
 	c.Flags().IntVar(&months, "months", domain.DiffMonths, "how far to look ahead, 1 to 120")
 	c.Flags().IntVar(&examples, "examples", 5, "how many occurrences of each schedule to list, up to 20")
-	c.Flags().BoolVar(&check, "check", false, "exit with 1 where an occurrence is removed or moved")
+	c.Flags().StringVar(&check, "check", "", "exit with 1 where an occurrence is removed or moved; --check=any: where one is added, too")
+	c.Flags().Lookup("check").NoOptDefVal = checkLost
 	c.Flags().BoolVar(&all, "all", false, "also schedules of which nothing changes")
 	local.add(c)
 	return c
+}
+
+// What --check looks for.
+const (
+	checkLost = "removed"
+	checkAny  = "any"
+)
+
+// finds reports whether a check fails over what becomes of a schedule. What cannot be compared may be anything.
+func finds(check string, d *api.ScheduleDiff) bool {
+	unknown := d.Note != nil && d.Change != "unchanged"
+	lost := d.Removed+d.Moved > 0 || unknown && d.Change != "added"
+	for i := range d.Overrides {
+		lost = lost || d.Overrides[i].State == "stale"
+	}
+	switch check {
+	case checkLost:
+		return lost
+	case checkAny:
+		return lost || unknown || d.Added > 0 || len(d.Overrides) > 0
+	}
+	return false
 }
 
 // diffs asks the server, or compares here.

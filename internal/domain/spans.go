@@ -159,7 +159,7 @@ func (r *Rescheduling) compare(ctx context.Context, have, want *occurrence.Span,
 	until := r.Now.AddDate(0, r.Months, 0)
 	var d api.ScheduleDiff
 	if r.effort >= maxEffort {
-		if out.Uncompared++; len(touched) == 0 {
+		if out.Uncompared++; len(touched) == 0 && (change == "unchanged" || !r.All) {
 			return nil
 		}
 		d = CompareRules(nil, nil, r.Now, until)

@@ -190,6 +190,16 @@ func TestComparisonsAreBounded(t *testing.T) {
 	if compared < 100 || uncompared < 100 || compared+uncompared != 1000 {
 		t.Errorf("got %d compared and %d not", compared, uncompared)
 	}
+	diffs, err := s.service.DiffSchedules(s.admin(), "x.yaml", []byte(text(8)), 13)
+	silent := 0
+	for i := range diffs {
+		if d := &diffs[i]; d.Change != "changed" || d.Added+d.Removed+d.Moved == 0 && d.Note == nil {
+			silent++
+		}
+	}
+	if err != nil || len(diffs) != 1000 || silent > 0 {
+		t.Errorf("got %d differences, %v, want one of each of 1000; %d do not say that they were not compared", len(diffs), err, silent)
+	}
 	if inForce, ended := s.spans("many/n4"); len(inForce) != 200 || len(ended) != 200 {
 		t.Errorf("got %d and %d spans", len(inForce), len(ended))
 	}
