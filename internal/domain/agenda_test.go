@@ -256,15 +256,18 @@ func TestTimesOfOtherFolders(t *testing.T) {
 			_, err := s.service.ListOccurrences(who, api.OccurrenceQuery{Net: "other/y"})
 			return err
 		},
-		"occurrence":      func() error { _, err := s.service.Occurrence(who, "other/y", "d", nominal); return err },
-		"missed":          func() error { _, err := s.service.Missed(who, api.OccurrenceQuery{Folder: "other"}); return err },
-		"release":         func() error { return act("release") },
-		"dismiss":         func() error { return act("dismiss") },
-		"cancel":          func() error { return act("cancel") },
-		"nonsense":        func() error { return act("explode") },
-		"dismiss all":     func() error { _, err := s.service.DismissMissed(who, api.OccurrenceQuery{Net: "other/y"}); return err },
-		"why":             func() error { _, err := s.service.WhyNet(who, api.WhyQuery{Net: "other/y", At: nominal}); return err },
-		"why no net":      func() error { _, err := s.service.WhyNet(who, api.WhyQuery{Net: "other/none", At: nominal}); return err },
+		"occurrence":  func() error { _, err := s.service.Occurrence(who, "other/y", "d", nominal); return err },
+		"missed":      func() error { _, err := s.service.Missed(who, api.OccurrenceQuery{Folder: "other"}); return err },
+		"release":     func() error { return act("release") },
+		"dismiss":     func() error { return act("dismiss") },
+		"cancel":      func() error { return act("cancel") },
+		"nonsense":    func() error { return act("explode") },
+		"dismiss all": func() error { _, err := s.service.DismissMissed(who, api.OccurrenceQuery{Net: "other/y"}); return err },
+		"why":         func() error { _, err := s.service.WhyNet(who, api.WhyQuery{Net: "other/y", At: nominal}); return err },
+		"why no net": func() error {
+			_, err := s.service.WhyNet(who, api.WhyQuery{Net: "other/none", At: nominal})
+			return err
+		},
 		"agenda":          func() error { _, err := s.service.ShowAgenda(who, api.AgendaQuery{Folder: "other"}); return err },
 		"month":           func() error { _, err := s.service.MonthOf(who, "other/y", "d", nominal); return err },
 		"overrides":       func() error { _, err := s.service.ListOverrides(who, "other/y", true); return err },

@@ -52,9 +52,12 @@ func timeCalls(s *site) map[string]call {
 		"dismiss occurrence": {control, true, false, func(ctx context.Context) error { return act(ctx, "dismiss") }},
 		"cancel occurrence":  {control, true, false, func(ctx context.Context) error { return act(ctx, "cancel") }},
 		"DismissMissed":      {control, true, false, func(ctx context.Context) error { _, err := svc.DismissMissed(ctx, api.OccurrenceQuery{}); return err }},
-		"WhyNet":             {view, true, false, func(ctx context.Context) error { _, err := svc.WhyNet(ctx, api.WhyQuery{Net: net, At: nominal}); return err }},
-		"AtRisk":             {view, true, false, func(ctx context.Context) error { _, err := svc.AtRisk(ctx, 1); return err }},
-		"ShowAgenda":         {view, true, false, func(ctx context.Context) error { _, err := svc.ShowAgenda(ctx, api.AgendaQuery{}); return err }},
+		"WhyNet": {view, true, false, func(ctx context.Context) error {
+			_, err := svc.WhyNet(ctx, api.WhyQuery{Net: net, At: nominal})
+			return err
+		}},
+		"AtRisk":     {view, true, false, func(ctx context.Context) error { _, err := svc.AtRisk(ctx, 1); return err }},
+		"ShowAgenda": {view, true, false, func(ctx context.Context) error { _, err := svc.ShowAgenda(ctx, api.AgendaQuery{}); return err }},
 		"MonthOf": {view, true, false, func(ctx context.Context) error {
 			_, err := svc.MonthOf(ctx, net, "d", nominal)
 			return but(err, fault.NotFound)

@@ -84,7 +84,7 @@ func whyCases() map[string]whyCase {
 				s.scheduled("a/b", daily(", calendar: work/days"))
 				s.passTo("2026-03-25T07:00:00Z")
 			}, "2026-03-25T06:00:00Z",
-			"suppressed", "calendar", "Founders", "or make 2026-03-25 a working day: reeve calendar export work/days", nil,
+			"suppressed", "calendar", "Founders", "reeve run start a/b; for later ones: set shift: run in schedule d of a/b, then reeve net apply", func(s *timeSite) { s.start("a/b") },
 		},
 		"blackout": {
 			func(s *timeSite) {
@@ -117,7 +117,7 @@ func whyCases() map[string]whyCase {
 					s.t.Fatal(err)
 				}
 				s.passTo("2026-03-24T07:00:00Z")
-			}, six, "suppressed", "paused", "suppressed: the schedule was paused by admin: disk change", "reeve run start a/b",
+			}, six, "suppressed", "paused", "suppressed: the schedule was paused by admin: disk change, and is still", "reeve run start a/b; for later ones: reeve schedule resume a/b d",
 			func(s *timeSite) { s.start("a/b") },
 		},
 		"skipped": {
@@ -167,7 +167,7 @@ func whyCases() map[string]whyCase {
 				s.passTo("2026-03-24T06:10:00Z")
 				s.releaseDomain()
 			}, six,
-			"suppressed", "held", "the domain was held when it fell due", "reeve run start a/b", func(s *timeSite) { s.start("a/b") },
+			"suppressed", "held", "the domain was held when it fell due", "reeve run start a/b; for later ones: set catchup: last, or all,", func(s *timeSite) { s.start("a/b") },
 		},
 		"overlap": {
 			func(s *timeSite) {
@@ -175,7 +175,32 @@ func whyCases() map[string]whyCase {
 				s.start("a/b")
 				s.passTo("2026-03-24T06:10:00Z")
 			}, six,
-			"suppressed", "overlap", "of the net is open, and overlap is skip", "set overlap: queue, or allow, in schedule d", nil,
+			"suppressed", "overlap", "of the net was open, and overlap is skip; still open: run ", "reeve run start a/b; for later ones: set overlap: queue, or allow, in schedule d", func(s *timeSite) { s.start("a/b") },
+		},
+		"blackout that was": {
+			func(s *timeSite) {
+				s.scheduled("a/b", `name: d, cron: "0 6,18 * * *", blackouts: [{from: "05:30", until: "06:30"}]`)
+				s.passTo("2026-03-24T07:00:00Z")
+			}, six, "suppressed", "blackout", "it falls into the blackout from 05:30 until 06:30", "reeve run start a/b; for later ones: take the blackout from 05:30 until 06:30 out", func(s *timeSite) { s.start("a/b") },
+		},
+		"blackout that was, and does not come again": {
+			func(s *timeSite) {
+				s.scheduled("a/b", daily(`, blackouts: [{from: "2026-03-24", until: "2026-03-25"}]`))
+				s.passTo("2026-03-24T07:00:00Z")
+			}, six, "suppressed", "blackout", "it falls into the blackout from 2026-03-24 until 2026-03-25", "reeve run start a/b", func(s *timeSite) { s.start("a/b") },
+		},
+		"left out by from, then": {
+			func(s *timeSite) {
+				s.scheduled("a/b", daily(", from: 2026-04-01"))
+				s.passTo("2026-03-24T07:00:00Z")
+			}, six, "not due", "left_out", "schedule d leaves it out: from is 2026-04-01", "reeve run start a/b; for later ones: set another from in schedule d of a/b", func(s *timeSite) { s.start("a/b") },
+		},
+		"cancelled before it is due": {
+			func(s *timeSite) { s.scheduled("a/b", daily("")); s.act("cancel", "d", six) }, six, "cancelled", "cancelled", "cancelled by admin", "reeve agenda add a/b --at 2026-03-24T06:00:00Z",
+			func(s *timeSite) {
+				s.override(api.CreateOverride{Kind: "add", Nominal: at(s, six)})
+				s.passTo("2026-03-24T06:00:30Z")
+			},
 		},
 		"queued": {
 			func(s *timeSite) {
@@ -187,7 +212,7 @@ func whyCases() map[string]whyCase {
 		},
 		"server down": {
 			func(s *timeSite) { s.scheduled("a/b", daily("")); s.down(); s.pass(3 * time.Hour); s.up() }, six,
-			"missed", "server_down", "the server was not running until 2026-03-24T08:00:10Z", "reeve occurrence release a/b d 2026-03-24T06:00:00Z", func(s *timeSite) { s.act("release", "d", six) },
+			"missed", "server_down", "the server was not running until 2026-03-24T08:00:10Z; catchup is none", "reeve occurrence release a/b d 2026-03-24T06:00:00Z; for later ones: set catchup: last, or all,", func(s *timeSite) { s.act("release", "d", six) },
 		},
 		"clock jump": {
 			func(s *timeSite) { s.scheduled("a/b", daily("")); s.put(3 * time.Hour) }, six,
@@ -200,7 +225,7 @@ func whyCases() map[string]whyCase {
 				s.pass(2 * time.Hour)
 				s.up()
 			}, six,
-			"missed", "catchup_limit", "catchup is last", "reeve occurrence release", func(s *timeSite) { s.act("release", "d", six) },
+			"missed", "catchup_limit", "catchup is last", "reeve occurrence release a/b d 2026-03-24T06:00:00Z; for later ones: set catchup: all in", func(s *timeSite) { s.act("release", "d", six) },
 		},
 		"awaits agent": {
 			func(s *timeSite) { s.scheduled("a/b", daily(", start_within: 1h")); s.passTo("2026-03-24T06:10:00Z") }, six,
@@ -220,7 +245,7 @@ func whyCases() map[string]whyCase {
 				s.start("a/b")
 				s.passTo("2026-03-24T06:40:00Z")
 			}, six,
-			"missed", "start_deadline_passed", "its start window closed at 2026-03-24T06:30:00Z", "reeve occurrence release", func(s *timeSite) { s.act("release", "d", six) },
+			"missed", "start_deadline_passed", "its start window closed at 2026-03-24T06:30:00Z", "reeve occurrence release a/b d 2026-03-24T06:00:00Z; for later ones: set a longer start_within, or none,", func(s *timeSite) { s.act("release", "d", six) },
 		},
 		"definition changed": {
 			func(s *timeSite) {
@@ -343,6 +368,12 @@ func TestWhyNet(t *testing.T) {
 			if err != nil || len(why.Facts) == 0 {
 				t.Fatalf("got %+v, %v", why, err)
 			}
+			decided := strings.HasPrefix(test.state, "missed") || strings.HasPrefix(test.state, "suppressed") || strings.HasPrefix(test.state, "cancelled")
+			for _, f := range why.Facts {
+				if decided && (strings.HasPrefix(f.Fix, "set ") || strings.Contains(f.Fix, "cancel") || strings.HasPrefix(f.Fix, "reeve schedule")) {
+					t.Errorf("it is decided, and %q does not change it", f.Fix)
+				}
+			}
 			f := why.Facts[0]
 			if test.reason == "collision" { // the one that it collides with stands before it
 				f = why.Facts[1]
@@ -428,5 +459,25 @@ func TestWhyNetOfASecond(t *testing.T) {
 	}
 	if why, err := s.service.WhyNet(s.admin(), api.WhyQuery{Net: "a/b", At: instant(t, "2026-03-24T06:00:15Z")}); err != nil || !strings.HasPrefix(why.State, "not due") {
 		t.Errorf("a second without anything: got %+v, %v", why, err)
+	}
+}
+
+// TestWhyOfWhatIsDecided: of what is decided, why offers first what makes it run all the same, and nothing that would change only other things
+// without saying so: a run that began later is not named, nor one that has ended.
+func TestWhyOfWhatIsDecided(t *testing.T) {
+	t.Parallel()
+	s := openTimes(t)
+	s.scheduled("a/b", `name: d, cron: "0 6 24 3 *", overlap: skip`)
+	first := s.start("a/b").ID
+	s.passTo("2026-03-24T06:10:00Z")
+	s.end(first)
+	later := s.start("a/b").ID
+	why, err := s.service.WhyNet(s.admin(), api.WhyQuery{Net: "a/b", At: instant(t, "2026-03-24T06:00:00Z")})
+	if err != nil || len(why.Facts) != 1 || why.State != "suppressed" {
+		t.Fatalf("got %+v, %v, want one fact", why, err)
+	}
+	f := why.Facts[0]
+	if !strings.Contains(f.Text, "run "+first+" of the net was open") || strings.Contains(f.Text, "still") || strings.Contains(f.Text+f.Fix, later) || !strings.HasPrefix(f.Fix, "reeve run start a/b;") {
+		t.Errorf("got %+v, want it without the run %s that began later", f, later)
 	}
 }

@@ -73,7 +73,7 @@ func (x *netExplainer) notDue(ctx context.Context, r *spanRule) {
 	}
 	o := &seen{key: occurrence.Key{Net: x.net, Schedule: name}, by: r}
 	if field, value := x.leftOut(ctx, r, written); field != "" {
-		x.add(WhyLeftOut, time.Time{}, fmt.Sprintf("schedule %s leaves it out: %s is %s", name, field, value), o.edit("another "+field))
+		x.add(WhyLeftOut, time.Time{}, fmt.Sprintf("schedule %s leaves it out: %s is %s", name, field, value), x.orNow(o.edit("another "+field)))
 		return
 	}
 	before, after := r.around(x.from, x.to)
@@ -119,6 +119,14 @@ func (x *netExplainer) make() string {
 	return "reeve run start " + x.net
 }
 
+// orNow is how a schedule would be changed; where the instant is past, that helps only later ones.
+func (x *netExplainer) orNow(edit string) string {
+	if x.at.After(x.now) {
+		return edit
+	}
+	return later("reeve run start "+x.net, edit)
+}
+
 // taken says that a wall time of the rule is no occurrence because clocks were changed, where that was so near the instant.
 func (x *netExplainer) taken(r *spanRule) bool {
 	any := false
@@ -130,10 +138,10 @@ func (x *netExplainer) taken(r *spanRule) bool {
 		any = true
 		o := &seen{key: occurrence.Key{Net: x.net, Schedule: r.span.Schedule}}
 		if t.Reason == calendar.ReasonGap {
-			x.add(string(t.Reason), time.Time{}, fmt.Sprintf("schedule %s: %s did not exist in %s, clocks were put forward over it, and dst_gap is skip", r.span.Schedule, t.Wall, loc), o.edit("dst_gap: next-valid, or shift,"))
+			x.add(string(t.Reason), time.Time{}, fmt.Sprintf("schedule %s: %s did not exist in %s, clocks were put forward over it, and dst_gap is skip", r.span.Schedule, t.Wall, loc), x.orNow(o.edit("dst_gap: next-valid, or shift,")))
 			continue
 		}
-		x.add(string(t.Reason), time.Time{}, fmt.Sprintf("schedule %s: %s came twice in %s, and dst_overlap chooses the other pass", r.span.Schedule, t.Wall, loc), o.edit("dst_overlap: first, last or both"))
+		x.add(string(t.Reason), time.Time{}, fmt.Sprintf("schedule %s: %s came twice in %s, and dst_overlap chooses the other pass", r.span.Schedule, t.Wall, loc), x.orNow(o.edit("dst_overlap: first, last or both")))
 	}
 	return any
 }

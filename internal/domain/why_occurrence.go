@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/calendar"
@@ -90,6 +91,22 @@ func (s *Service) late(ctx context.Context, r *occurrence.Record) (bool, string)
 	return true, " and has not ended"
 }
 
+// instead is the command by which the net runs all the same, where an occurrence is decided and stays so.
+func (x *netExplainer) instead(o *seen) string {
+	if o.due.After(x.now) {
+		return fmt.Sprintf("reeve agenda add %s --at %s --reason …", x.net, stamp(o.due))
+	}
+	return "reeve run start " + x.net
+}
+
+// later adds to what helps now what would help the occurrences after it: what is decided stays decided.
+func later(now, then string) string {
+	if then == "" {
+		return now
+	}
+	return now + "; for later ones: " + then
+}
+
 func (x *netExplainer) missed(ctx context.Context, o *seen) {
 	r := o.rec
 	fix := o.command("release")
@@ -97,43 +114,43 @@ func (x *netExplainer) missed(ctx context.Context, o *seen) {
 	case r.RecoveredBy != "":
 		fix = "reeve run show " + r.RecoveredBy
 	case !r.Dismissed.IsZero():
-		fix = "reeve run start " + x.net
+		fix = x.instead(o)
 	}
-	x.add(string(r.Reason), r.Decided, fmt.Sprintf("%s: missed, as was decided at %s: %s", o.subject(), stamp(r.Decided), r.Detail), fix)
+	text, edit := missedField(o)
+	x.add(string(r.Reason), r.Decided, fmt.Sprintf("%s: missed, as was decided at %s: %s%s", o.subject(), stamp(r.Decided), r.Detail, sentence(text)), later(fix, edit))
 	if !r.Dismissed.IsZero() {
 		x.add(string(r.Reason), r.Dismissed, "it was dismissed by "+r.DismissedBy, "")
 	}
-	x.missedField(ctx, o)
+	if r.Reason == occurrence.NoAgent && r.RecoveredBy == "" {
+		x.agents(ctx)
+	}
 	if r.RecoveredBy != "" {
 		x.add(string(r.Reason), time.Time{}, "it was released later as "+x.runText(ctx, r.RecoveredBy), "")
 		x.whyRun(ctx, r.RecoveredBy)
 	}
 }
 
-// missedField names the field of the schedule by which it would not have been missed.
-func (x *netExplainer) missedField(ctx context.Context, o *seen) {
+// missedField names the field of the schedule by which it would not have been missed, and how it would be set.
+func missedField(o *seen) (text, edit string) {
 	if o.by == nil {
-		return
+		return "", ""
 	}
 	written := o.by.rule.Schedule()
-	reason := string(o.rec.Reason)
 	switch o.rec.Reason { //nolint:exhaustive // the others are no reasons of what was missed
 	case occurrence.ServerDown, occurrence.ClockJump:
-		text := "catchup is none: what falls due while nobody can decide is not made up"
+		text = "catchup is none: what falls due while nobody can decide is not made up"
 		if written.StartWithin > 0 {
 			text += fmt.Sprintf(", and its start window of %s was over", lengthText(written.StartWithin))
 		}
-		x.add(reason, time.Time{}, text, o.edit("catchup: last, or all, or a start_within that outlasts the outage,"))
+		return text, o.edit("catchup: last, or all, or a start_within that outlasts the outage,")
 	case occurrence.CatchupLimit:
 		if written.Catchup == calendar.CatchupLast {
-			x.add(reason, time.Time{}, "catchup is last: of what fell due in one outage only the last is made up", o.edit("catchup: all"))
+			return "", o.edit("catchup: all")
 		}
 	case occurrence.LateStart, occurrence.NoAgent:
-		x.add(reason, time.Time{}, fmt.Sprintf("start_within is %s: it could be released until %s", lengthText(written.StartWithin), stamp(o.due.Add(written.StartWithin))), o.edit("a longer start_within, or none,"))
-		if o.rec.Reason == occurrence.NoAgent {
-			x.agents(ctx)
-		}
+		return "start_within is " + lengthText(written.StartWithin), o.edit("a longer start_within, or none,")
 	}
+	return "", ""
 }
 
 // agents says of each first job of the net for which no agent is linked which ones fit, and why they are not linked. It reports
@@ -166,30 +183,29 @@ func (x *netExplainer) agents(ctx context.Context) bool {
 
 func (x *netExplainer) suppressed(ctx context.Context, o *seen) {
 	r := o.rec
-	start := "reeve run start " + x.net
+	text, then := o.subject()+": suppressed: "+r.Detail, ""
 	switch r.Reason { //nolint:exhaustive // the others are no reasons of what was suppressed
 	case occurrence.Calendar, occurrence.Blackout, occurrence.Collision:
 		x.byRule(ctx, o, r.Reason, "suppressed")
 		return
 	case occurrence.Paused:
-		x.add(string(r.Reason), r.Decided, o.subject()+": suppressed: "+r.Detail, start)
-		if p, ok := x.s.cfg.Engine.PausedNow(x.net, o.key.Schedule); ok {
-			x.add(string(r.Reason), p.Since, "it is still paused by "+p.By+reasonText(p.Reason), "reeve schedule resume "+x.net+" "+o.key.Schedule)
+		if _, ok := x.s.cfg.Engine.PausedNow(x.net, o.key.Schedule); ok {
+			text, then = text+", and is still", "reeve schedule resume "+x.net+" "+o.key.Schedule
 		}
-		return
 	case occurrence.Overlap:
-		x.add(string(r.Reason), r.Decided, o.subject()+": suppressed: "+r.Detail, o.edit("overlap: queue, or allow,"))
-		x.open(ctx, string(r.Reason))
-		return
-	case occurrence.Held:
-		x.add(string(r.Reason), r.Decided, o.subject()+": suppressed: "+r.Detail, start)
-		if why := x.s.cfg.Engine.Held(); why != "" {
-			x.add(string(r.Reason), time.Time{}, "the domain is still held: "+why, "reeve domain release")
+		then = o.edit("overlap: queue, or allow,")
+		for _, id := range x.s.cfg.Engine.OpenRunsOf(x.net) { // others began later
+			if strings.Contains(r.Detail, id) {
+				text += "; still open: " + x.runText(ctx, id)
+			}
 		}
-		x.add(string(r.Reason), time.Time{}, "catchup does not say that it runs afterwards", o.edit("catchup: last, or all,"))
-		return
+	case occurrence.Held:
+		text, then = text+"; catchup does not say that it runs afterwards", o.edit("catchup: last, or all,")
 	}
-	x.add(string(r.Reason), r.Decided, o.subject()+": suppressed: "+r.Detail, start)
+	x.add(string(r.Reason), r.Decided, text, later(x.instead(o), then))
+	if why := x.s.cfg.Engine.Held(); why != "" && r.Reason == occurrence.Held {
+		x.add(string(r.Reason), time.Time{}, "the domain is still held, so that a run waits: "+why, "reeve domain release")
+	}
 }
 
 // open says which runs of the net are open, each with what keeps it from ending.
@@ -205,11 +221,7 @@ func (x *netExplainer) open(ctx context.Context, reason string) {
 
 func (x *netExplainer) cancelled(o *seen) {
 	r := o.rec
-	fix := "reeve run start " + x.net
-	if r.Reason == occurrence.Changed {
-		fix = "reeve net show " + x.net + ", and reeve run start " + x.net
-	}
-	x.add(string(r.Reason), r.Decided, o.subject()+": cancelled at "+stamp(r.Decided)+": "+r.Detail, fix)
+	x.add(string(r.Reason), r.Decided, o.subject()+": cancelled at "+stamp(r.Decided)+": "+r.Detail, x.instead(o))
 }
 
 // pending explains what has fallen due and waits.

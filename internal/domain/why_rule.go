@@ -37,7 +37,7 @@ func NothingDue() [][2]string {
 func (x *netExplainer) byRule(ctx context.Context, o *seen, reason occurrence.Reason, how string) {
 	text, fix := o.subject()+": "+how, o.edit("another rule")
 	if o.by == nil {
-		x.add(string(reason), o.since(), text+" by its schedule", "reeve run start "+x.net)
+		x.add(string(reason), o.since(), text+" by its schedule", x.instead(o))
 		return
 	}
 	switch reason { //nolint:exhaustive // the schedule itself has no other reasons
@@ -50,10 +50,16 @@ func (x *netExplainer) byRule(ctx context.Context, o *seen, reason occurrence.Re
 		if b := x.blackoutOf(ctx, o); b != nil {
 			text += fmt.Sprintf(": it falls into the blackout from %s until %s%s", b.From, b.Until, reasonText(b.Text))
 			fix = fmt.Sprintf("take the blackout from %s until %s out of schedule %s of %s, then reeve net apply", b.From, b.Until, o.key.Schedule, x.net)
+			if o.rec != nil && strings.IndexByte(b.From, '-') == len("2026") { // it does not come again
+				fix = ""
+			}
 		}
 	case occurrence.Collision:
 		text += x.collidesWith(ctx, o)
 		fix = o.edit("on_collision: both")
+	}
+	if o.rec != nil {
+		fix = later(x.instead(o), fix)
 	}
 	x.add(string(reason), o.since(), text, fix)
 }
@@ -72,8 +78,14 @@ func (x *netExplainer) freeDay(ctx context.Context, o *seen) (text, fix string) 
 		edited := written
 		edited.Shift = shift
 		if at, ok := x.trial(ctx, o, edited).at(o.key.Nominal); ok && at.Suppressed == "" {
+			if o.rec != nil { // the day is past
+				return text, o.edit("shift: " + shift)
+			}
 			return text, o.edit("shift: "+shift) + "; or " + workingDay(name, day)
 		}
+	}
+	if o.rec != nil {
+		return text, ""
 	}
 	return text, workingDay(name, day)
 }

@@ -275,7 +275,7 @@ func (s *Situation) overlapping(closes time.Time) (Verdict, bool) {
 	switch s.Schedule.Overlap {
 	case calendar.OverlapSkip:
 		if len(s.Open) > 0 {
-			return Verdict{Decision: Suppressed, Reason: Overlap, Detail: openText(s.Open) + ", and overlap is skip"}, true
+			return Verdict{Decision: Suppressed, Reason: Overlap, Detail: runsText(s.Open, "was", "were") + ", and overlap is skip"}, true
 		}
 	case calendar.OverlapQueue:
 		switch {
@@ -298,15 +298,18 @@ func (s *Situation) overlapping(closes time.Time) (Verdict, bool) {
 	return Verdict{}, false
 }
 
-func openText(open []string) string {
+func openText(open []string) string { return runsText(open, "is", "are") }
+
+// runsText says which runs are open, or were.
+func runsText(open []string, one, many string) string {
 	if len(open) == 1 {
-		return "run " + open[0] + " of the net is open"
+		return "run " + open[0] + " of the net " + one + " open"
 	}
 	first := slices.Clone(open[:min(len(open), 3)])
 	if len(open) > 3 {
 		first = append(first, "…")
 	}
-	return fmt.Sprintf("%d runs of the net are open (%s)", len(open), strings.Join(first, ", "))
+	return fmt.Sprintf("%d runs of the net %s open (%s)", len(open), many, strings.Join(first, ", "))
 }
 
 func queuedText(open []string, before int) string {
