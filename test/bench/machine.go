@@ -152,3 +152,20 @@ func onCPU(pid int) time.Duration {
 	}
 	return all
 }
+
+// reaped is how long the children of a process that it has waited for were on a processor.
+func reaped(pid int) time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), ") ") // the name before it may hold anything
+	fields := strings.Fields(rest)
+	const user, system = 13, 14 // cutime and cstime, counted from the state
+	if len(fields) <= system {
+		return 0
+	}
+	u, _ := strconv.ParseInt(fields[user], 10, 64)
+	s, _ := strconv.ParseInt(fields[system], 10, 64)
+	return time.Duration(u+s) * time.Second / 100 // the kernel says it in hundredths
+}

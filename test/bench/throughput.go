@@ -74,23 +74,24 @@ func measureThroughput(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// work is the processor time of each process, without that of its children.
-type work struct{ server, agent, keeper, client time.Duration }
+// work is the processor time of each process without that of its children, and that of the keeper's children.
+type work struct{ server, agent, keeper, jobs, client time.Duration }
 
 func (s *site) work() work {
-	return work{onCPU(s.server.cmd.Process.Pid), onCPU(s.agent.cmd.Process.Pid), onCPU(s.keeper()), onCPU(os.Getpid())}
+	return work{onCPU(s.server.cmd.Process.Pid), onCPU(s.agent.cmd.Process.Pid), onCPU(s.keeper()), reaped(s.keeper()), onCPU(os.Getpid())}
 }
 
 func (w *work) add(now, before work) {
 	w.server += now.server - before.server
 	w.agent += now.agent - before.agent
 	w.keeper += now.keeper - before.keeper
+	w.jobs += now.jobs - before.jobs
 	w.client += now.client - before.client
 }
 
 func (w *work) per(jobs int) string {
 	us := func(d time.Duration) int64 { return d.Microseconds() / int64(jobs) }
-	return fmt.Sprintf("server %d µs, agent %d µs, keeper %d µs, client %d µs", us(w.server), us(w.agent), us(w.keeper), us(w.client))
+	return fmt.Sprintf("server %d µs, agent %d µs, keeper %d µs, its children %d µs, client %d µs", us(w.server), us(w.agent), us(w.keeper), us(w.jobs), us(w.client))
 }
 
 // many orders runs of a net from several clients at once and returns how many jobs a second were done and told.

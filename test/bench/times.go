@@ -118,12 +118,15 @@ func measureBurst(ctx context.Context, b *bench) error {
 		return err
 	}
 	used := s.work()
-	runs, err := s.released(ctx, due)
-	if err != nil {
+	if err := s.over(ctx, due); err != nil {
 		return err
 	}
 	var spent work
 	spent.add(s.work(), used)
+	runs, err := s.burstRuns(ctx)
+	if err != nil {
+		return err
+	}
 	after, err := forks(plainJobs)
 	if err != nil {
 		return err
@@ -148,10 +151,10 @@ func measureBurst(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// released waits until every run of the burst has ended, and returns them.
-func (s *site) released(ctx context.Context, due time.Time) ([]api.RunSummary, error) {
+// over waits until every run of the burst has ended.
+func (s *site) over(ctx context.Context, due time.Time) error {
 	if err := rest(ctx, time.Until(due)+2*time.Second); err != nil {
-		return nil, err
+		return err
 	}
 	// One state after the other: the newest run is the last that waits, and is found at once; to find one that is running among
 	// ten thousand that wait would be work of the server's that nobody has asked for but this program.
@@ -159,16 +162,21 @@ func (s *site) released(ctx context.Context, due time.Time) ([]api.RunSummary, e
 		for {
 			open, err := s.client.ListRuns(ctx, api.RunQuery{Folder: "burst", States: []string{state}, Limit: 1})
 			if err != nil {
-				return nil, err
+				return err
 			}
 			if len(open) == 0 {
 				break
 			}
 			if err := rest(ctx, 200*time.Millisecond); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
+	return nil
+}
+
+// burstRuns reads every run of the burst back.
+func (s *site) burstRuns(ctx context.Context) ([]api.RunSummary, error) {
 	var all []api.RunSummary
 	for before := ""; ; {
 		page, err := s.client.ListRuns(ctx, api.RunQuery{Folder: "burst", Limit: 1000, Before: before})
