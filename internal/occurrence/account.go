@@ -103,7 +103,7 @@ func (a *Account) Wide() (since, until time.Time) {
 	}
 	since, until = a.Begin.Add(-far), a.End.Add(far)
 	if lo, hi, torn := a.Torn(); torn {
-		since, until = earlier(since, lo), later(until, hi)
+		since, until = earlier(since, lo.Add(-far)), later(until, hi.Add(far))
 	}
 	return since, until
 }
@@ -285,6 +285,9 @@ func (a *Account) Torn() (since, until time.Time, torn bool) {
 
 func (a *Account) torn(r *Range, p *Piece) bool {
 	s := p.Rule.Schedule()
+	if far := slack(&s); r.Last.Add(far).Before(a.Begin) || !r.First.Add(-far).Before(a.End) {
+		return false
+	}
 	cut := later(a.Begin, earlier(a.End, a.Through.Add(instant)))
 	return !whole(r, slack(&s), a.Begin, cut) && !whole(r, slack(&s), cut, a.End)
 }
@@ -294,15 +297,20 @@ func whole(r *Range, slack time.Duration, from, until time.Time) bool {
 }
 
 // exact reports whether a range that is torn has in all what it says: what is missing elsewhere would else go unseen, because its parts are
-// counted by the rule. Where dues are not nominals, all of it would have to be walked through, and it is believed.
+// counted by the rule. Where dues are not nominals, or were not by an earlier rule, all of it would have to be walked through, and it is believed.
 func (a *Account) exact(r *Range) bool {
 	p := a.piece(r.Span)
 	if p == nil || p.Rule == nil || !a.torn(r, p) {
 		return true
 	}
-	s, class := p.Rule.Schedule(), ofReason(r.Reason)
-	if slack(&s) != 0 {
-		return true
+	class := ofReason(r.Reason)
+	for _, p := range a.Pieces {
+		if p.Rule == nil {
+			continue
+		}
+		if s := p.Rule.Schedule(); slack(&s) != 0 {
+			return true
+		}
 	}
 	lo, hi := p.clip(r.First, r.Last.Add(instant))
 	return class.of(p.Rule.Count(lo.Add(-instant), hi.Add(-instant)))-a.recorded(r, lo, hi)-a.before(r, p, lo, hi) == r.Count
