@@ -112,7 +112,7 @@ func (x *risks) place(want jobnet.Agent) api.Risk {
 	var r api.Risk
 	if at, reason, text := run.Place(want, free, run.Moment{Now: x.s.cfg.Now()}); at < 0 {
 		r = api.Risk{Needs: neededAgent(want), Text: text, Fix: map[run.Reason]string{
-			run.ReasonNoAgent: "reeve node label, or reeve token create agent", run.ReasonDraining: "reeve node undrain", run.ReasonAgentDisk: agentDiskFix,
+			run.ReasonNoAgent: joinFix(want), run.ReasonDraining: "reeve node undrain", run.ReasonAgentDisk: agentDiskFix,
 			run.ReasonNotLinked: "see the agent's log, and that it can reach the server's link port",
 		}[reason]}
 		if reason == run.ReasonNotLinked {

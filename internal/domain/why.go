@@ -3,6 +3,7 @@ package domain
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -133,7 +134,7 @@ func (x *explainer) ready(i int, j *run.Job) {
 	reason, text := x.s.cfg.Engine.Waits(want)
 	fix := map[run.Reason]string{
 		run.ReasonDomainHeld: "reeve domain release",
-		run.ReasonNoAgent:    "reeve node label, or reeve token create agent",
+		run.ReasonNoAgent:    joinFix(want),
 		run.ReasonDraining:   "reeve node undrain",
 		run.ReasonCallback:   callbackFix,
 		run.ReasonNotLinked:  "see the agent's log, and that it can reach the server's link port",
@@ -147,6 +148,26 @@ func (x *explainer) ready(i int, j *run.Job) {
 	if reason == run.ReasonDomainHeld { // to release it is not enough
 		x.disk(j.Name, j.Since)
 	}
+}
+
+// joinFix is how an agent comes to be that fits: a name is given when it joins, labels at any time.
+func joinFix(want jobnet.Agent) string {
+	names := want.Names
+	if want.Name != "" {
+		names = []string{want.Name}
+	}
+	if len(names) > 0 {
+		return "reeve token create agent " + names[0]
+	}
+	label, join := "reeve node label NAME", "reeve token create agent NAME"
+	for _, k := range slices.Sorted(maps.Keys(want.Labels)) {
+		label += " " + k + "=" + want.Labels[k]
+		join += " --label " + k + "=" + want.Labels[k]
+	}
+	if len(want.Labels) == 0 {
+		return join
+	}
+	return label + ", or " + join
 }
 
 // agentDiskFix is what helps where agents have no room.

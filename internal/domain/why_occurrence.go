@@ -171,7 +171,7 @@ func (x *netExplainer) agents(ctx context.Context) bool {
 			continue
 		}
 		any = true
-		fix := "reeve node label, or reeve token create agent"
+		fix := joinFix(want)
 		if away := (&explainer{s: x.s}).away(want); away != "" {
 			text, fix = away, "see the agent's log, and that it can reach the server's link port"
 		}

@@ -31,7 +31,7 @@ func TestWhy(t *testing.T) {
 		fix    string
 	}{
 		"no agent":  {func(s *site, _ string) { s.candidates() }, "", run.ReasonNoAgent, "a", "no agent", "reeve token create agent"},
-		"none fits": {func(s *site, _ string) { s.candidates(s.agent("north", 1)) }, "", run.ReasonNoAgent, "a", "zone=core", "reeve node label"},
+		"none fits": {func(s *site, _ string) { s.candidates(s.agent("north", 1)) }, "", run.ReasonNoAgent, "a", "zone=core", "reeve node label NAME zone=core, or reeve token create agent NAME --label zone=core"},
 		"drained": {func(s *site, _ string) {
 			s.candidates(core(s, func(c *run.Candidate) { c.Drained = true }))
 		}, "", run.ReasonDraining, "a", "drained: north", "reeve node undrain"},
@@ -95,6 +95,34 @@ func TestWhy(t *testing.T) {
 				t.Errorf("got %+v, want %s about %s: %q, fix %q", f, test.reason, test.about, test.text, test.fix)
 			}
 		})
+	}
+}
+
+// TestWhyOfAnAgentThatIsNot: what helps where no agent fits is a command, of the agent that is meant: a label gives nobody a name.
+func TestWhyOfAnAgentThatIsNot(t *testing.T) {
+	t.Parallel()
+	for agent, fix := range map[string]string{
+		"{name: south}":                    "reeve token create agent south",
+		"{names: [south, west]}":           "reeve token create agent south",
+		"{labels: {zone: core, tier: db}}": "reeve node label NAME tier=db zone=core, or reeve token create agent NAME --label tier=db --label zone=core",
+	} {
+		s := openTimes(t)
+		s.candidates(s.agent("north", 1))
+		s.apply("net: a/b\nschedules:\n  - {" + daily(", start_within: 1h") + "}\njobs:\n  - {name: a, command: [\"true\"], agent: " + agent + "}\n")
+		st, err := s.service.StartRun(s.admin(), api.StartRun{Net: "a/b"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w, err := s.service.Why(s.admin(), st.ID, ""); err != nil || len(w.Facts) != 1 || w.Facts[0].Fix != fix {
+			t.Errorf("%s, a run: got %+v (%v), want %q", agent, w, err, fix)
+		}
+		w, err := s.service.WhyNet(s.admin(), api.WhyQuery{Net: "a/b", At: instant(t, "2026-03-24T06:00:00Z")})
+		if err != nil || len(w.Facts) != 2 || w.Facts[1].Fix != fix {
+			t.Errorf("%s, a net: got %+v (%v), want %q", agent, w, err, fix)
+		}
+		if risks, err := s.service.AtRisk(s.admin(), 12); err != nil || len(risks) != 1 || risks[0].Fix != fix {
+			t.Errorf("%s, at risk: got %+v (%v), want %q", agent, risks, err, fix)
+		}
 	}
 }
 
