@@ -13,14 +13,17 @@ import (
 
 func (h *Handler) calendarRoutes() []entry {
 	seen := func(path, id, summary string) Route {
+		return get(path, id, summary).needs(access.View, Object).behind("calendars")
+	}
+	seed := func(path, id, summary string) Route {
 		return get(path, id, summary).needs(access.View, Whole).behind("calendars")
 	}
 	return []entry{
-		handle(seen("/calendars", "list-calendars", "List calendars at their newest version, by name."), h.listCalendars),
+		handle(seen("/calendars", "list-calendars", "List calendars at their newest version, by name: who is confined to a folder sees those that stand in it, below or above it or in none, and what its nets and these lean on."), h.listCalendars),
 		handle(seen("/calendars/{calendar...}", "show-calendar", "Show a version of a calendar. The name's slashes may stand as they are."), h.showCalendar),
 		handle(seen("/calendar-days", "calendar-days", "Show which days of a calendar, or of a set of one, are working days, and why."), h.calendarDays),
-		handle(seen("/calendar-seeds", "list-calendar-seeds", "List the tables of holidays that a calendar can be made of."), h.listCalendarSeeds),
-		handle(seen("/calendar-seeds/{code}", "show-calendar-seed", "Make a calendar document of a table of holidays. It is not applied."), h.showCalendarSeed),
+		handle(seed("/calendar-seeds", "list-calendar-seeds", "List the tables of holidays that a calendar can be made of."), h.listCalendarSeeds),
+		handle(seed("/calendar-seeds/{code}", "show-calendar-seed", "Make a calendar document of a table of holidays. It is not applied."), h.showCalendarSeed),
 		handle(get("/schemas/calendar", "calendar-schema", "The JSON Schema of definitions of calendars.").needs(access.Known, Nobody).behind("calendars"), h.calendarSchema),
 	}
 }

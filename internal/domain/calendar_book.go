@@ -23,11 +23,15 @@ func OpenCalendars(ctx context.Context, from store.Calendars) (*CalendarBook, er
 	if err != nil {
 		return nil, fmt.Errorf("reading calendars: %w", err)
 	}
+	return bookOf(list), nil
+}
+
+func bookOf(list []store.CalendarVersion) *CalendarBook {
 	b := &CalendarBook{versions: make(map[string]store.CalendarVersion, len(list)), parsed: map[string]*calendar.Definition{}}
 	for _, v := range list {
 		b.versions[v.Name] = v
 	}
-	return b, nil
+	return b
 }
 
 // Lookup is a calendar.Lookup.

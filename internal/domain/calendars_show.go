@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/access"
@@ -18,8 +19,7 @@ import (
 // mostDays is how many days of a calendar are told at once.
 const mostDays = 400
 
-// ListCalendars implements api.Calendars. Calendars hold no secrets, and nets of every folder lean on them: who may view anything
-// may view them all.
+// ListCalendars implements api.Calendars.
 func (s *Service) ListCalendars(ctx context.Context) ([]api.CalendarSummary, error) {
 	if _, err := s.may(ctx, access.View, ""); err != nil {
 		return nil, err
@@ -28,6 +28,10 @@ func (s *Service) ListCalendars(ctx context.Context) ([]api.CalendarSummary, err
 	if err != nil {
 		return nil, storeFault(err)
 	}
+	seen, err := s.seenCalendars(ctx, bookOf(versions))
+	if err != nil {
+		return nil, err
+	}
 	uses, err := s.usesOfCalendars(ctx)
 	if err != nil {
 		return nil, err
@@ -35,6 +39,9 @@ func (s *Service) ListCalendars(ctx context.Context) ([]api.CalendarSummary, err
 	lookup, failed := s.storedCalendars(ctx)
 	out := make([]api.CalendarSummary, 0, len(versions))
 	for _, v := range versions {
+		if !seen(v.Name) {
+			continue
+		}
 		def, err := readCalendar(v, nil)
 		if err != nil {
 			return nil, err
@@ -83,7 +90,7 @@ func (s *Service) usesOfCalendars(ctx context.Context) (map[string][]string, err
 
 // Calendar implements api.Calendars.
 func (s *Service) Calendar(ctx context.Context, name string, version int) (api.Calendar, error) {
-	if _, err := s.may(ctx, access.View, ""); err != nil {
+	if err := s.mayCalendar(ctx, name); err != nil {
 		return api.Calendar{}, err
 	}
 	versions, err := s.cfg.Store.CalendarVersions(ctx, name)
@@ -139,7 +146,8 @@ func showDates(list []calendar.Date) []api.CalendarDate {
 
 // CalendarDays implements api.Calendars.
 func (s *Service) CalendarDays(ctx context.Context, ref string, since, until string) ([]api.CalendarDay, error) {
-	if _, err := s.may(ctx, access.View, ""); err != nil {
+	name, _, _ := strings.Cut(ref, "#")
+	if err := s.mayCalendar(ctx, name); err != nil {
 		return nil, err
 	}
 	first, last, err := daysBetween(since, until)

@@ -3,6 +3,7 @@ package domain_test
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -11,7 +12,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/fault"
 )
 
-// calendarCalls are the methods about calendars; who may view anything may view them all.
+// calendarCalls are the methods about calendars: of one that stands in no folder.
 func calendarCalls(s *site) map[string]call {
 	svc, view := s.service, []access.Permission{access.View}
 	return map[string]call{
@@ -33,6 +34,89 @@ func calendarCalls(s *site) map[string]call {
 			_, err := svc.ApplyNets(ctx, "x", []byte("calendar: mine/days\n"), true)
 			return err
 		}},
+	}
+}
+
+// TestCalendarsOfOtherFolders: who is confined to a folder sees the calendars that stand in it, below or above it or in none, what its nets lean on, and
+// what all these lean on; of others not even whether they are there.
+func TestCalendarsOfOtherFolders(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.stored(bankDays) // bank stands in no folder, and leans on holidays/de
+	for _, name := range []string{"holidays/fr", "holidays/us", "asia/days", "asia/jp/days", "asia/jp/tokyo/days", "asia/jpx/days", "asia/cn/days", "other/days"} {
+		s.stored("calendar: " + name + "\nfree: [{date: 12-24, name: closed}]\nsets: [{name: ends, dates: [12-31]}]\n")
+	}
+	s.stored("calendar: asia/jp/more\nfree_on: [\"holidays/us#free\"]\n")
+	net := func(name, calendar string) string {
+		return "net: " + name + "\nschedules: [{name: d, cron: \"0 6 * * *\", calendar: " + calendar + "}]\njobs: [{name: x, command: [\"true\"]}]\n"
+	}
+	s.stored(net("asia/jp/pay", "holidays/fr"))
+	s.stored(net("other/pay", "other/days"))
+	who := s.as("asia/jp", access.View)
+	sees := []string{"asia/days", "asia/jp/days", "asia/jp/more", "asia/jp/tokyo/days", "bank", "holidays/de", "holidays/fr", "holidays/us"}
+	list, err := s.service.ListCalendars(who)
+	var got []string
+	for _, one := range list {
+		got = append(got, one.Name)
+	}
+	if err != nil || !slices.Equal(got, sees) {
+		t.Errorf("listed: got %q, %v, want %q", got, err, sees)
+	}
+	if list, err = s.service.ListCalendars(s.admin()); err != nil || len(list) != 11 {
+		t.Errorf("who is not confined: got %d, %v, want all eleven", len(list), err)
+	}
+	for _, name := range sees {
+		if one, err := s.service.Calendar(who, name, 1); err != nil || one.Text == "" {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if days, err := s.service.CalendarDays(who, name+"#free", "2026-12-24", "2026-12-24"); err != nil || len(days) != 1 {
+			t.Errorf("days of %s: got %v, %v", name, days, err)
+		}
+		if _, err := s.service.DiffSchedules(who, "x", []byte(net("asia/jp/draft", name)), 1); err != nil {
+			t.Errorf("the difference that a schedule on %s makes: got %v", name, err)
+		}
+	}
+	for _, name := range []string{"other/days", "asia/cn/days", "asia/jpx/days", "other/none"} {
+		if _, err := s.service.Calendar(who, name, 0); !fault.Is(err, fault.Forbidden) {
+			t.Errorf("%s: got %v, want forbidden", name, err)
+		}
+		if _, err := s.service.CalendarDays(who, name+"#ends", "2026-12-24", "2026-12-24"); !fault.Is(err, fault.Forbidden) {
+			t.Errorf("days of %s: got %v, want forbidden", name, err)
+		}
+		if diff, err := s.service.DiffSchedules(who, "x", []byte(net("asia/jp/draft", name)), 1); err == nil || !strings.Contains(err.Error(), "there is no calendar "+strconv.Quote(name)) {
+			t.Errorf("the difference that a schedule on %s makes: got %v, %v, want it nowhere", name, diff, err)
+		}
+	}
+	if _, err := s.service.DiffSchedules(who, "x", []byte("calendar: bank\n"), 1); err != nil {
+		t.Errorf("the difference that a calendar makes for the nets that are seen: %v", err)
+	}
+	if _, err := s.service.ApplyNets(s.as("asia/jp", access.View, access.Define, access.DefineCommand), "x", []byte(net("asia/jp/draft", "other/days")), true); err != nil {
+		t.Errorf("who may define leans on a calendar that they know by name: %v", err)
+	}
+}
+
+// TestChangesOfCalendarsAreToldToWhoSeesThem: the stream of changes names no calendar that one does not see.
+func TestChangesOfCalendarsAreToldToWhoSeesThem(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	ctx, cancel := context.WithCancel(s.as("mine", access.View))
+	defer cancel()
+	told, ended := make(chan string, 10), make(chan error, 1)
+	go func() {
+		ended <- s.service.Watch(ctx, "", func(c api.Change) error {
+			told <- c.Kind + " " + c.ID
+			return nil
+		})
+	}()
+	<-told // what is told at once: from now on nothing is missed
+	s.stored("calendar: other/days\n")
+	s.stored("calendar: mine/days\n")
+	if got := <-told; got != "calendar mine/days" {
+		t.Errorf("got %q, want the one of the folder first", got)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -2,9 +2,12 @@ package domain
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
+	"github.com/reeve-scheduler/reeve/internal/access"
+	"github.com/reeve-scheduler/reeve/internal/api"
 	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/jobfile"
@@ -20,15 +23,28 @@ type definitions struct {
 	zones *calendar.Zones
 	// changed has the calendars of the text that differ from those in force.
 	changed map[string]bool
+	// limited: who asks may define nothing, and the book has only the calendars that they see.
+	limited bool
 }
 
-// readDefinitions reads a text of nets and calendars. Each may lean on what stands in the text, and on the store's calendars.
+// readDefinitions reads a text of nets and calendars. Each may lean on what stands in the text, and on the store's calendars: for who may define
+// something on all, by name; for who may only look on those that they see.
 func (s *Service) readDefinitions(ctx context.Context, name string, text []byte) (*definitions, error) {
 	book, err := OpenCalendars(ctx, s.cfg.Store)
 	if err != nil {
 		return nil, storeFault(err)
 	}
-	p := &definitions{book: book, now: s.cfg.Now(), zones: s.cfg.Zones, changed: map[string]bool{}}
+	who := api.SubjectOf(ctx)
+	limited := !who.May(access.Define, who.Folder)
+	if limited { // who may only look must not look through a schedule of their own
+		seen, err := s.seenCalendars(ctx, book)
+		if err != nil {
+			return nil, err
+		}
+		maps.DeleteFunc(book.versions, func(name string, _ store.CalendarVersion) bool { return !seen(name) })
+		clear(book.parsed)
+	}
+	p := &definitions{book: book, now: s.cfg.Now(), zones: s.cfg.Zones, changed: map[string]bool{}, limited: limited}
 	draft := jobfile.Read(name, text)
 	for _, c := range draft.Found().Calendars {
 		version := book.versions[c.Name].Version
@@ -61,7 +77,8 @@ func (s *Service) others(ctx context.Context, p *definitions, r *Rescheduling) (
 	out := map[string]Changed{}
 	changed := slices.DeleteFunc(slices.Clone(p.docs.Calendars), func(c calendar.Definition) bool { return !p.changed[c.Name] })
 	spans, err := s.leaning(ctx, changed, func(net string) bool {
-		return slices.ContainsFunc(p.docs.Nets, func(n jobnet.Net) bool { return n.Name == net })
+		hidden := p.limited && !api.SubjectOf(ctx).May(access.View, folderOf(net))
+		return hidden || slices.ContainsFunc(p.docs.Nets, func(n jobnet.Net) bool { return n.Name == net })
 	})
 	if err != nil || len(spans) == 0 {
 		return out, err

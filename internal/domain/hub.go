@@ -134,7 +134,7 @@ func (s *Service) Watch(ctx context.Context, id string, emit func(api.Change) er
 		case <-w.signal:
 		}
 		for _, c := range w.take() {
-			if c.Net != "" && !who.May(access.View, folderOf(c.Net)) {
+			if c.Net != "" && !who.May(access.View, folderOf(c.Net)) || c.Kind == "calendar" && s.mayCalendar(ctx, c.ID) != nil {
 				continue
 			}
 			if err := emit(c); err != nil {
