@@ -25,6 +25,7 @@ type decision struct {
 	keys       map[string]string // the runs that this turn makes, by idempotency key
 	agenda     *agenda
 	made       map[string][]string // the runs that this turn makes, by net
+	acted      bool                // a person has done something about occurrences
 }
 
 // draft is a run after the inputs of this turn.
@@ -42,11 +43,18 @@ type draft struct {
 // decide folds the requests into their runs, lets time pass, and places what is ready.
 func (e *Engine) decide(ctx context.Context, requests []*request) *decision {
 	now := e.cfg.Now()
-	d := &decision{requests: requests, drafts: map[string]*draft{}, keys: map[string]string{}, agenda: newAgenda(now), made: map[string][]string{}}
+	d := &decision{drafts: map[string]*draft{}, keys: map[string]string{}, agenda: newAgenda(now), made: map[string][]string{}}
+	var later []*request
 	for _, r := range requests {
+		if r.act != nil && d.acted { // it asks the store, which does not know yet what this turn does
+			later = append(later, r)
+			continue
+		}
 		r.errs, r.err = nil, nil
+		d.requests = append(d.requests, r)
 		e.apply(ctx, d, r)
 	}
+	e.putBack(later)
 	for _, id := range e.board.due(now) {
 		if dr, err := e.draft(ctx, d, id); err == nil {
 			dr.fold([]run.Input{run.Tick{}}, e)
@@ -63,6 +71,7 @@ func (e *Engine) decide(ctx context.Context, requests []*request) *decision {
 func (e *Engine) apply(ctx context.Context, d *decision, r *request) {
 	if r.act != nil {
 		if r.err = r.act(ctx, d, r); r.err == nil {
+			d.acted = true
 			d.audit = append(d.audit, r.audit...)
 		}
 		return

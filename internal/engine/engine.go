@@ -353,6 +353,17 @@ func (e *Engine) take() []*request {
 	return taken
 }
 
+// putBack leaves requests to the next turn, before what came in meanwhile.
+func (e *Engine) putBack(requests []*request) {
+	if len(requests) == 0 {
+		return
+	}
+	e.mu.Lock()
+	e.queue = append(requests, e.queue...)
+	e.mu.Unlock()
+	e.rouse()
+}
+
 func (r *request) fail(err error) {
 	r.err = err
 	close(r.done)
