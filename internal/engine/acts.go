@@ -41,13 +41,11 @@ func (e *Engine) ReleaseOccurrence(ctx context.Context, key occurrence.Key, by A
 		case rec.RecoveredBy != "":
 			return fault.New(fault.Conflict, fmt.Sprintf("occurrence %s was released as run %s", keyText(key), rec.RecoveredBy), "see `reeve run show "+rec.RecoveredBy+"`")
 		}
-		rec.By = by.By
-		if _, err := e.startFor(ctx, d, &rec, nil); err != nil {
+		if rec, err = e.runFor(ctx, d, f, by); err != nil {
 			return err
 		}
-		rec.RecoveredBy, rec.Run, rec.By = rec.Run, f.record.Run, f.record.By
 		r.run = rec.RecoveredBy
-		return e.amend(ctx, d, f, rec)
+		return e.amend(ctx, d, amended{f, rec})
 	})
 }
 
@@ -172,7 +170,7 @@ func (e *Engine) dismissOne(ctx context.Context, key occurrence.Key, by Act) (in
 			return fault.New(fault.Conflict, "occurrence "+keyText(key)+" was dismissed or released before", "")
 		}
 		rec.Dismissed, rec.DismissedBy = d.agenda.now, by.By
-		return e.amend(ctx, d, f, rec)
+		return e.amend(ctx, d, amended{f, rec})
 	})
 	if err != nil {
 		return 0, err

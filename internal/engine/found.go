@@ -113,34 +113,6 @@ func (e *Engine) ruleOfSpan(ctx context.Context, net string, span int64) (*calen
 
 var errNoSpan = errors.New("the schedule that a range was counted with is not stored any more")
 
-// amend writes what a person did to a missed occurrence: to its record, or, where a range stands for it, to a new record between the two
-// ranges into which that one is split.
-func (e *Engine) amend(ctx context.Context, d *decision, f *found, rec occurrence.Record) error {
-	a := d.agenda
-	if f.within == nil {
-		a.recovered = append(a.recovered, store.OccurrenceWrite{Record: rec, Recovered: true})
-		return nil
-	}
-	r := *f.within
-	before, err := e.countBefore(ctx, f)
-	if err != nil {
-		return err
-	}
-	a.ranges = append(a.ranges, store.RangeWrite{Range: r, Delete: true})
-	for _, part := range []struct {
-		first, last time.Time
-		count       int64
-	}{{r.First, f.neighbour(false), before}, {f.neighbour(true), r.Last, r.Count - 1 - before}} {
-		if part.count > 0 {
-			half := r
-			half.ID, half.Rev, half.First, half.Last, half.Count = 0, 0, part.first, part.last, part.count
-			a.ranges = append(a.ranges, store.RangeWrite{Range: half, Until: e.untilOf(ctx, r.Net, r.Span)})
-		}
-	}
-	e.file(d, rec, time.Time{})
-	return nil
-}
-
 // countBefore counts what a range stands for before one of its occurrences.
 func (e *Engine) countBefore(ctx context.Context, f *found) (int64, error) {
 	r := f.within
