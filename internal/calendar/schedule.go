@@ -148,3 +148,9 @@ type Taken struct {
 	At     time.Time
 	Reason Reason // dst_gap or dst_overlap
 }
+
+// Shifts reports whether its calendar may bring occurrences to other days.
+func (s *Schedule) Shifts() bool { return s.Calendar != "" && s.Shift != "skip" && s.Shift != "run" }
+
+// Loose reports whether an occurrence may be due at another instant than its nominal one.
+func (s *Schedule) Loose() bool { return s.Jitter > 0 || s.Shifts() }

@@ -27,6 +27,7 @@ type world struct {
 	mono    time.Duration
 	zones   *calendar.Zones
 	ids     int
+	days    []*calendar.Definition // the calendars that there are
 	running bool
 	late    []string
 }
@@ -62,9 +63,11 @@ func (w *world) defineText(text, net string, schedules ...calendar.Schedule) {
 		b.Spans = append(b.Spans, store.SpanWrite{Span: s})
 	}
 	for _, s := range schedules {
-		b.Spans = append(b.Spans, store.SpanWrite{Span: occurrence.Span{
-			Net: net, Schedule: s.Name, Version: len(old) + 1, Since: w.wall, Rule: s, TZData: w.zones.Version(),
-		}})
+		span := occurrence.Span{Net: net, Schedule: s.Name, Version: len(old) + 1, Since: w.wall, Rule: s, TZData: w.zones.Version()}
+		if s.Calendar != "" {
+			span.Calendars = map[string]int{s.Calendar: 1}
+		}
+		b.Spans = append(b.Spans, store.SpanWrite{Span: span})
 	}
 	if _, err := w.store.Store.Commit(w.t.Context(), b); err != nil {
 		w.t.Fatal(err)
@@ -112,7 +115,8 @@ func (w *world) open() *world {
 func (w *world) config() engine.Config {
 	return engine.Config{
 		Store: w.store, Dispatcher: w.agents, Zones: w.zones, Log: slog.New(slog.DiscardHandler),
-		Now: func() time.Time { return w.wall }, Mono: func() time.Duration { return w.mono },
+		Calendars: func(context.Context, map[string]int) (calendar.Lookup, error) { return w.lookup, nil },
+		Now:       func() time.Time { return w.wall }, Mono: func() time.Duration { return w.mono },
 		NewRunID: func() (string, error) { w.ids++; return fmt.Sprintf("r%08d", w.ids), nil },
 		Changed: func(c engine.Change) {
 			if c.Late {
@@ -127,6 +131,15 @@ func (w *world) config() engine.Config {
 			return &nets[0], nil
 		},
 	}
+}
+
+func (w *world) lookup(name string) (*calendar.Definition, bool) {
+	for _, d := range w.days {
+		if d.Name == name {
+			return d, true
+		}
+	}
+	return nil, false
 }
 
 // settle takes turns until nothing is left to do at this instant.
@@ -244,7 +257,7 @@ func (w *world) conserved(net string, schedules ...calendar.Schedule) {
 		expected := int64(0)
 		ranges := w.ranges(net, s.Name)
 		for _, span := range spans {
-			rule, problems := calendar.NewCompiler(w.zones, nil).Compile(net, span.Rule)
+			rule, problems := calendar.NewCompiler(w.zones, w.lookup).Compile(net, span.Rule)
 			if len(problems) > 0 {
 				w.t.Fatal(problems)
 			}

@@ -420,7 +420,7 @@ func TestWideNet(t *testing.T) {
 	}
 	took := time.Since(began)
 	t.Logf("%d jobs took %v", n, took)
-	if took > 20*time.Second {
+	if took > 3*time.Minute { // what is quadratic takes far longer; a busy machine does not
 		t.Errorf("%d jobs took %v", n, took)
 	}
 }

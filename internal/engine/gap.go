@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/calendar"
@@ -79,14 +80,10 @@ func (e *Engine) closeFor(ctx context.Context, d *decision, g *gap, en *entry) {
 	if p, ok := t.pauses[of]; ok {
 		plan.Pause = &p
 	}
-	if err := e.knownElsewhere(ctx, &plan, of); err != nil {
-		a.failed = err
-		return
-	}
 	ranges, singles := plan.Plan()
 	if len(ranges) > 0 {
 		n := len(plan.Known)
-		if err := e.knownInRanges(ctx, &plan, en); err != nil {
+		if err := e.knownElsewhere(ctx, &plan, en); err != nil {
 			a.failed = err
 			return
 		}
@@ -110,57 +107,67 @@ func (e *Engine) closeFor(ctx context.Context, d *decision, g *gap, en *entry) {
 // farDue is how far the due of an occurrence is from its nominal instant at most, where it is looked for.
 const farDue = 40 * 24 * time.Hour
 
-// knownInRanges adds to what a plan knows the occurrences that ranges of earlier spans stand for. Those that are decided one by one need it not:
-// the store refuses them.
-func (e *Engine) knownInRanges(ctx context.Context, plan *occurrence.Gap, en *entry) error {
-	ranges, err := e.cfg.Times.Ranges(ctx, store.OccurrenceQuery{
-		Net: en.net, Schedule: en.name, Since: plan.Since.Add(-farDue), Until: plan.Until.Add(farDue),
-	})
+// knownElsewhere adds to what a plan knows the occurrences that were decided at another due, by an older rule, in records of their own or in
+// ranges: where shift or jitter tell due and nominal apart, a change of them makes an instant due again. Those that are decided one by one need it
+// not: the store refuses them.
+func (e *Engine) knownElsewhere(ctx context.Context, plan *occurrence.Gap, en *entry) error {
+	spans, err := e.cfg.Times.Spans(ctx, store.SpanQuery{Net: en.net, Schedule: en.name, Since: plan.Since.Add(-farDue)})
 	if err != nil {
-		return fmt.Errorf("reading ranges: %w", err)
+		return fmt.Errorf("reading schedules: %w", err)
 	}
-	var older []occurrence.Decided
-	for i := range ranges {
-		if r := &ranges[i]; r.Span < en.span {
-			rule, err := e.ruleOfSpan(ctx, r.Net, r.Span)
-			if err == nil {
-				older = append(older, occurrence.Decided{Range: r, Rule: rule})
-			} else if !errors.Is(err, errNoSpan) && !fault.Is(err, fault.Conflict) { // else it cannot be read any more
-				return err
-			}
-		}
-	}
-	known := map[time.Time]bool{}
-	for _, o := range plan.Known {
-		known[o.Nominal] = true
-	}
-	for o := range occurrence.Settled(plan.Rule, older, plan.Since, plan.Until) {
-		if !known[o.Nominal] {
-			plan.Known = append(plan.Known, o)
-		}
-	}
-	return nil
-}
-
-// knownElsewhere adds to what a plan knows the occurrences that were decided at another due, by an older rule: where shift or jitter tell due
-// and nominal apart, a change of them makes an instant due again.
-func (e *Engine) knownElsewhere(ctx context.Context, plan *occurrence.Gap, of scheduleKey) error {
-	s := plan.Rule.Schedule()
-	if s.Jitter == 0 && (s.Calendar == "" || s.Shift == "skip" || s.Shift == "run") {
+	if !slices.ContainsFunc(spans, func(s occurrence.Span) bool { return s.ID <= en.span && s.Rule.Loose() }) {
 		return nil
 	}
 	known := map[time.Time]bool{}
 	for _, o := range plan.Known {
 		known[o.Nominal] = true
 	}
-	q := store.OccurrenceQuery{Net: of.net, Schedule: of.name, Since: plan.Since.Add(-farDue), Until: plan.Until.Add(farDue)}
-	return e.eachRecord(ctx, q, func(r occurrence.Record) {
-		o, ok := plan.Rule.At(r.Nominal)
-		if ok && !known[o.Nominal] && o.Due.After(plan.Since) && !o.Due.After(plan.Until) {
+	add := func(o calendar.Occurrence) {
+		if !known[o.Nominal] && o.Due.After(plan.Since) && !o.Due.After(plan.Until) {
 			known[o.Nominal] = true
 			plan.Known = append(plan.Known, o)
 		}
+	}
+	q := store.OccurrenceQuery{Net: en.net, Schedule: en.name, Since: plan.Since.Add(-farDue), Until: plan.Until.Add(farDue)}
+	err = e.eachRecord(ctx, q, func(r occurrence.Record) {
+		if o, ok := plan.Rule.At(r.Nominal); ok {
+			add(o)
+		}
 	})
+	if err != nil {
+		return err
+	}
+	older, err := e.olderRanges(ctx, q, en.span)
+	if err != nil {
+		return err
+	}
+	for o := range occurrence.Settled(plan.Rule, older, plan.Since, plan.Until) {
+		add(o)
+	}
+	return nil
+}
+
+// olderRanges returns the ranges of earlier spans with their rules. What a rule was that cannot be read any more, nobody knows.
+func (e *Engine) olderRanges(ctx context.Context, q store.OccurrenceQuery, span int64) ([]occurrence.Decided, error) {
+	ranges, err := e.cfg.Times.Ranges(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("reading ranges: %w", err)
+	}
+	var older []occurrence.Decided
+	for i := range ranges {
+		r := &ranges[i]
+		if r.Span >= span {
+			continue
+		}
+		rule, err := e.ruleOfSpan(ctx, r.Net, r.Span)
+		switch {
+		case err == nil:
+			older = append(older, occurrence.Decided{Range: r, Rule: rule})
+		case !errors.Is(err, errNoSpan) && !fault.Is(err, fault.Conflict):
+			return nil, err
+		}
+	}
+	return older, nil
 }
 
 // timeOf is an instant of microseconds; zero for 0.

@@ -355,3 +355,29 @@ func TestDueAsItOpens(t *testing.T) {
 	w.pass(time.Second)
 	w.expect("a/b", "s", "12:01:00 missed(server_down)", "12:02:00 released(due)")
 }
+
+// TestRecordsAreDecided: what an earlier rule had decided before its nominal instant, by a shift, is not decided again in an outage under a rule
+// that has it later.
+func TestRecordsAreDecided(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, time.Date(2026, 3, 26, 12, 1, 0, 0, time.UTC)) // a Thursday
+	w.days = []*calendar.Definition{{Name: "office", Week: []time.Weekday{time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday}}}
+	w.agents.set(linked("one", 100))
+	w.define("a/b", cron("s", "0 9 * * *", func(s *calendar.Schedule) {
+		s.Calendar, s.Shift, s.OnCollision = "office", "before", calendar.CollisionBoth
+	}))
+	w.open()
+	w.pass(24 * time.Hour) // Friday, at noon: Saturday and Sunday were released
+	if got := w.records("a/b", "s"); len(got) != 3 {
+		t.Fatalf("got %v, want Friday, Saturday and Sunday", got)
+	}
+	w.define("a/b", cron("s", "0 * * * *"))
+	w.down(60*time.Hour + time.Second)
+	got := int64(0)
+	for _, r := range w.ranges("a/b", "s") {
+		got += r.Count
+	}
+	if want := int64(60 - 2); got != want || len(w.records("a/b", "s")) != 3 {
+		t.Errorf("got %v in ranges and %d records, want %d: of Saturday and Sunday at nine it was decided on Friday", w.ranges("a/b", "s"), len(w.records("a/b", "s")), want)
+	}
+}

@@ -68,7 +68,7 @@ func (t *timing) schedule(path string, s *calendar.Schedule) {
 	if len(problems)+len(said) > 0 {
 		return
 	}
-	if shifted(s) && (len(s.Blackouts) > 0 || s.Jitter > 0) && crowded(rule) {
+	if s.Shifts() && (len(s.Blackouts) > 0 || s.Jitter > 0) && crowded(rule) {
 		t.add(path+".shift", "it is due more than %d times on a day, and has blackouts or jitter: what of it would be shifted cannot be counted in time; use skip or run", shiftedDay)
 		return
 	}
@@ -126,7 +126,7 @@ func (t *timing) never(s *calendar.Schedule, why calendar.Reason) (field, text s
 
 // pace finds a schedule that is due more often than its runs can end, where runs are not to overlap.
 func (t *timing) pace(path string, s *calendar.Schedule, rule *calendar.Rule, least time.Duration) {
-	if s.Overlap == calendar.OverlapAllow || rule.ByEnd() || shifted(s) && !t.look(1) {
+	if s.Overlap == calendar.OverlapAllow || rule.ByEnd() || s.Shifts() && !t.look(1) {
 		return
 	}
 	first, ok := rule.Next(firstDay())
@@ -151,11 +151,6 @@ func (t *timing) pace(path string, s *calendar.Schedule, rule *calendar.Rule, le
 
 // firstDay is where a search for a rule's first occurrence begins.
 func firstDay() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
-
-// shifted reports whether a schedule moves occurrences to other days.
-func shifted(s *calendar.Schedule) bool {
-	return s.Calendar != "" && s.Shift != "skip" && s.Shift != "run"
-}
 
 // crowded reports whether a rule has more on its first day than may be shifted: each of its days is like the first.
 func crowded(rule *calendar.Rule) bool {
@@ -197,7 +192,7 @@ func (t *timing) nothing(rule *calendar.Rule) calendar.Reason {
 // is a blackout, and those come again each year, or a limit that their shift never meets, and then each has to be looked at.
 func (t *timing) count(rule *calendar.Rule, begin, end time.Time, why calendar.Reason) calendar.Reason {
 	s := rule.Schedule()
-	if shifted(&s) {
+	if s.Shifts() {
 		if why != calendar.ReasonBlackout {
 			return t.walk(rule, begin, end, why)
 		}

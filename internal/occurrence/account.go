@@ -255,7 +255,7 @@ func (p *Piece) clip(from, until time.Time) (lo, hi time.Time) {
 // slack is how far the due of an occurrence may be from its nominal instant. What is beyond any limit of a shift is no matter: it is suppressed.
 func slack(s *calendar.Schedule) time.Duration {
 	n := s.Jitter
-	if s.Calendar != "" && s.Shift != "skip" && s.Shift != "run" {
+	if s.Shifts() {
 		n += 370 * 24 * time.Hour
 	}
 	return n
