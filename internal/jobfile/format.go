@@ -97,12 +97,28 @@ func (w *writer) value(v reflect.Value, indent string, tag reflect.StructTag) {
 		return
 	}
 	flow := inline(v)
+	if v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Int {
+		w.numbers(flow, indent+"  ")
+		return
+	}
 	composite := v.Kind() == reflect.Slice || v.Kind() == reflect.Map || v.Kind() == reflect.Struct
 	if composite && flow != "[]" && (w.column()+1+utf8.RuneCountInString(flow) > lineWidth || tall(v)) {
 		w.lines(v, indent)
 		return
 	}
 	w.WriteString(" " + flow + "\n")
+}
+
+// numbers writes a list of numbers, which may be every exit code that there is, on as few lines as it takes.
+func (w *writer) numbers(flow, indent string) {
+	for i, n := range strings.Split(flow, " ") {
+		if i > 0 && w.column()+1+len(n) > lineWidth {
+			w.WriteString("\n" + indent + n)
+		} else {
+			w.WriteString(" " + n)
+		}
+	}
+	w.WriteByte('\n')
 }
 
 // tall reports whether an entry of a list is a text that is written as a block.

@@ -224,3 +224,29 @@ jobs:
 		t.Error("two different nets have the same hash")
 	}
 }
+
+// TestFormatNumbers: every exit code that there is takes a few lines, none longer than others may be, and is read back.
+func TestFormatNumbers(t *testing.T) {
+	t.Parallel()
+	n := jobnet.Net{Name: "a", Jobs: []jobnet.Job{jobnet.Defaults()}}
+	n.Jobs[0].Name, n.Jobs[0].Command, n.Jobs[0].OK = "x", []string{"true"}, nil
+	for code := range 256 {
+		n.Jobs[0].OK = append(n.Jobs[0].OK, code)
+	}
+	text := Format(n)
+	if lines := bytes.Count(text, []byte("\n")); lines > 20 {
+		t.Errorf("got %d lines:\n%s", lines, text)
+	}
+	for line := range bytes.Lines(text) {
+		if len(line) > lineWidth+1 {
+			t.Errorf("too long: %s", line)
+		}
+	}
+	back, err := Parse("x", text)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if diff := cmp.Diff(n.Jobs[0].OK, back[0].Jobs[0].OK); diff != "" {
+		t.Error(diff)
+	}
+}
