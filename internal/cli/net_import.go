@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/jobfile"
+	"github.com/reeve-scheduler/reeve/internal/jobnet"
 	"github.com/reeve-scheduler/reeve/internal/timetable"
 )
 
@@ -140,6 +142,21 @@ func (f *timetableFlags) zone(zones *calendar.Zones) error {
 	if f.months < 1 || f.months > 60 {
 		return fault.Newf(fault.Invalid, "--months is %d: 1 to 60 are expected", f.months)
 	}
+	return f.names()
+}
+
+// names checks what every net would be refused for.
+func (f *timetableFlags) names() error {
+	job := jobnet.Defaults()
+	job.Name, job.Command, job.RunAs = "run", []string{"true"}, f.User
+	for _, p := range jobnet.Check(&jobnet.Net{Name: strings.TrimPrefix(f.Folder+"/net", "/"), Jobs: []jobnet.Job{job}}) {
+		switch p.Path {
+		case "net":
+			return fault.New(fault.Invalid, fmt.Sprintf("--folder is %q", f.Folder), "a folder is named like imported/cron: "+p.Message)
+		case "jobs[0].run_as":
+			return fault.New(fault.Invalid, fmt.Sprintf("--user is %q", f.User), p.Message)
+		}
+	}
 	return nil
 }
 
@@ -175,6 +192,9 @@ func (a *app) imported(result timetable.Result, f timetableFlags, zones *calenda
 		e := &result.Entries[i]
 		one := importedEntry{File: e.File, Line: e.Line, Text: e.Text, Net: e.Net.Name, Notes: append([]timetable.Note{}, e.Notes...)}
 		compared, problems := e.Compare(compiler, zones, from, from.AddDate(0, f.months, 0))
+		if len(problems) == 0 {
+			problems = refused(&e.Net)
+		}
 		for _, p := range problems {
 			out.Mistakes = append(out.Mistakes, fault.Mistake{File: e.File, Line: e.Line, Column: 1, Message: p.Message, Excerpt: "    " + e.Text})
 		}
@@ -193,9 +213,9 @@ func (a *app) imported(result timetable.Result, f timetableFlags, zones *calenda
 		out.Entries = append(out.Entries, one)
 	}
 	out.Nets = text.String()
-	if _, err := jobfile.Parse("the definitions", []byte(out.Nets)); err != nil && len(out.Entries) > 0 {
-		return err // what is made must be what apply takes
-	}
+	slices.SortStableFunc(out.Mistakes, func(a, b fault.Mistake) int {
+		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
 	if err := a.writeImport(out, f); err != nil {
 		return err
 	}
@@ -203,6 +223,20 @@ func (a *app) imported(result timetable.Result, f timetableFlags, zones *calenda
 		return &exitError{1}
 	}
 	return nil
+}
+
+// refused says why apply would not take a net: what is made must be what apply takes.
+func refused(n *jobnet.Net) []calendar.Problem {
+	_, err := jobfile.Parse("", jobfile.Format(*n))
+	mistakes, ok := mistakesOf(err)
+	if err != nil && !ok {
+		return []calendar.Problem{{Message: err.Error()}}
+	}
+	var out []calendar.Problem
+	for _, m := range mistakes {
+		out = append(out, calendar.Problem{Message: "the net that is made of it would be refused: " + m.Message})
+	}
+	return out
 }
 
 func (a *app) writeImport(out imported, f timetableFlags) error {
@@ -239,6 +273,9 @@ func reportImport(w io.Writer, out imported, f timetableFlags) {
 			fmt.Fprintln(w, "  its starts depend on when the machine, or the unit, was started: nothing to compare")
 		} else {
 			fmt.Fprintf(w, "  %d months from %s: %d starts there, %d here, %d differences\n", f.months, c.From.Format(time.DateOnly), c.Source, c.Reeve, len(c.Differences))
+			if c.Without > 0 {
+				fmt.Fprintf(w, "    without %d of its schedules, whose starts depend on when the machine, or the unit, was started\n", c.Without)
+			}
 			for i, d := range c.Differences {
 				if i == differencesShown {
 					fmt.Fprintf(w, "    and %d more (-o json has all)\n", len(c.Differences)-i)

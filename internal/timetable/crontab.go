@@ -17,6 +17,9 @@ import (
 // RANDOM_DELAY, percent signs and the macros are understood as cronie and Debian's cron do.
 func Crontab(f File, o Options) Result {
 	var out Result
+	if !out.text(f) {
+		return out
+	}
 	c := crontab{file: f, options: o, result: &out, env: map[string]string{}, zone: o.Zone, names: names{folder: o.Folder, seen: map[string]int{}}}
 	for i, text := range strings.Split(f.Text, "\n") {
 		c.line(i+1, strings.TrimSuffix(text, "\r"))

@@ -118,7 +118,7 @@ func (m *moment) date(text string) error {
 		return fmt.Errorf("%q is no date: YEAR-MONTH-DAY is expected, with * for any", text)
 	}
 	var err error
-	if m.years, err = numbers(parts[0], 1970, 2199); err != nil {
+	if m.years, err = numbers(parts[0], firstYear, lastYear); err != nil {
 		return fmt.Errorf("the year: %w", err)
 	}
 	if m.months, err = numbers(parts[1], 1, 12); err != nil {
@@ -202,10 +202,51 @@ func field(list []int, every string) string {
 	return strings.Join(out, ",")
 }
 
-// cron writes the moment as a line of six fields. ok is false where cron has no word for it: systemd wants both day of the
+// yearly is a run of years: from the beginning of one to before that of another; 0: without bound.
+type yearly struct{ from, until int }
+
+// runs returns the runs of years that are meant; one without bounds where all are.
+func (m moment) runs() []yearly {
+	if m.years == nil {
+		return []yearly{{}}
+	}
+	var out []yearly
+	for _, y := range m.years {
+		if n := len(out); n > 0 && out[n-1].until == y {
+			out[n-1].until++
+		} else {
+			out = append(out, yearly{y, y + 1})
+		}
+	}
+	for i := range out {
+		if out[i].from <= firstYear {
+			out[i].from = 0
+		}
+		if out[i].until > lastYear {
+			out[i].until = 0
+		}
+	}
+	return out
+}
+
+// The years of systemd.
+const (
+	firstYear = 1970
+	lastYear  = 2199
+)
+
+// civil writes the beginning of a year; empty: there is no bound.
+func civil(year int) string {
+	if year == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d-01-01", year)
+}
+
+// cron writes the moment, but for its years, as a line of six fields. ok is false where cron has no word for it: systemd wants both day of the
 // week and day of the month, cron one of them.
 func (m moment) cron() (string, bool) {
-	if m.weekdays != nil && m.days != nil || m.years != nil || m.fromEnd && len(m.days) != 1 {
+	if m.weekdays != nil && m.days != nil || m.fromEnd && len(m.days) != 1 {
 		return "", false
 	}
 	days := field(m.days, "*")
@@ -222,11 +263,8 @@ func (m moment) cron() (string, bool) {
 	return strings.Join([]string{field(m.secs, "*"), field(m.minutes, "*"), field(m.hours, "*"), days, field(m.months, "*"), week}, " "), true
 }
 
-// rrule writes the moment as a rule of RFC 5545, which wants every part at once.
-func (m moment) rrule() (string, bool) {
-	if m.years != nil {
-		return "", false
-	}
+// rrule writes the moment, but for its years, as a rule of RFC 5545, which wants every part at once.
+func (m moment) rrule() string {
 	parts := []string{"FREQ=YEARLY"}
 	add := func(name string, list []int, low, high int) {
 		if list == nil {
@@ -257,7 +295,7 @@ func (m moment) rrule() (string, bool) {
 	add("BYHOUR", m.hours, 0, 23)
 	add("BYMINUTE", m.minutes, 0, 59)
 	add("BYSECOND", m.secs, 0, 59)
-	return strings.Join(parts, ";"), true
+	return strings.Join(parts, ";")
 }
 
 // has reports whether a civil day is meant.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/calendar"
-	"github.com/reeve-scheduler/reeve/internal/jobnet"
 )
 
 // Timers reads unit files of systemd: each .timer with the .service that it starts, which must be among the files.
@@ -17,11 +16,13 @@ func Timers(files []File, o Options, zones *calendar.Zones) Result {
 	var out Result
 	t := timers{options: o, zones: zones, result: &out, names: names{folder: o.Folder, seen: map[string]int{}}, units: map[string]unit{}}
 	for _, f := range files {
-		t.units[path.Base(f.Name)] = t.read(f)
+		if out.text(f) {
+			t.units[path.Base(f.Name)] = t.read(f)
+		}
 	}
 	for _, f := range files {
-		if strings.HasSuffix(f.Name, ".timer") {
-			t.timer(t.units[path.Base(f.Name)])
+		if u, ok := t.units[path.Base(f.Name)]; ok && strings.HasSuffix(f.Name, ".timer") {
+			t.timer(u)
 		}
 	}
 	return out
@@ -111,15 +112,20 @@ func (t *timers) timer(u unit) {
 		t.result.mistake(u.file, 1, 1, "the unit %s that it starts is not among the files: give it too", service)
 		return
 	}
+	before := len(t.result.Mistakes)
 	for _, s := range u.settings {
-		if s.section == "Timer" && !t.setting(&e, u, s) {
-			return
+		if s.section == "Timer" {
+			t.setting(&e, u, s)
 		}
 	}
 	if len(e.Net.Schedules) == 0 {
-		t.result.mistake(u.file, 1, 1, "there is no OnCalendar, OnUnitActiveSec or OnUnitInactiveSec in it: nothing of it recurs")
+		if len(t.result.Mistakes) == before {
+			t.result.mistake(u.file, 1, 1, "there is no OnCalendar, OnUnitActiveSec or OnUnitInactiveSec in it: nothing of it recurs")
+		}
 		return
 	}
+	t.counted(&e, u)
+	leftOut(&e, u, "Timer", timerSettings())
 	t.modify(&e, u)
 	jobs, ok := t.jobs(&e, started)
 	if !ok {
@@ -133,63 +139,85 @@ func (t *timers) timer(u unit) {
 	t.result.Entries = append(t.result.Entries, e)
 }
 
-// setting takes what says when. It reports whether the timer can be taken at all.
-func (t *timers) setting(e *Entry, u unit, s setting) bool {
-	schedule := calendar.DefaultSchedule()
-	schedule.Name = "timer"
-	if n := len(e.Net.Schedules); n > 0 {
-		schedule.Name = fmt.Sprintf("timer-%d", n+1)
-	}
+// setting takes what says when.
+func (t *timers) setting(e *Entry, u unit, s setting) {
 	switch s.name {
 	case "OnCalendar":
-		return t.onCalendar(e, u, s, schedule)
+		t.onCalendar(e, u, s)
 	case "OnUnitActiveSec", "OnUnitInactiveSec":
 		d, err := span(s.value)
 		if err != nil || d < time.Second {
 			t.result.mistake(u.file, s.line, 1, "%s is %q: a time span of at least a second is expected, as 15min or 1h 30min", s.name, s.value)
-			return false
+			return
 		}
+		schedule := calendar.DefaultSchedule()
 		schedule.Every = d
 		if s.name == "OnUnitInactiveSec" {
 			schedule.EveryBy = calendar.EveryEnd
-		} else {
-			e.note("start", "%s=%s counts from the last start of the unit; here it is a fixed grid of elapsed time", s.name, s.value)
 		}
-		e.Net.Schedules = append(e.Net.Schedules, schedule)
+		e.add(schedule, walls{})
 	case "OnBootSec", "OnStartupSec", "OnActiveSec":
 		e.note("start", "%s=%s: the start after the machine's own start is left out; let the host run `reeve run start`", s.name, s.value)
 	}
-	return true
 }
 
-func (t *timers) onCalendar(e *Entry, u unit, s setting, schedule calendar.Schedule) bool {
+// add adds a schedule under a name of its own, with what the source does.
+func (e *Entry) add(s calendar.Schedule, w walls) {
+	s.Name = "timer"
+	if n := len(e.Net.Schedules); n > 0 {
+		s.Name = fmt.Sprintf("timer-%d", n+1)
+	}
+	e.Net.Schedules, e.walls = append(e.Net.Schedules, s), append(e.walls, w)
+}
+
+// counted says what is not the same of what counts from starts and ends.
+func (t *timers) counted(e *Entry, u unit) {
+	for _, s := range u.all("Timer", "OnUnitInactiveSec") {
+		if len(e.Net.Schedules) > 1 {
+			e.note("start", "%s=%s counts from the end of the unit, whatever started it; here from the end of the runs of this schedule", s.name, s.value)
+		}
+	}
+	for _, s := range u.all("Timer", "OnUnitActiveSec") {
+		e.note("start", "%s=%s counts from the last start of the unit; here it is a fixed grid of elapsed time", s.name, s.value)
+	}
+}
+
+// mostYears is how many schedules one expression becomes at most.
+const mostYears = 10
+
+func (t *timers) onCalendar(e *Entry, u unit, s setting) {
 	m, err := parseMoment(s.value, t.zones)
 	if err != nil {
 		t.result.mistake(u.file, s.line, 1, "OnCalendar=%s: %s", s.value, err)
-		return false
+		return
 	}
-	schedule.Zone = t.options.Zone
-	if m.zone != "" {
+	runs := m.runs()
+	if len(runs) > mostYears {
+		t.result.mistake(u.file, s.line, 1, "OnCalendar=%s: its years have gaps more than %d times; write a schedule for each run of years, with from and until", s.value, mostYears)
+		return
+	}
+	schedule := calendar.DefaultSchedule()
+	if schedule.Zone = t.options.Zone; m.zone != "" {
 		schedule.Zone = m.zone
 	}
 	schedule.Gap, schedule.Fold = calendar.GapSkip, calendar.FoldFirst // as systemd has it
 	var ok bool
 	if schedule.Cron, ok = m.cron(); !ok {
-		if schedule.RRule, ok = m.rrule(); ok {
-			schedule.From = "1970-01-01"
-		}
+		schedule.RRule = m.rrule()
 	}
-	if !ok {
-		t.result.mistake(u.file, s.line, 1, "OnCalendar=%s: an expression with years has no form here; write it as dates, or with from and until", s.value)
-		return false
-	}
-	e.Net.Schedules = append(e.Net.Schedules, schedule)
 	clock := moment{hours: m.hours, minutes: m.minutes, secs: m.secs}
 	daily, _ := clock.cron()
-	e.walls = append(e.walls, walls{schedule: calendar.Schedule{
-		Name: "source", Cron: daily, Shift: schedule.Shift, OnCollision: schedule.OnCollision, EveryBy: schedule.EveryBy, Catchup: schedule.Catchup, Overlap: schedule.Overlap,
-	}, days: m.has, zone: schedule.Zone, manner: firstOnly})
-	return true
+	source := schedule
+	source.Name, source.Cron, source.RRule = "source", daily, ""
+	for _, years := range runs {
+		schedule.From, schedule.Until = civil(years.from), civil(years.until)
+		if schedule.RRule != "" && schedule.From == "" {
+			schedule.From = civil(firstYear)
+		}
+		one := m
+		one.years = slices.DeleteFunc(slices.Clone(m.years), func(y int) bool { return y < years.from || years.until > 0 && y >= years.until })
+		e.add(schedule, walls{schedule: source, days: one.has, zone: schedule.Zone, manner: firstOnly})
+	}
 }
 
 // modify takes what says how.
@@ -221,143 +249,6 @@ func (t *timers) modify(e *Entry, u unit) {
 	if text := u.last("Timer", "WakeSystem"); text != "" && text != "no" && text != "false" {
 		e.note("unit", "WakeSystem=%s: machines are not woken", text)
 	}
-}
-
-// jobs makes a job of each command of the service, one after the other.
-func (t *timers) jobs(e *Entry, u unit) ([]jobnet.Job, bool) {
-	var out []jobnet.Job
-	var commands []setting
-	for _, name := range []string{"ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost"} {
-		commands = append(commands, u.all("Service", name)...)
-	}
-	for i, s := range commands {
-		job := jobnet.Defaults()
-		job.Name = "run"
-		if len(commands) > 1 {
-			job.Name = fmt.Sprintf("run-%d", i+1)
-		}
-		if i > 0 {
-			job.After = []string{out[i-1].Name}
-		}
-		value := s.value
-		for value != "" && strings.ContainsRune("-@:+!", rune(value[0])) {
-			if value[0] == '-' {
-				job.OK = nil
-				for code := range 256 {
-					job.OK = append(job.OK, code)
-				}
-			} else {
-				e.note("unit", "%s=%s: the sign %q before the command is left out", s.name, clipped(s.value), value[0])
-			}
-			value = value[1:]
-		}
-		words, err := unquote(value)
-		if err != nil || len(words) == 0 {
-			t.result.mistake(u.file, s.line, 1, "%s=%s: %s", s.name, s.value, orText(err, "a command is expected"))
-			return nil, false
-		}
-		if strings.Contains(value, "$") {
-			e.note("environment", "%s=%s: systemd replaces $NAME by the environment; here no word is replaced", s.name, clipped(s.value))
-		}
-		if strings.Contains(value, "%") {
-			e.note("unit", "%s=%s: specifiers (%%i, %%h …) are not replaced", s.name, clipped(s.value))
-		}
-		for k := range words {
-			words[k] = strings.ReplaceAll(words[k], "${", "$${")
-		}
-		job.Command, job.RunAs = words, u.last("Service", "User")
-		if job.RunAs == "" {
-			job.RunAs = t.options.User
-		}
-		t.environment(e, u, &job)
-		out = append(out, job)
-	}
-	if len(out) == 0 {
-		t.result.mistake(u.file, 1, 1, "there is no ExecStart in it")
-		return nil, false
-	}
-	for _, s := range u.settings {
-		if s.section == "Service" && slices.Contains([]string{"WorkingDirectory", "EnvironmentFile", "Group", "LoadCredential", "DynamicUser", "RootDirectory", "OnFailure"}, s.name) {
-			e.note("unit", "%s=%s is left out", s.name, clipped(s.value))
-		}
-	}
-	if len(u.all("Unit", "OnFailure")) > 0 {
-		e.note("unit", "OnFailure=%s is left out", u.last("Unit", "OnFailure"))
-	}
-	return out, true
-}
-
-func (t *timers) environment(e *Entry, u unit, job *jobnet.Job) {
-	for _, s := range u.all("Service", "Environment") {
-		words, err := unquote(s.value)
-		if err != nil {
-			e.note("environment", "Environment=%s is not understood and left out: %s", clipped(s.value), err)
-			continue
-		}
-		for _, w := range words {
-			name, value, ok := strings.Cut(w, "=")
-			if !ok || name == "PATH" || name == "IFS" || name == "ENV" || name == "BASH_ENV" || strings.HasPrefix(name, "LD_") || strings.HasPrefix(name, "REEVE_") {
-				e.note("environment", "Environment=%s is left out: a net may not set it", clipped(w))
-				continue
-			}
-			if job.Env == nil {
-				job.Env = map[string]string{}
-			}
-			job.Env[name] = strings.ReplaceAll(value, "${", "$${")
-		}
-	}
-	if text := u.last("Service", "RuntimeMaxSec"); text != "" {
-		if d, err := span(text); err == nil && d > 0 {
-			job.Timeout = d
-		}
-	}
-}
-
-func orText(err error, instead string) string {
-	if err != nil {
-		return err.Error()
-	}
-	return instead
-}
-
-// unquote cuts a command into words as systemd does: quotes and backslashes.
-func unquote(text string) ([]string, error) {
-	var words []string
-	var b strings.Builder
-	quote, inside := byte(0), false
-	for i := 0; i < len(text); i++ {
-		ch := text[i]
-		switch {
-		case ch == '\\' && quote != '\'' && i+1 < len(text):
-			i++
-			if plain, ok := map[byte]byte{'n': '\n', 't': '\t', 's': ' '}[text[i]]; ok {
-				b.WriteByte(plain)
-			} else {
-				b.WriteByte(text[i])
-			}
-			inside = true
-		case quote != 0 && ch == quote:
-			quote = 0
-		case quote == 0 && (ch == '"' || ch == '\''):
-			quote, inside = ch, true
-		case quote == 0 && (ch == ' ' || ch == '\t'):
-			if inside {
-				words = append(words, b.String())
-				b.Reset()
-				inside = false
-			}
-		default:
-			b.WriteByte(ch)
-			inside = true
-		}
-	}
-	if quote != 0 {
-		return nil, fmt.Errorf("a quote (%c) is not closed", quote)
-	}
-	if inside {
-		words = append(words, b.String())
-	}
-	return words, nil
 }
 
 // span reads a time span of systemd: 15min, 1h 30min, 90 (seconds).

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/fault"
@@ -41,7 +42,7 @@ type Entry struct {
 	Net   jobnet.Net
 	Notes []Note // what is not the same, apart from instants
 
-	walls []walls // by the source's rules
+	walls []walls // by the source's rules, one for each schedule; without a zone: its starts are not known in advance
 }
 
 // Note is one thing that Reeve does otherwise than the source, or not at all.
@@ -50,8 +51,8 @@ type Note struct {
 	Text string `json:"text"`
 }
 
-// Foreseen reports whether the source's starts are known in advance, so that they can be compared.
-func (e *Entry) Foreseen() bool { return len(e.walls) > 0 && len(e.walls) == len(e.Net.Schedules) }
+// Foreseen reports whether starts of the source are known in advance, so that they can be compared.
+func (e *Entry) Foreseen() bool { return slices.ContainsFunc(e.walls, walls.foreseen) }
 
 func (e *Entry) note(kind, format string, args ...any) {
 	e.Notes = append(e.Notes, Note{kind, fmt.Sprintf(format, args...)})
@@ -62,6 +63,25 @@ func (e *Entry) note(kind, format string, args ...any) {
 type Result struct {
 	Entries  []Entry
 	Mistakes fault.Mistakes
+}
+
+// text reports whether a file is text, and says where it is not.
+func (r *Result) text(f File) bool {
+	before, isText := f.Text, utf8.ValidString(f.Text)
+	for i, c := range f.Text {
+		if c == 0 || c == utf8.RuneError && !isText && !strings.HasPrefix(f.Text[i:], string(utf8.RuneError)) {
+			before, isText = f.Text[:i], false
+			break
+		}
+	}
+	if isText {
+		return true
+	}
+	r.Mistakes = append(r.Mistakes, fault.Mistake{
+		File: f.Name, Line: strings.Count(before, "\n") + 1, Column: len(before) - strings.LastIndexByte(before, '\n'),
+		Message: "here the file is not UTF-8 text: convert it, as with `iconv -f latin1 -t utf-8`",
+	})
+	return false
 }
 
 func (r *Result) mistake(f File, line, column int, format string, args ...any) {
@@ -119,6 +139,7 @@ type Comparison struct {
 	Source      int64        `json:"source"` // starts by the source's rules
 	Reeve       int64        `json:"reeve"`
 	Same        int64        `json:"same"`
+	Without     int          `json:"without"`     // schedules that are left out of it: their starts are not known in advance
 	Differences []Difference `json:"differences"` // all of them
 }
 
@@ -132,24 +153,26 @@ type Difference struct {
 // maxDifferences bounds what is listed one by one: the counts are exact in any case.
 const maxDifferences = 1000
 
-// Compare plays both from an instant on. problems are what is wrong with the net's schedules.
+// Compare plays both from an instant on, without the schedules whose starts are not known in advance. problems are what is wrong with the net's schedules.
 func (e *Entry) Compare(c *calendar.Compiler, zones *calendar.Zones, from, until time.Time) (Comparison, []calendar.Problem) {
 	out := Comparison{From: from, Until: until, Differences: []Difference{}}
 	var reeve, source []int64
-	for _, s := range e.Net.Schedules {
+	for i, s := range e.Net.Schedules {
 		s.Jitter = 0 // it moves a start, and makes none
 		rule, problems := c.Compile(e.Net.Name, s)
 		if len(problems) > 0 {
 			return out, problems
+		}
+		if !e.walls[i].foreseen() {
+			out.Without++
+			continue
 		}
 		for o := range rule.Between(from, until) {
 			if o.Suppressed == "" {
 				reeve = append(reeve, o.Nominal.Unix())
 			}
 		}
-	}
-	for _, w := range e.walls {
-		source = append(source, w.starts(c, zones, from, until)...)
+		source = append(source, e.walls[i].starts(c, zones, from, until)...)
 	}
 	slices.Sort(reeve)
 	slices.Sort(source)

@@ -33,6 +33,9 @@ type walls struct {
 	manner   manner
 }
 
+// foreseen reports whether there is anything to play.
+func (w walls) foreseen() bool { return w.zone != "" }
+
 // starts returns the instants, unix seconds, at which the source starts it: since < t <= until. A start that it makes twice at
 // one instant is there twice.
 func (w walls) starts(c *calendar.Compiler, zones *calendar.Zones, since, until time.Time) []int64 {
