@@ -226,7 +226,15 @@ func (x *netExplainer) look(ctx context.Context, key occurrence.Key, r *spanRule
 		return seen{}, false, err
 	}
 	if ok && (rec.Decision != occurrence.Pending || rec.Reason != occurrence.NotYet) {
-		return seen{key: key, due: rec.Due, rec: &rec, by: r}, true, nil
+		moves, err := x.s.movesOf(ctx, &rec)
+		if err != nil {
+			return seen{}, false, err
+		}
+		due := rec.Due
+		if to := moves[utcKey(key)]; !to.IsZero() {
+			due = to.UTC()
+		}
+		return seen{key: key, due: due, rec: &rec, by: r}, true, nil
 	}
 	if ok {
 		people, err := x.s.peoples(ctx, &window{net: key.Net, schedule: key.Schedule})

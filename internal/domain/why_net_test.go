@@ -272,6 +272,13 @@ func whyCases() map[string]whyCase {
 				s.passTo("2026-03-24T08:40:00Z")
 			}, "2026-03-24T08:30:00Z", "released", "due", "moved to 2026-03-24T08:30:00Z by", "reeve run show", nil,
 		},
+		"released, where a person moved it to, with both times": {
+			func(s *timeSite) {
+				s.scheduled("a/b", daily(""))
+				s.override(api.CreateOverride{Kind: "move", Schedule: "d", Nominal: at(s, six), To: at(s, "2026-03-24T08:30:00Z")})
+				s.passTo("2026-03-24T08:40:00Z")
+			}, six, "released", "due", "schedule d, due at 2026-03-24T08:30:00Z (nominal 2026-03-24T06:00:00Z, moved by override): released at 2026-03-24T08:30:", "reeve run show", nil,
+		},
 		"no schedule": {
 			func(s *timeSite) { s.net("a/b") }, six, "not due", "no_schedule", "its definition has no schedules", "reeve run start a/b", func(s *timeSite) { s.start("a/b") },
 		},
