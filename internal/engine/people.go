@@ -10,11 +10,16 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/store"
 )
 
-// useOverrides ends the overrides of an occurrence that was decided: they did what they say. One that holds all from a date goes on.
+// useOverrides ends the overrides of an occurrence that was decided: they did what they say, save a hold that had to let it go because it had
+// expired. One that holds all from a date goes on.
 func (e *Engine) useOverrides(d *decision, overrides []occurrence.Override) {
 	for i := range overrides {
-		if o := overrides[i]; o.From.IsZero() {
-			e.endOverride(d, o, occurrence.OverrideUsed)
+		o, state := overrides[i], occurrence.OverrideUsed
+		if o.Kind == occurrence.OverrideHold && !o.Expires.IsZero() && !d.agenda.now.Before(o.Expires) {
+			state = occurrence.OverrideExpired
+		}
+		if o.From.IsZero() {
+			e.endOverride(d, o, state)
 		}
 	}
 }
