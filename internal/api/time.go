@@ -119,6 +119,8 @@ type Pause struct {
 	Until  *time.Time `json:"until,omitempty" doc:"it ends by itself; absent: it does not"`
 	By     string     `json:"by,omitempty" doc:"filled in by the server"`
 	Since  *time.Time `json:"since,omitempty" doc:"filled in by the server"`
+	// WasUntil is in the answer to a pause alone.
+	WasUntil *time.Time `json:"was_until,omitempty" doc:"filled in by the server in its answer to a pause that took the place of another one: when that was to end, where this one ends at another time, or not"`
 }
 
 // ScheduleDiff is what a change of definitions, of a calendar, a zone or the time zone database does to one schedule.

@@ -56,6 +56,14 @@ func paused(p *api.Pause) string {
 	return "by " + p.By
 }
 
+// pauseEnd says when a pause ends, as the end of a sentence.
+func pauseEnd(p *api.Pause) string {
+	if p.Until == nil {
+		return "does not end before it is resumed"
+	}
+	return "ends " + cell(p.Until)
+}
+
 func (a *app) scheduleShow() *cobra.Command {
 	return &cobra.Command{
 		Use: "show NET SCHEDULE", Short: "show a schedule as it is in force", Args: cobra.ExactArgs(2),
@@ -87,6 +95,9 @@ func (a *app) printSchedule(s api.Schedule) error {
 		line(w, "missed", s.Missed)
 		if s.Paused != nil {
 			line(w, "paused", fmt.Sprintf("%s, since %s: %s", paused(s.Paused), cell(s.Paused.Since), cell(s.Paused.Reason)))
+			if s.Paused.WasUntil != nil {
+				line(w, "it was to end", cell(s.Paused.WasUntil)+", and now "+pauseEnd(s.Paused))
+			}
 		}
 	})
 }
@@ -97,6 +108,8 @@ func (a *app) schedulePause() *cobra.Command {
 	var zone zoneFlag
 	c := &cobra.Command{
 		Use: "pause NET SCHEDULE --reason TEXT [--until T]", Short: "what falls due is suppressed, until it is resumed", Args: cobra.ExactArgs(2),
+		Long: "pause suppresses what falls due of a schedule, until --until or until it is resumed. A pause takes the place of one that there is,\n" +
+			"with its end; where that was another one, the answer says so.\n\n" + exitHelp,
 		RunE: func(c *cobra.Command, args []string) error {
 			end, err := zone.instant("--until", until)
 			if err != nil {

@@ -177,4 +177,18 @@ func TestPause(t *testing.T) {
 	if _, err := s.service.PauseSchedule(s.admin(), "a/b", "none", api.Pause{}); !fault.Is(err, fault.NotFound) {
 		t.Errorf("no schedule: got %v, want not found", err)
 	}
+	again, err := s.service.PauseSchedule(s.admin(), "a/b", "hourly", api.Pause{Reason: "disk change"})
+	if err != nil || again.Paused == nil || again.Paused.WasUntil != nil || again.Paused.Until != nil {
+		t.Errorf("a first pause without end: got %+v, %v", again.Paused, err)
+	}
+	next := s.now().Add(48 * time.Hour)
+	for _, test := range []struct{ until, was *time.Time }{{&next, nil}, {nil, &next}, {&next, nil}, {&next, nil}} {
+		again, err = s.service.PauseSchedule(s.admin(), "a/b", "hourly", api.Pause{Reason: "disk change", Until: test.until})
+		if err != nil || again.Paused == nil || (again.Paused.WasUntil == nil) != (test.was == nil) || test.was != nil && !again.Paused.WasUntil.Equal(*test.was) {
+			t.Errorf("until %v: got %+v, %v, want that it was to end at %v", test.until, again.Paused, err, test.was)
+		}
+	}
+	if shown, err := s.service.Schedule(s.admin(), "a/b", "hourly"); err != nil || shown.Paused == nil || shown.Paused.WasUntil != nil {
+		t.Errorf("shown later: got %+v, %v", shown.Paused, err)
+	}
 }

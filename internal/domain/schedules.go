@@ -242,11 +242,16 @@ func (s *Service) PauseSchedule(ctx context.Context, net, name string, order api
 			return api.Schedule{}, fault.New(fault.Invalid, "the pause would end at "+until.Format(time.RFC3339)+", which is over", "give a time to come, or none")
 		}
 	}
+	before, was := s.cfg.Engine.PausedNow(net, name)
 	if _, err := s.cfg.Engine.Pause(ctx, net, name, until, s.act(who, "schedule.pause", net+"/"+name, order.Reason)); err != nil {
 		return api.Schedule{}, err
 	}
 	s.scheduleChanged(net, name)
-	return s.schedule(ctx, net, name)
+	out, err := s.schedule(ctx, net, name)
+	if was && out.Paused != nil && !before.Until.Equal(until) { // nobody is to lose an end without a word
+		out.Paused.WasUntil = optTime(before.Until)
+	}
+	return out, err
 }
 
 // ResumeSchedule implements api.Schedules.
