@@ -25,7 +25,8 @@ func manyNets(b *testing.B, n, runs int) *timeSite {
 			rule.Name, rule.Cron = "daily", fmt.Sprintf("%d %d * * *", i%60, i/60%24)
 			net := fmt.Sprintf("estate/%02d/net%05d", i%40, i)
 			batch.Nets = append(batch.Nets, store.NetVersion{Name: net, Version: 1, Applied: begin(), By: "ann", Text: fmt.Sprintf(
-				"net: %s\nschedules:\n  - {name: daily, cron: %q}\njobs:\n  - {name: first, command: [/opt/estate/bin/load, --from, north], agent: {names: [north, south], select: next}, retry: {max: 2, delay: 1m}}\n  - {name: second, after: [first], command: [/opt/estate/bin/report], agent: {labels: {site: north}}}\n",
+				"net: %s\nschedules:\n  - name: daily\n    cron: %q\njobs:\n  - name: first\n    command: [/opt/estate/bin/load, --from, north]\n    agent: {names: [north, south], select: next}\n    retry: {max: 2, delay: 1m}\n"+
+					"  - name: second\n    after: [first]\n    command: [/opt/estate/bin/report]\n    agent: {labels: {site: north}}\n",
 				net, rule.Cron)})
 			batch.Spans = append(batch.Spans, store.SpanWrite{Span: occurrence.Span{Net: net, Schedule: "daily", Version: 1, Since: begin().Add(-48 * time.Hour), Rule: rule, TZData: "2025c"}})
 		}

@@ -86,6 +86,7 @@ func (s *Service) applied(ctx context.Context, a *application) error {
 	}
 	for _, v := range a.batch.Nets {
 		nets[v.Name] = true
+		s.wants.forget(v.Name)
 	}
 	for _, v := range a.batch.Calendars {
 		s.cfg.Hub.Publish(api.Change{Kind: "calendar", ID: v.Name})

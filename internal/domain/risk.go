@@ -10,6 +10,8 @@ import (
 
 	"github.com/reeve-scheduler/reeve/internal/access"
 	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/calendar"
+	"github.com/reeve-scheduler/reeve/internal/engine"
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/jobnet"
 	"github.com/reeve-scheduler/reeve/internal/occurrence"
@@ -24,7 +26,8 @@ const (
 	manyRisks = 1000
 )
 
-// AtRisk implements api.Occurrences. Of each schedule the next occurrence is told, once for each job that lacks something.
+// AtRisk implements api.Occurrences. Of each schedule the next occurrence is told, once for each job that lacks something. Most nets lack nothing:
+// only of the others it looks at what is due.
 func (s *Service) AtRisk(ctx context.Context, hours int) ([]api.Risk, error) {
 	_, folder, err := s.scope(ctx, access.View, "", "")
 	if err != nil {
@@ -34,83 +37,191 @@ func (s *Service) AtRisk(ctx context.Context, hours int) ([]api.Risk, error) {
 		return nil, fault.Newf(fault.Invalid, "hours is %d; from 1 to %d", hours, riskMost)
 	}
 	now := s.cfg.Now()
-	soon, err := s.coming(ctx, &window{folder: folder, since: now, until: now.Add(time.Duration(cmp.Or(hours, riskHours)) * time.Hour)})
+	w := &window{folder: folder, since: now, until: now.Add(time.Duration(cmp.Or(hours, riskHours)) * time.Hour)}
+	people, err := s.peoples(ctx, w)
 	if err != nil {
 		return nil, err
 	}
-	x := &risks{s: s, agents: s.cfg.Engine.Agents(), known: map[string][]api.Risk{}, places: map[string]api.Risk{}}
+	schedules := s.cfg.Engine.InForce(folder)
+	nets := make([]string, 0, len(schedules)+len(people.byHand))
+	for i := range schedules {
+		nets = append(nets, schedules[i].Net)
+	}
+	for i := range people.byHand {
+		nets = append(nets, people.byHand[i].Net)
+	}
+	x := &risks{s: s, agents: s.cfg.Engine.Agents()}
 	if x.closed, err = s.closedPaths(ctx); err != nil {
 		return nil, err
 	}
-	out := []api.Risk{}
-	counts := map[scheduleKey]int64{}
-	for i := range soon {
-		c := &soon[i]
-		if c.decision != occurrence.Pending || c.reason == occurrence.HeldBack {
-			continue
-		}
-		k := scheduleKey{c.Net, c.Schedule}
-		if counts[k]++; counts[k] == 1 {
-			for _, r := range x.of(ctx, c.Net) {
-				if len(out) < manyRisks {
-					r.Net, r.Schedule, r.Due = c.Net, c.Schedule, c.due.UTC()
-					out = append(out, r)
-				}
-			}
-		}
+	lack := map[string][]api.Risk{}
+	if err := s.wants.each(ctx, s.cfg.Store, nets, func(net string, jobs []wanted) { x.add(lack, net, jobs) }); err != nil {
+		return nil, storeFault(err)
 	}
-	for i := range out {
-		out[i].Count = counts[scheduleKey{out[i].Net, out[i].Schedule}]
+	if len(lack) == 0 {
+		return []api.Risk{}, nil
+	}
+	soon, err := s.soonest(ctx, w, people, schedules, lack)
+	if err != nil {
+		return nil, err
+	}
+	out := []api.Risk{}
+	for i := range soon {
+		for _, r := range lack[soon[i].net] {
+			if len(out) == manyRisks {
+				return out, nil
+			}
+			r.Net, r.Schedule, r.Due, r.Count = soon[i].net, soon[i].name, soon[i].due.UTC(), soon[i].count()
+			out = append(out, r)
+		}
 	}
 	return out, nil
 }
 
-// risks finds what jobs lack. Each net is looked at once, and so is each choice of agents.
+// next is what a schedule has next in a window.
+type next struct {
+	scheduleKey
+	due   time.Time
+	count func() int64 // how many it has there
+}
+
+// soonest returns what schedules of nets that lack something have next in a window, of what will be released as things are, by due.
+func (s *Service) soonest(ctx context.Context, w *window, people *peoples, schedules []engine.Scheduled, lack map[string][]api.Risk) ([]next, error) {
+	since, until := s.cfg.Engine.Decided(), w.until.Add(-time.Nanosecond)
+	if from := w.since.Add(-time.Nanosecond); from.After(since) {
+		since = from
+	}
+	stored, err := s.cfg.Store.Occurrences(ctx, store.OccurrenceQuery{Folder: w.folder, Since: s.cfg.Engine.Decided().Add(time.Microsecond), Limit: comingLimit})
+	if err != nil {
+		return nil, storeFault(err)
+	}
+	waiting, err := s.cfg.Store.Occurrences(ctx, store.OccurrenceQuery{Folder: w.folder, Decisions: []occurrence.Decision{occurrence.Pending}, Limit: comingLimit})
+	if err != nil {
+		return nil, storeFault(err)
+	}
+	// What people have touched is looked at one by one: what has a record, and of these schedules all.
+	touched, known := map[scheduleKey]bool{}, make(map[occurrence.Key]bool, len(stored))
+	for _, list := range [][]occurrence.Record{stored, waiting} {
+		for i := range list {
+			known[list[i].Key] = true
+			touched[scheduleKey{list[i].Net, list[i].Schedule}] = true
+		}
+	}
+	for k := range people.single {
+		touched[scheduleKey{k.Net, k.Schedule}] = true
+	}
+	var soon []next
+	found := map[scheduleKey][]time.Time{}
+	take := func(c *coming) {
+		if c.decision == occurrence.Pending && c.reason != occurrence.HeldBack {
+			k := scheduleKey{c.Net, c.Schedule}
+			found[k] = append(found[k], c.due)
+		}
+	}
+	for i := range schedules {
+		sch := &schedules[i]
+		key := scheduleKey{sch.Net, sch.Name}
+		if len(lack[sch.Net]) == 0 {
+			continue
+		}
+		from := laterOf(since, sch.Since.Add(-time.Microsecond))
+		_, paused := people.paused(sch.Net, sch.Name)
+		if !paused && len(people.from[key]) == 0 && !touched[key] {
+			if first, ok := firstOf(sch.Rule, from, until); ok {
+				rule := sch.Rule
+				soon = append(soon, next{key, first, func() int64 {
+					n := rule.Count(from, until)
+					return n.All - n.Suppressed()
+				}})
+			}
+			continue
+		}
+		for o := range sch.Rule.Between(from, until) {
+			c := people.apply(&engine.Upcoming{Net: sch.Net, Schedule: sch.Name, Span: sch.Span, Version: sch.Version, Occurrence: o})
+			if !known[c.Key] && people.stays(&c, since, until) {
+				take(&c)
+			}
+		}
+	}
+	for i := range waiting {
+		if r := &waiting[i]; r.Reason == occurrence.NotYet && len(lack[r.Net]) > 0 {
+			if c := people.ofRecord(r); c.due.After(since) && !c.due.After(until) {
+				take(&c)
+			}
+		}
+	}
+	for _, c := range people.added(s, known, since, until) {
+		if len(lack[c.Net]) > 0 {
+			take(&c)
+		}
+	}
+	for k, dues := range found {
+		soon = append(soon, next{k, slices.MinFunc(dues, time.Time.Compare), func() int64 { return int64(len(dues)) }})
+	}
+	slices.SortFunc(soon, func(a, b next) int {
+		return cmp.Or(a.due.Compare(b.due), strings.Compare(a.net, b.net), strings.Compare(a.name, b.name))
+	})
+	return soon, nil
+}
+
+// firstOf is when a rule has something due first that it does not suppress itself.
+func firstOf(rule *calendar.Rule, since, until time.Time) (time.Time, bool) {
+	for o := range rule.Between(since, until) {
+		if o.Suppressed == "" {
+			return o.Due, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// risks finds what jobs lack. Each way to want something is looked at once.
 type risks struct {
 	s      *Service
 	agents []run.Candidate
 	closed map[string][]store.Proof // by address
-	known  map[string][]api.Risk    // by net
-	places map[string]api.Risk      // by what a job wants of its agent; without text: it has one
+	known  [][]api.Risk             // by the number of the wish
+	asked  []bool
 }
 
-// of returns what the jobs of a net lack, a job at a time.
-func (x *risks) of(ctx context.Context, net string) []api.Risk {
-	if found, ok := x.known[net]; ok {
-		return found
-	}
+// add adds what the jobs of a net lack, a job at a time. A net with several schedules is added once.
+func (x *risks) add(lack map[string][]api.Risk, net string, jobs []wanted) {
 	var found []api.Risk
-	if def, err := x.s.cfg.Engine.Definition(ctx, net, 0); err == nil {
-		for i := range def.Net.Jobs {
-			j := &def.Net.Jobs[i]
-			if r := x.place(j.Agent); r.Text != "" {
-				r.Job = j.Name
-				found = append(found, r)
-			}
-			for _, want := range j.Needs {
-				if r, ok := x.destination(j.Agent, want); ok {
-					r.Job = j.Name
-					found = append(found, r)
-				}
-			}
+	for i := range jobs {
+		for _, r := range x.of(jobs[i].wish) {
+			r.Job = jobs[i].job
+			found = append(found, r)
 		}
 	}
-	x.known[net] = found
+	if found != nil {
+		lack[net] = found
+	}
+}
+
+// of returns what is lacking of what is wanted.
+func (x *risks) of(is *wish) []api.Risk {
+	for len(x.asked) <= is.n {
+		x.asked, x.known = append(x.asked, false), append(x.known, nil)
+	}
+	if x.asked[is.n] {
+		return x.known[is.n]
+	}
+	var found []api.Risk
+	if r := x.place(is.agent); r.Text != "" {
+		found = append(found, r)
+	}
+	for _, want := range is.needs {
+		if r, ok := x.destination(is.agent, want); ok {
+			found = append(found, r)
+		}
+	}
+	x.asked[is.n], x.known[is.n] = true, found
 	return found
 }
 
 // place says what a job lacks of agents: one that fits, is linked, takes jobs and has room. Slots that are taken now are no risk.
 func (x *risks) place(want jobnet.Agent) api.Risk {
-	key := run.Selector(want) + fmt.Sprint(want.Names, want.Name)
-	if r, ok := x.places[key]; ok {
-		return r
-	}
-	free := slices.Clone(x.agents)
-	for i := range free {
-		free[i].Running, free[i].Slots, free[i].Callback = 0, max(free[i].Slots, 1), ""
-	}
 	var r api.Risk
-	if at, reason, text := run.Place(want, free, run.Moment{Now: x.s.cfg.Now()}); at < 0 {
+	if at, reason, text := run.Place(want, x.free(), run.Moment{Now: x.s.cfg.Now()}); at < 0 {
 		r = api.Risk{Needs: neededAgent(want), Text: text, Fix: map[run.Reason]string{
 			run.ReasonNoAgent: joinFix(want), run.ReasonDraining: "reeve node undrain", run.ReasonAgentDisk: agentDiskFix,
 			run.ReasonNotLinked: "see the agent's log, and that it can reach the server's link port",
@@ -124,8 +235,16 @@ func (x *risks) place(want jobnet.Agent) api.Risk {
 			}
 		}
 	}
-	x.places[key] = r
 	return r
+}
+
+// free are the agents with all their slots.
+func (x *risks) free() []run.Candidate {
+	free := slices.Clone(x.agents)
+	for i := range free {
+		free[i].Running, free[i].Slots, free[i].Callback = 0, max(free[i].Slots, 1), ""
+	}
+	return free
 }
 
 // neededAgent names what a job wants of its agent.
@@ -156,7 +275,8 @@ func (s *Service) closedPaths(ctx context.Context) (map[string][]store.Proof, er
 	return closed, nil
 }
 
-// destination says that what a job needs was found closed from every agent that fits it.
+// destination says that what a job needs was found closed from every agent that may be given it. Of a list of which the first that can take it is
+// given it that is only one: it would wait there, however well another reaches what it needs.
 func (x *risks) destination(of jobnet.Agent, want jobnet.Destination) (api.Risk, bool) {
 	address, _, _ := strings.Cut(string(want), "/")
 	bad := map[string]store.Proof{}
@@ -166,12 +286,21 @@ func (x *risks) destination(of jobnet.Agent, want jobnet.Destination) (api.Risk,
 	if len(bad) == 0 {
 		return api.Risk{}, false
 	}
+	agents := x.agents
+	if len(of.Names) > 0 && of.Select != jobnet.SelectNext {
+		free := x.free()
+		at, _, _ := run.Place(of, free, run.Moment{Now: x.s.cfg.Now()})
+		if at < 0 {
+			return api.Risk{}, false // that it has no agent is told already
+		}
+		agents = free[at : at+1]
+	}
 	var last store.Proof
-	for i := range x.agents {
-		if ok, _ := run.Linked(of, x.agents[i:i+1]); !ok {
+	for i := range agents {
+		if ok, _ := run.Linked(of, agents[i:i+1]); !ok {
 			continue
 		}
-		p, found := bad[x.agents[i].Name]
+		p, found := bad[agents[i].Name]
 		if !found {
 			return api.Risk{}, false // another agent may reach it
 		}

@@ -1,6 +1,7 @@
 package domain_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -93,4 +94,145 @@ func TestDestinationsAtRisk(t *testing.T) {
 	if err != nil || len(got) != 1 || got[0].Job != "a" || got[0].Needs != "db.example.com:5432" || !strings.Contains(got[0].Text, "was found blocked from north at") || !strings.Contains(got[0].Fix, "reeve ports verify --from north") {
 		t.Errorf("got %+v, %v, want the job that only north may run", got, err)
 	}
+}
+
+// TestRisksComeAndGo has an agent and a path that go and come back, jobs on one of several agents, and occurrences that people and calendars take
+// away, put elsewhere or add.
+func TestRisksComeAndGo(t *testing.T) {
+	t.Parallel()
+	s := openTimes(t)
+	s.apply(free)
+	s.apply("net: a/first\nschedules: [{name: d, cron: \"0 6 * * *\"}]\njobs:\n  - {name: a, command: [\"true\"], agent: {names: [north, south], select: first}}\n")
+	s.apply("net: a/next\nschedules: [{name: d, cron: \"0 6 * * *\"}]\njobs:\n  - {name: a, command: [\"true\"], agent: {names: [north, south], select: next}}\n")
+	s.apply("net: a/north\nschedules: [{name: d, cron: \"0 7 * * *\"}, {name: work, cron: \"0 8 * * *\", calendar: work/days}]\njobs:\n" +
+		"  - name: a\n    script: |\n      #!/bin/sh\n      agent: nobody\n    agent: {name: north}\n")
+	north, south := s.agent("north", 1), s.agent("south", 1)
+	check := func(what, want string) {
+		t.Helper()
+		got, err := s.service.AtRisk(s.admin(), 12)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for _, r := range got {
+			lines = append(lines, fmt.Sprintf("%s %s %s %d: %s", r.Net, r.Schedule, r.Due.Format("15:04"), r.Count, r.Needs))
+		}
+		if text := strings.Join(lines, "; "); text != want {
+			t.Errorf("%s:\n got %s\nwant %s", what, text, want)
+		}
+	}
+	set := func(northLinked, southLinked bool) {
+		north.Linked, south.Linked = northLinked, southLinked
+		s.candidates(north, south)
+	}
+	const first, next = "a/first d 06:00 1: one of the agents north, south", "a/next d 06:00 1: one of the agents north, south"
+	const seven, eight = "a/north d 07:00 1: agent north", "a/north work 08:00 1: agent north"
+	set(true, true)
+	check("all there", "")
+	set(false, true)
+	check("north is gone", seven+"; "+eight)
+	set(false, false)
+	check("both are gone", first+"; "+next+"; "+seven+"; "+eight)
+	set(true, false)
+	check("north is back", "")
+	set(false, true)
+
+	six, seventh, nine, night := instant(t, "2026-03-24T06:00:00Z"), instant(t, "2026-03-24T07:00:00Z"), instant(t, "2026-03-24T09:00:00Z"), instant(t, "2026-03-24T23:00:00Z")
+	change := func(o api.CreateOverride) (drop func()) {
+		t.Helper()
+		o.Net, o.Reason = "a/north", "x"
+		made, err := s.service.CreateOverride(s.admin(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return func() {
+			t.Helper()
+			if _, err := s.service.DropOverride(s.admin(), made.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	drop := change(api.CreateOverride{Kind: "skip", Schedule: "d", Nominal: &seventh})
+	check("skipped", eight)
+	drop()
+	drop = change(api.CreateOverride{Kind: "hold", Schedule: "d", Nominal: &seventh})
+	check("held", eight)
+	drop()
+	drop = change(api.CreateOverride{Kind: "hold", Schedule: "d", From: &six})
+	check("all held", eight)
+	drop()
+	drop = change(api.CreateOverride{Kind: "move", Schedule: "d", Nominal: &seventh, To: &nine})
+	check("moved", eight+"; a/north d 09:00 1: agent north")
+	drop()
+	drop = change(api.CreateOverride{Kind: "move", Schedule: "d", Nominal: &seventh, To: &night})
+	check("moved out of the window", eight)
+	drop()
+	drop = change(api.CreateOverride{Kind: "add", Nominal: &nine})
+	check("added", seven+"; "+eight+"; a/north manual 09:00 1: agent north")
+	drop()
+	if _, err := s.service.PauseSchedule(s.admin(), "a/north", "d", api.Pause{Reason: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	check("paused", eight)
+	if _, err := s.service.ResumeSchedule(s.admin(), "a/north", "d"); err != nil {
+		t.Fatal(err)
+	}
+	s.passTo("2026-03-24T21:00:00Z") // 25 March is free
+	check("tomorrow is free", seven)
+	s.apply("net: a/north\nschedules: [{name: d, cron: \"0 7 * * *\"}]\njobs:\n  - {name: a, command: [\"true\"], agent: {name: south}}\n")
+	check("another version does not need it", "")
+}
+
+// TestPathsAtRiskOfOneOfSeveral: what the first agent of a list cannot reach is at risk though another could: the job would wait on the first. Where
+// they take turns the others are tried; and a path that was found open since is no risk.
+func TestPathsAtRiskOfOneOfSeveral(t *testing.T) {
+	t.Parallel()
+	s := openTimes(t)
+	s.config.Plan.Flows = []ports.ResolvedFlow{{ID: "out", Service: "out", Status: ports.Works, Protocol: ports.TCP, Flow: ports.Flow{From: "agent", Carries: []string{"out"}}}}
+	s.config.Plan.Kinds = map[string]ports.RoleKind{"agent": ports.Agent}
+	s.down()
+	s.up()
+	for _, how := range []string{"first", "next"} {
+		s.apply("net: a/" + how + "\nschedules: [{name: d, cron: \"0 6 * * *\"}]\njobs:\n  - {name: a, command: [\"true\"], needs: [\"db:5432\"], agent: {names: [north, south], select: " + how + "}}\n")
+	}
+	north, south := s.agent("north", 1), s.agent("south", 1)
+	proven := func(from, verdict string, minute int) {
+		t.Helper()
+		at := begin().Add(time.Duration(minute) * time.Minute)
+		if _, err := s.store.Commit(t.Context(), store.Batch{Epoch: 1, Proofs: []store.Proof{
+			{Flow: "f", From: from, To: "db", Protocol: "tcp", Address: "db:5432", Expect: "open", Verdict: verdict, Text: "x", First: at, Last: at, Data: "{}"},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(what, want string) {
+		t.Helper()
+		got, err := s.service.AtRisk(s.admin(), 12)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var nets []string
+		for _, r := range got {
+			nets = append(nets, r.Net+" "+r.Needs)
+		}
+		if text := strings.Join(nets, "; "); text != want {
+			t.Errorf("%s: got %q, want %q", what, text, want)
+		}
+	}
+	s.candidates(north, south)
+	check("nothing was proven", "")
+	proven("north", "blocked", 0)
+	check("north cannot reach it", "a/first db:5432")
+	south.Linked = false
+	s.candidates(north, south)
+	check("and south is gone", "a/first db:5432; a/next db:5432")
+	north.Drained, south.Linked = true, true
+	s.candidates(north, south)
+	check("north takes no jobs", "")
+	north.Drained = false
+	s.candidates(north, south)
+	proven("south", "blocked", 1)
+	check("neither can", "a/first db:5432; a/next db:5432")
+	proven("north", "proven", 2)
+	check("north can again", "")
 }

@@ -90,6 +90,7 @@ type Service struct {
 	applying sync.Mutex // one text of definitions after the other
 	sweeps   sweeps
 	ahead    ahead
+	wants    wants
 }
 
 var _ api.Service = (*Service)(nil)

@@ -158,6 +158,16 @@ func (e *Engine) Schedules(net, folder string) []Scheduled {
 	return all
 }
 
+// InForce returns the schedules in force below a folder ("" all), in any order, without what they have next.
+func (e *Engine) InForce(folder string) []Scheduled {
+	entries := e.times.inFolder("", folder)
+	all := make([]Scheduled, len(entries))
+	for i, en := range entries {
+		all[i] = Scheduled{Net: en.net, Name: en.name, Span: en.span, Version: en.version, Since: timeOf(en.since), TZData: en.tzdata, Rule: en.rule}
+	}
+	return all
+}
+
 // RuleOf returns a schedule that is in force.
 func (e *Engine) RuleOf(net, schedule string) (Scheduled, bool) {
 	e.times.mu.RLock()

@@ -188,6 +188,8 @@ type Nets interface {
 	Net(ctx context.Context, name string, version int) (NetVersion, error)
 	// ListNets returns the newest version of each net below folder ("" all), by name, without Text where brief.
 	ListNets(ctx context.Context, folder string) ([]NetVersion, error)
+	// NewestNets returns the newest version of nets whose names come after one ("" is the first), by name, at most limit, with Text.
+	NewestNets(ctx context.Context, after string, limit int) ([]NetVersion, error)
 	// NetVersions returns all versions of a net, newest first. ErrNotFound.
 	NetVersions(ctx context.Context, name string) ([]NetVersion, error)
 }

@@ -45,6 +45,15 @@ func (s *Store) ListNets(ctx context.Context, folder string) ([]store.NetVersion
 	return list, nil
 }
 
+// NewestNets implements store.Nets.
+func (s *Store) NewestNets(ctx context.Context, after string, limit int) ([]store.NetVersion, error) {
+	list, err := s.nets(ctx, `SELECT name, max(version), hash, text, applied, who FROM nets WHERE name > ? GROUP BY name ORDER BY name LIMIT ?`, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("reading the newest versions of nets: %w", err)
+	}
+	return list, nil
+}
+
 // NetVersions implements store.Nets.
 func (s *Store) NetVersions(ctx context.Context, name string) ([]store.NetVersion, error) {
 	list, err := s.nets(ctx, `SELECT name, version, hash, text, applied, who FROM nets WHERE name = ? ORDER BY version DESC`, name)

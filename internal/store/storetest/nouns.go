@@ -32,6 +32,12 @@ func testNets(t *testing.T, s store.Store) {
 	same(t, "second", must[store.NetVersion](t)(s.Net(ctx, "f/a", 2)), version("f/a", 2))
 	_, err = s.Net(ctx, "f/a", 4)
 	wantNotFound(t, "version 4", err)
+	newest := must[[]store.NetVersion](t)(s.NewestNets(ctx, "", 100))
+	for i := range newest {
+		same(t, "newest of each", newest[i], must[store.NetVersion](t)(s.Net(ctx, newest[i].Name, 0)))
+	}
+	same(t, "a page", must[[]store.NetVersion](t)(s.NewestNets(ctx, newest[0].Name, 1)), newest[1:2])
+	same(t, "behind the last", len(must[[]store.NetVersion](t)(s.NewestNets(ctx, newest[len(newest)-1].Name, 1))), 0)
 	same(t, "versions", must[[]store.NetVersion](t)(s.NetVersions(ctx, "f/a")), []store.NetVersion{version("f/a", 3), version("f/a", 2), version("f/a", 1)})
 	names := func(folder string) (out []string) {
 		for _, v := range must[[]store.NetVersion](t)(s.ListNets(ctx, folder)) {
