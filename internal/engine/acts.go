@@ -287,7 +287,7 @@ func (e *Engine) redefine(d *decision, nets []string) {
 		if there && o.From.IsZero() {
 			var has calendar.Occurrence
 			has, there = en.rule.At(o.Nominal)
-			there = there && has.Suppressed == "" || en.rule.ByEnd() && t.pending[o.Key] != nil && t.pending[o.Key].Span == en.span
+			there = there && has.Suppressed == "" || en.rule.ByEnd() && e.spanOf(d, o.Key) == en.span
 		}
 		switch {
 		case !there && o.State == occurrence.OverrideActive:
@@ -296,6 +296,20 @@ func (e *Engine) redefine(d *decision, nets []string) {
 			e.revive(d, o)
 		}
 	}
+}
+
+// spanOf returns the span of what waits, as this turn has it; 0: it does not wait, or no rule has it.
+func (e *Engine) spanOf(d *decision, k occurrence.Key) int64 {
+	if f := d.agenda.records[k]; f != nil {
+		if f.Decision != occurrence.Pending {
+			return 0
+		}
+		return f.Span
+	}
+	if w := e.times.pending[k]; w != nil {
+		return w.Span
+	}
+	return 0
 }
 
 // revive makes an override active again whose occurrence has come back, unless that was decided meanwhile.
@@ -311,6 +325,10 @@ func (e *Engine) revive(d *decision, o occurrence.Override) {
 func (e *Engine) redefineOne(d *decision, rec occurrence.Record) {
 	en := e.times.inForce(scheduleOf(rec.Key))
 	if en != nil && en.span == rec.Span {
+		return
+	}
+	if en != nil && en.rule.ByEnd() {
+		e.redefineByEnd(d, en, rec)
 		return
 	}
 	var o calendar.Occurrence
@@ -334,6 +352,27 @@ func (e *Engine) redefineOne(d *decision, rec occurrence.Record) {
 	}
 	e.file(d, rec, rec.Due)
 	d.agenda.lookAgain = append(d.agenda.lookAgain, rec.Key)
+}
+
+// redefineByEnd has what waits of a rule by end go on by the rule in force: at another time, where that counts otherwise from the same end.
+func (e *Engine) redefineByEnd(d *decision, en *entry, rec occurrence.Record) {
+	now, s := d.agenda.now, en.rule.Schedule()
+	end := now
+	for old := e.times.nets[rec.Net]; old != nil; old = old.sibling {
+		if old.span == rec.Span && old.rule.ByEnd() {
+			was := old.rule.Schedule()
+			if was.Every == s.Every || !rec.Due.After(now) {
+				rec.Span = en.span
+				e.file(d, rec, rec.Due)
+				d.agenda.lookAgain = append(d.agenda.lookAgain, rec.Key)
+				return
+			}
+			end = later(rec.Nominal.Add(-was.Every), now.Add(-s.Every))
+		}
+	}
+	rec.Span = 0
+	e.cancelled(d, rec, "the schedule was changed, and counts anew")
+	e.follow(d, en, end)
 }
 
 // pendingOfNets returns what waits of some nets, by due.

@@ -349,6 +349,59 @@ func TestByEnd(t *testing.T) {
 	}
 }
 
+// TestByEndRedefined: a rule by end that is changed counts from the same end, with what it says now.
+func TestByEndRedefined(t *testing.T) {
+	t.Parallel()
+	for length, want := range map[time.Duration][]string{
+		time.Minute:      {"12:00:01 released(due)", "12:01:02 released(due)"},
+		30 * time.Second: {"12:00:01 released(due)", "12:00:32 released(due)", "12:01:02 cancelled(definition_changed)"},
+		5 * time.Second:  {"12:00:01 released(due)", "12:00:13 released(due)", "12:01:02 cancelled(definition_changed)"}, // not in the past
+		time.Hour:        {"12:00:01 released(due)", "12:01:02 cancelled(definition_changed)", "13:00:02 pending(not_due)"},
+	} {
+		w := newWorld(t, day0.Add(time.Second))
+		w.agents.set(linked("one", 10))
+		s := calendar.DefaultSchedule()
+		s.Name, s.Every, s.EveryBy = "s", time.Minute, calendar.EveryEnd
+		w.define("a/b", s)
+		w.open()
+		w.pass(time.Second)
+		w.end(w.OpenRunsOf("a/b")[0])
+		w.pass(10*time.Second + time.Millisecond)
+		s.Every, s.Overlap = length, calendar.OverlapSkip
+		w.define("a/b", s)
+		w.pass(2 * time.Minute)
+		w.expect("a/b", "s", want...)
+	}
+}
+
+// TestByEndInANewSpan: what of a rule by end was due while no server ran is missed, and the rule that took its place meanwhile (by a new time zone
+// database, say) goes on from there.
+func TestByEndInANewSpan(t *testing.T) {
+	t.Parallel()
+	for _, length := range []time.Duration{10 * time.Second, 3 * time.Minute} {
+		w := newWorld(t, day0.Add(time.Second))
+		w.agents.set(linked("one", 10))
+		s := calendar.DefaultSchedule()
+		s.Name, s.Every, s.EveryBy = "s", time.Minute, calendar.EveryEnd
+		w.define("a/b", s)
+		w.open()
+		w.pass(time.Second)
+		w.end(w.OpenRunsOf("a/b")[0])
+		w.running = false
+		w.wall, w.mono = w.wall.Add(length), w.mono+length
+		w.define("a/b", s)
+		w.open()
+		w.pass(2 * time.Minute)
+		got := w.records("a/b", "s")
+		if last := got[len(got)-1]; last.Decision != occurrence.Released || w.wall.Sub(last.Due) > 2*time.Minute {
+			t.Errorf("after %s: %v", length, w.said("a/b", "s"))
+		}
+		if length > time.Minute && got[1].Decision != occurrence.Missed {
+			t.Errorf("after %s: %v, want the second missed", length, w.said("a/b", "s"))
+		}
+	}
+}
+
 // TestLate: a run that has not ended in time is said to be late, once, and goes on.
 func TestLate(t *testing.T) {
 	t.Parallel()

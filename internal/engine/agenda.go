@@ -35,6 +35,7 @@ type agenda struct {
 	rung       []alarm  // taken from the alarms
 	looked     int      // how many of times.look were looked at
 	chained    int      // how many of times.chains
+	redefined  int      // how many of times.redefined
 	agents     []run.Candidate
 	failed     error           // the store did not tell what was asked: nothing of this agenda is to be committed
 	reread     map[string]bool // nets of which pauses and overrides have changed

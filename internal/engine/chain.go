@@ -57,8 +57,13 @@ func (e *Engine) runsOf(ctx context.Context, of scheduleKey) (bool, error) {
 	return false, nil
 }
 
-// follow stores the occurrence that follows an end.
+// follow stores the occurrence that follows an end: of the rule in force, where another has taken the entry's place.
 func (e *Engine) follow(d *decision, en *entry, end time.Time) {
+	if en.until != 0 {
+		if en = e.times.inForce(scheduleKey{en.net, en.name}); en == nil {
+			return
+		}
+	}
 	if o, ok := en.rule.AfterEnd(end); ok {
 		e.foresee(d, en, o)
 	}

@@ -114,7 +114,7 @@ type Engine struct {
 
 	wasHeld, wasFull bool      // in the last turn
 	heldWhy          string    // why the domain was held last
-	blocked          time.Time // until then nothing is decided about occurrences: the store does not tell what is asked
+	blocked          time.Time // until then nothing is decided about occurrences: the store does not tell what is asked, or takes nothing
 	agentsChanged    atomic.Bool
 }
 
@@ -369,6 +369,12 @@ func (r *request) fail(err error) {
 	close(r.done)
 }
 
+// After conflictTries of a turn whose decisions about occurrences the store takes to be out of date, these are put off for blockedFor.
+const (
+	conflictTries = 50
+	blockedFor    = 10 * time.Second
+)
+
 // turn decides over all that waits, commits, and tells. It returns only errors after which the store is not to be trusted.
 func (e *Engine) turn(ctx context.Context) error {
 	requests := e.take()
@@ -403,6 +409,11 @@ func (e *Engine) turn(ctx context.Context) error {
 			e.publish(d, receipt)
 			return nil
 		case errors.As(err, &conflict) && try < 100:
+			if try == conflictTries && !d.agenda.empty() { // occurrences are put off, so that they hold up nothing else
+				e.blocked = d.agenda.now.Add(blockedFor)
+				e.cfg.Log.Error("storing what is due; it is tried again", slog.Any("error", err))
+				continue
+			}
 			requests = e.resolve(ctx, d, conflict)
 			continue
 		case errors.Is(err, store.ErrDisk):

@@ -19,6 +19,8 @@ func (e *Engine) passTime(ctx context.Context, d *decision) {
 	t.mu.Lock()
 	a.rung = t.alarms.rung(a.now, turnLimit)
 	t.mu.Unlock()
+	e.redefine(d, t.redefined)
+	a.redefined = len(t.redefined)
 	e.beginChains(ctx, d)
 	e.ring(d)
 	keys := make([]occurrence.Key, 0, len(a.rung))

@@ -27,6 +27,7 @@ func (e *Engine) passed(ctx context.Context, d *decision, receipt store.Receipt)
 		}
 		t.forgetDone(f.entry)
 	}
+	t.redefined = t.redefined[a.redefined:]
 	t.chains = t.chains[a.chained:]
 	e.passGap(a)
 	t.passRecords(a)
@@ -47,7 +48,7 @@ func (e *Engine) passed(ctx context.Context, d *decision, receipt store.Receipt)
 	for _, f := range a.after {
 		f()
 	}
-	t.more = len(t.look) > 0 || len(t.gaps) > 0 || len(t.chains) > 0
+	t.more = len(t.look) > 0 || len(t.gaps) > 0 || len(t.chains) > 0 || len(t.redefined) > 0
 	t.mu.Unlock()
 	e.tell(d)
 }

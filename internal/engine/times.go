@@ -39,6 +39,7 @@ type times struct {
 	done      map[scheduleKey]map[int64]bool // nominals that are decided though due later than their schedule's mark: never again
 	taken     map[string]string              // runs that the store has by the key of an occurrence that it has not
 	free      map[occurrence.Key]bool        // what a range of an earlier span reaches over and does not stand for
+	redefined []string                       // nets of which what waits is to be put under the rules in force
 	look      []occurrence.Key               // pending ones to be looked at anew, in order
 	awaiting  map[occurrence.Key]bool        // those that wait for an agent
 	chains    []*entry                       // rules by end whose next occurrence has to be found
@@ -178,11 +179,25 @@ func (e *Engine) openWaiting(ctx context.Context) error {
 		}
 	}
 	t.sortLook()
+	e.openRedefined()
 	return e.eachRecord(ctx, store.OccurrenceQuery{Since: t.through.Add(time.Microsecond)}, func(r occurrence.Record) {
 		if r.Decision != occurrence.Pending {
 			t.decided(r.Key)
 		}
 	})
+}
+
+// openRedefined notes the nets whose definition was changed while no engine ran, as by a new time zone database: what waits of them is
+// to be put under the rules in force.
+func (e *Engine) openRedefined() {
+	t := &e.times
+	nets := map[string]bool{}
+	for k, w := range t.pending {
+		if en := t.inForce(scheduleOf(k)); k.Schedule != occurrence.Manual && w.Span != 0 && (en == nil || en.span != w.Span) {
+			nets[k.Net] = true
+		}
+	}
+	t.redefined = sortedKeys(nets)
 }
 
 // eachRecord calls f for each record of a query, page by page.
