@@ -44,6 +44,7 @@ type occurrenceFilter struct {
 	Since     time.Time `query:"since" doc:"due then or later"`
 	Until     time.Time `query:"until" doc:"due earlier"`
 	Decisions []string  `query:"decision" maxItems:"5" enum:"pending,released,missed,suppressed,cancelled" doc:"any of these, separated by commas"`
+	Reasons   []string  `query:"reason" maxItems:"40" doc:"any of these, separated by commas: see the reference of reasons"`
 	Planned   bool      `query:"planned" doc:"also those that are not due yet; needs until, at most 400 days ahead"`
 	After     string    `query:"after" maxLength:"500" doc:"cursor of the page before"`
 	Limit     int       `query:"limit" minimum:"0" maximum:"1000" doc:"0 or absent: 100"`
@@ -51,7 +52,7 @@ type occurrenceFilter struct {
 
 func (h *Handler) listOccurrences(ctx context.Context, in *occurrenceFilter) (*body[OccurrencePage], error) {
 	return answer(h.svc.ListOccurrences(ctx, OccurrenceQuery{
-		Net: in.Net, Folder: in.Folder, Schedule: in.Schedule, Since: in.Since, Until: in.Until, Decisions: in.Decisions, Planned: in.Planned, After: in.After, Limit: in.Limit,
+		Net: in.Net, Folder: in.Folder, Schedule: in.Schedule, Since: in.Since, Until: in.Until, Decisions: in.Decisions, Reasons: in.Reasons, Planned: in.Planned, After: in.After, Limit: in.Limit,
 	}))
 }
 
@@ -144,6 +145,7 @@ func (h *Handler) whyNet(ctx context.Context, in *struct {
 func (c *Client) ListOccurrences(ctx context.Context, q OccurrenceQuery) (OccurrencePage, error) {
 	query := q.values()
 	query.Set("decision", strings.Join(q.Decisions, ","))
+	query.Set("reason", strings.Join(q.Reasons, ","))
 	query.Set("planned", yes(q.Planned))
 	query.Set("after", q.After)
 	return ask[OccurrencePage](ctx, c, at(http.MethodGet, "occurrences").with(query))

@@ -188,6 +188,7 @@ type OccurrenceQuery struct {
 	Since     time.Time // due at or after
 	Until     time.Time // due before
 	Decisions []string
+	Reasons   []string
 	Planned   bool   // also those that are not due yet, up to Until (at most 400 days ahead)
 	After     string // cursor of the page before
 	Limit     int    // 0: 100; at most 1000

@@ -110,7 +110,7 @@ func timeCalls(ctx context.Context, c *api.Client) []roundTrip {
 	pause := api.Pause{Reason: "the <disk> is changed", Until: ptr(at)}
 	schedules := api.ScheduleQuery{Net: net, Folder: "census", Paused: true, Limit: 7, After: "census/packages/nightly"}
 	query := api.OccurrenceQuery{
-		Net: net, Folder: "census", Schedule: name, Since: instantOf(1), Until: instantOf(2), Decisions: []string{"missed", "pending"}, Planned: true, After: "x y", Limit: 9,
+		Net: net, Folder: "census", Schedule: name, Since: instantOf(1), Until: instantOf(2), Decisions: []string{"missed", "pending"}, Reasons: []string{"server_down", "not_due"}, Planned: true, After: "x y", Limit: 9,
 	}
 	missed := api.OccurrenceQuery{Net: net, Folder: "census", Schedule: name, Since: instantOf(1), Until: instantOf(2), Limit: 9}
 	dismiss := api.OccurrenceQuery{Net: net, Folder: "census", Schedule: name, Until: instantOf(2), Reason: "enough & more"}

@@ -62,6 +62,7 @@ func (a *app) occurrenceList() *cobra.Command {
 	c.Flags().StringVar(&q.Folder, "folder", "", "only of nets below this folder")
 	c.Flags().StringVar(&q.Schedule, "schedule", "", "only of this schedule")
 	c.Flags().StringSliceVar(&q.Decisions, "decision", nil, "only pending, released, missed, suppressed, cancelled")
+	c.Flags().StringSliceVar(&q.Reasons, "reason", nil, "only of these reasons, as server_down or calendar")
 	c.Flags().BoolVar(&q.Planned, "planned", false, "also those that are not due yet, until --until (absent: a day ahead)")
 	c.Flags().StringVar(&q.After, "after", "", "the next page, as the page before says")
 	c.Flags().IntVar(&q.Limit, "limit", 100, "at most so many, up to 1000")

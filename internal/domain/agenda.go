@@ -49,14 +49,17 @@ func (s *Service) ShowAgenda(ctx context.Context, q api.AgendaQuery) (api.Agenda
 	if err != nil {
 		return none, err
 	}
-	ranges, err := s.stretches(ctx, &w, true)
-	if err != nil {
+	more := rows{soon: soon}
+	if more.ranges, err = s.stretches(ctx, &w, true); err != nil {
 		return none, err
 	}
-	if out.Counts, out.Hours, err = s.countDay(ctx, &w, ranges, soon); err != nil {
+	if more.early, err = s.early(ctx, &w); err != nil {
 		return none, err
 	}
-	items, err := s.items(ctx, &w, ranges, soon)
+	if out.Counts, out.Hours, err = s.countDay(ctx, &w, more); err != nil {
+		return none, err
+	}
+	items, err := s.items(ctx, &w, more)
 	if err != nil {
 		return none, err
 	}
@@ -90,7 +93,7 @@ func (s *Service) civilDay(text, zone string, now time.Time) (calendar.Day, *cal
 }
 
 // countDay counts what the store has of a day, and what is to come.
-func (s *Service) countDay(ctx context.Context, w *window, ranges []*stretch, soon []coming) (api.AgendaCounts, []api.AgendaHour, error) {
+func (s *Service) countDay(ctx context.Context, w *window, more rows) (api.AgendaCounts, []api.AgendaHour, error) {
 	c := dayCount{begin: w.since, hours: []api.AgendaHour{}}
 	for t := w.since; t.Before(w.until); t = t.Add(time.Hour) {
 		c.hours = append(c.hours, api.AgendaHour{Begin: t.UTC()})
@@ -103,11 +106,16 @@ func (s *Service) countDay(ctx context.Context, w *window, ranges []*stretch, so
 	for _, h := range hours {
 		c.add(h.Hour, h.Decision, h.Count, h.Late)
 	}
-	for i := range ranges {
-		c.addRange(ranges[i], w.until)
+	for _, st := range more.ranges {
+		c.addRange(st, w.until)
 	}
-	for i := range soon {
-		c.add(int(soon[i].due.Sub(w.since)/time.Hour), soon[i].decision, 1, 0)
+	for i := range more.soon {
+		c.add(int(more.soon[i].due.Sub(w.since)/time.Hour), more.soon[i].decision, 1, 0)
+	}
+	for i := range more.early { // the store has them as pending
+		hour := int(more.early[i].stored.Sub(w.since) / time.Hour)
+		c.add(hour, occurrence.Pending, -1, 0)
+		c.add(hour, more.early[i].decision, 1, 0)
 	}
 	return c.sum, c.hours, nil
 }

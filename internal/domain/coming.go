@@ -22,6 +22,7 @@ type coming struct {
 	detail   string
 	by       string
 	span     int64
+	stored   time.Time // due of its record; zero: it has none
 }
 
 // comingLimit bounds what one request looks ahead at.
@@ -51,7 +52,7 @@ func (s *Service) coming(ctx context.Context, w *window) ([]coming, error) {
 	}
 	// A page needs no more than its limit and what falls away of it; who wants all gives no limit.
 	limit := comingLimit
-	if w.limit > 0 && w.after.Key.Net == "" {
+	if w.limit > 0 && w.after.Key.Net == "" && len(w.decisions)+len(w.reasons) == 0 {
 		limit = min(limit, w.limit+1+len(stored)+people.count())
 	}
 	found := s.cfg.Engine.Upcoming(engine.UpcomingQuery{Since: since, Until: until, Net: w.net, Folder: w.folder, Schedule: w.schedule, Limit: limit})
@@ -67,9 +68,40 @@ func (s *Service) coming(ctx context.Context, w *window) ([]coming, error) {
 			s.undecided(&more[i])
 		}
 		out = append(out, more...)
-		slices.SortFunc(out, func(a, b coming) int {
-			return (&item{due: a.due, key: a.Key}).compare(&item{due: b.due, key: b.Key})
-		})
+		sortComing(out)
+	}
+	return out, nil
+}
+
+func sortComing(list []coming) {
+	slices.SortFunc(list, func(a, b coming) int {
+		return (&item{due: a.due, key: a.Key}).compare(&item{due: b.due, key: b.Key})
+	})
+}
+
+// early returns what of a window has a record before it is due: what counts from the end of a run, and what people added. The record says that it
+// is pending, and not what will become of it.
+func (s *Service) early(ctx context.Context, w *window) ([]coming, error) {
+	records, err := s.cfg.Store.Occurrences(ctx, store.OccurrenceQuery{
+		Net: w.net, Folder: w.folder, Schedule: w.schedule, Since: w.since, Until: w.until, Limit: comingLimit,
+		Decisions: []occurrence.Decision{occurrence.Pending}, Reasons: []occurrence.Reason{occurrence.NotYet},
+	})
+	if err != nil || len(records) == 0 {
+		return nil, storeFault(err)
+	}
+	people, err := s.peoples(ctx, &window{net: w.net, folder: w.folder, schedule: w.schedule})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]coming, 0, len(records))
+	for i := range records {
+		if now, ok := s.cfg.Engine.PendingWhy(records[i].Key); ok && now.Reason != occurrence.NotYet {
+			continue // it has fallen due, and is looked at
+		}
+		c := people.ofRecord(&records[i])
+		c.stored = records[i].Due
+		s.undecided(&c)
+		out = append(out, c)
 	}
 	return out, nil
 }

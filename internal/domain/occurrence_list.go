@@ -22,6 +22,7 @@ type window struct {
 	net, folder, schedule string
 	since, until          time.Time // due at or after, due before
 	decisions             []occurrence.Decision
+	reasons               []occurrence.Reason
 	late                  time.Time // only those that are late at this instant
 	after                 cursor
 	limit                 int
@@ -33,8 +34,8 @@ type cursor struct {
 	id int64 // of a range
 }
 
-func (w *window) has(d occurrence.Decision) bool {
-	return len(w.decisions) == 0 || slices.Contains(w.decisions, d)
+func (w *window) has(d occurrence.Decision, r occurrence.Reason) bool {
+	return (len(w.decisions) == 0 || slices.Contains(w.decisions, d)) && (len(w.reasons) == 0 || slices.Contains(w.reasons, r))
 }
 
 // item is a row of a list: an occurrence that the store has, one that is to come, or a range.
@@ -59,26 +60,44 @@ func (a *item) behind(c *cursor) bool {
 	return a.compare(&item{due: c.Due, key: c.Key, id: c.id}) > 0
 }
 
-// items returns the page of a window, with ranges and what is to come, and one item more where there is another page.
-func (s *Service) items(ctx context.Context, w *window, ranges []*stretch, soon []coming) ([]item, error) {
+// rows are those of a list that the store does not have as records that say what they are.
+type rows struct {
+	ranges []*stretch
+	soon   []coming
+	early  []coming
+}
+
+// items returns the page of a window, and one item more where there is another page.
+func (s *Service) items(ctx context.Context, w *window, more rows) ([]item, error) {
+	soon := more.soon
+	early := map[occurrence.Key]bool{}
+	for i := range more.early {
+		early[utcKey(more.early[i].Key)] = true
+	}
+	if len(early) > 0 {
+		soon = slices.Concat(soon, more.early)
+		sortComing(soon)
+	}
 	records, err := s.cfg.Store.Occurrences(ctx, store.OccurrenceQuery{
-		Net: w.net, Folder: w.folder, Schedule: w.schedule, Since: w.since, Until: w.until, Decisions: w.decisions, Late: w.late, After: w.after.OccurrenceCursor, Limit: w.limit + 1,
+		Net: w.net, Folder: w.folder, Schedule: w.schedule, Since: w.since, Until: w.until, Decisions: w.decisions, Reasons: w.reasons, Late: w.late, After: w.after.OccurrenceCursor, Limit: w.limit + 1 + len(early),
 	})
 	if err != nil {
 		return nil, storeFault(err)
 	}
 	items := make([]item, 0, len(records))
 	for i := range records {
-		items = append(items, item{due: records[i].Due, key: records[i].Key, rec: &records[i]})
+		if !early[utcKey(records[i].Key)] {
+			items = append(items, item{due: records[i].Due, key: records[i].Key, rec: &records[i]})
+		}
 	}
 	for i, taken := 0, 0; i < len(soon) && taken <= w.limit && w.late.IsZero(); i++ {
-		if it := (item{due: soon[i].due, key: soon[i].Key, soon: &soon[i]}); it.behind(&w.after) && w.has(soon[i].decision) {
+		if it := (item{due: soon[i].due, key: soon[i].Key, soon: &soon[i]}); it.behind(&w.after) && w.has(soon[i].decision, soon[i].reason) {
 			items = append(items, it)
 			taken++
 		}
 	}
-	for i, taken := 0, 0; i < len(ranges) && taken <= w.limit && w.late.IsZero(); i++ {
-		if it := ranges[i].item(); it.behind(&w.after) && w.has(ranges[i].Decision) {
+	for i, taken := 0, 0; i < len(more.ranges) && taken <= w.limit && w.late.IsZero(); i++ {
+		if it := more.ranges[i].item(); it.behind(&w.after) && w.has(more.ranges[i].Decision, more.ranges[i].Reason) {
 			items = append(items, it)
 			taken++
 		}

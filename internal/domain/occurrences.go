@@ -38,6 +38,21 @@ func decisionsOf(names []string) ([]occurrence.Decision, error) {
 	return out, nil
 }
 
+func reasonsOf(names []string) ([]occurrence.Reason, error) {
+	var known []string
+	for _, r := range occurrence.Reasons() {
+		known = append(known, string(r.Reason))
+	}
+	var out []occurrence.Reason
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return nil, fault.New(fault.Invalid, fmt.Sprintf("there is no reason %q of an occurrence", name), "reasons: "+strings.Join(known, ", "))
+		}
+		out = append(out, occurrence.Reason(name))
+	}
+	return out, nil
+}
+
 // ListOccurrences implements api.Occurrences.
 func (s *Service) ListOccurrences(ctx context.Context, q api.OccurrenceQuery) (api.OccurrencePage, error) {
 	none := api.OccurrencePage{}
@@ -50,6 +65,9 @@ func (s *Service) ListOccurrences(ctx context.Context, q api.OccurrenceQuery) (a
 	}
 	w := window{net: q.Net, folder: folder, schedule: q.Schedule, since: q.Since, until: q.Until, limit: cmp.Or(q.Limit, manyOccurrences)}
 	if w.decisions, err = decisionsOf(q.Decisions); err != nil {
+		return none, err
+	}
+	if w.reasons, err = reasonsOf(q.Reasons); err != nil {
 		return none, err
 	}
 	if w.after, err = readCursor(q.After); err != nil {
@@ -81,11 +99,15 @@ func (s *Service) ListOccurrences(ctx context.Context, q api.OccurrenceQuery) (a
 			return none, err
 		}
 	}
+	early, err := s.early(ctx, &w)
+	if err != nil {
+		return none, err
+	}
 	ranges, err := s.stretches(ctx, &w, false)
 	if err != nil {
 		return none, err
 	}
-	items, err := s.items(ctx, &w, ranges, soon)
+	items, err := s.items(ctx, &w, rows{ranges: ranges, soon: soon, early: early})
 	if err != nil {
 		return none, err
 	}

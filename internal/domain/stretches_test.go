@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/fault"
 )
 
 // row writes a row of a list in few words: a range with its ends and its count.
@@ -77,6 +78,9 @@ func TestRangesAreRows(t *testing.T) {
 		"an hour":    {api.OccurrenceQuery{Since: six, Until: seven}, append([]string{"24T06:00 to 24T06:59: 60 minutes missed server_down"}, hours(6)...)},
 		"since six":  {api.OccurrenceQuery{Schedule: "minutes", Since: six}, []string{"24T06:00 to 24T09:00: 121 minutes missed server_down", black}},
 		"until six":  {api.OccurrenceQuery{Schedule: "minutes", Until: six}, []string{"24T05:01 to 24T05:59: 59 minutes missed server_down"}},
+		"calendar":   {api.OccurrenceQuery{Reasons: []string{"calendar"}}, nil},
+		"blackout":   {api.OccurrenceQuery{Reasons: []string{"calendar", "blackout"}}, []string{black}},
+		"down":       {api.OccurrenceQuery{Net: "a/b", Reasons: []string{"server_down"}}, hours(5, 6, 7, 8)},
 		"in between": {api.OccurrenceQuery{Schedule: "minutes", Since: seven, Until: seven.Add(time.Hour)}, []string{black}},
 		"before":     {api.OccurrenceQuery{Until: five}, nil},
 		"folder":     {api.OccurrenceQuery{Folder: "b"}, nil},
@@ -107,6 +111,73 @@ func TestRangesAreRows(t *testing.T) {
 	}
 	want(t, "split by a person", got, "24T05:01 to 24T05:59: 59 minutes missed server_down", "24T06:00 minutes missed server_down",
 		"24T06:01 to 24T09:00: 120 minutes missed server_down", black)
+}
+
+// TestPagesOfWhatIsToCome: a filter does not end a list before all that is to come was looked at.
+func TestPagesOfWhatIsToCome(t *testing.T) {
+	t.Parallel()
+	s := openTimes(t)
+	s.scheduled("a/b", `name: hourly, cron: "0 * * * *", blackouts: [{from: "07:00", until: "20:00"}]`)
+	until := instant(t, "2026-03-25T00:00:00Z")
+	for name, q := range map[string]api.OccurrenceQuery{
+		"decision": {Decisions: []string{"suppressed"}}, "reason": {Reasons: []string{"blackout"}}, "pending": {Decisions: []string{"pending"}, Reasons: []string{"not_due"}},
+	} {
+		q.Planned, q.Until, q.Limit = true, until, 2
+		if got, want := len(s.paged(q)), map[bool]int{true: 5, false: 13}[name == "pending"]; got != want {
+			t.Errorf("by %s: got %d, want %d", name, got, want)
+		}
+	}
+	if _, err := s.service.ListOccurrences(s.admin(), api.OccurrenceQuery{Reasons: []string{"moon"}}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("got %v, want invalid", err)
+	}
+}
+
+// TestRecordsBeforeTheirTimeAreWhatTheyWillBe: what counts from the end of a run, or was added by hand, has a record before it is due: filters and
+// counts know it by what will become of it, as its row says.
+func TestRecordsBeforeTheirTimeAreWhatTheyWillBe(t *testing.T) {
+	t.Parallel()
+	s := openTimes(t)
+	s.scheduled("a/b", `name: e, every: 1h, every_by: end`)
+	s.pass(time.Minute)
+	runs, err := s.service.ListRuns(s.admin(), api.RunQuery{Net: "a/b"})
+	if err != nil || len(runs) != 1 {
+		t.Fatalf("got %+v, %v, want a run", runs, err)
+	}
+	s.end(runs[0].ID)
+	s.settle()
+	at := instant(t, "2026-03-24T12:00:00Z")
+	s.override(api.CreateOverride{Kind: "add", Nominal: &at})
+	if _, err := s.service.PauseSchedule(s.admin(), "a/b", "e", api.Pause{Reason: "disk change"}); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		q    api.OccurrenceQuery
+		want int
+	}{
+		"all": {api.OccurrenceQuery{}, 3}, "suppressed": {api.OccurrenceQuery{Decisions: []string{"suppressed"}}, 1}, "pending": {api.OccurrenceQuery{Decisions: []string{"pending"}}, 1},
+		"paused": {api.OccurrenceQuery{Reasons: []string{"paused"}}, 1}, "not due": {api.OccurrenceQuery{Reasons: []string{"not_due"}}, 1}, "released": {api.OccurrenceQuery{Decisions: []string{"released"}}, 1},
+	} {
+		c.q.Limit = 1
+		got := s.paged(c.q)
+		if len(got) != c.want {
+			t.Errorf("%s: got %+v, want %d", name, got, c.want)
+		}
+		for _, o := range got {
+			if len(c.q.Decisions) > 0 && o.Decision != c.q.Decisions[0] || len(c.q.Reasons) > 0 && *o.Reason != c.q.Reasons[0] || (o.Decided == nil) != (o.Decision != "released") {
+				t.Errorf("%s: got %+v", name, o)
+			}
+		}
+	}
+	page := s.agenda(api.AgendaQuery{})
+	rows, err := s.items(page, api.AgendaQuery{Limit: 1})
+	if want := (api.AgendaCounts{Expected: 3, Released: 1, Suppressed: 1, Pending: 1}); err != nil || page.Counts != want || rows != want {
+		t.Errorf("the day counts %+v, its rows are %+v, %v, want %+v", page.Counts, rows, err, want)
+	}
+	for state, want := range map[string]int{"suppressed": 1, "pending": 1} {
+		if got := s.agenda(api.AgendaQuery{State: state}); len(got.Items) != want || got.Items[0].Decision != state {
+			t.Errorf("%s: got %+v", state, got.Items)
+		}
+	}
 }
 
 // TestDaysWithRangesAgree: of days that ranges reach into or over, the sum, the list and the agenda say the same, whatever the rule: also

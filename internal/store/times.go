@@ -17,7 +17,7 @@ type Times interface {
 	// Occurrences returns records by Due, Net, Schedule and Nominal; with Newest the other way round.
 	Occurrences(ctx context.Context, q OccurrenceQuery) ([]occurrence.Record, error)
 	// Ranges returns ranges by First, Net, Schedule and ID. Of the query Net, Schedule, Folder, Since and Until (a range that reaches
-	// into them), Decisions and Undismissed filter; Limit 0 means all.
+	// into them), Decisions, Reasons and Undismissed filter; Limit 0 means all.
 	Ranges(ctx context.Context, q OccurrenceQuery) ([]occurrence.Range, error)
 	// Tallies counts records by schedule, decision and reason, as the query filters them, by these. Ranges are not in it, and Limit
 	// and After do not matter.
@@ -132,6 +132,7 @@ type OccurrenceQuery struct {
 	Since       time.Time // due at or after
 	Until       time.Time // due before
 	Decisions   []occurrence.Decision
+	Reasons     []occurrence.Reason
 	Undismissed bool      // missed, not recovered and not dismissed
 	Newest      bool      // of records: the last due first
 	Late        time.Time // of records: only those that are late at this instant, as Hourly has it

@@ -193,6 +193,7 @@ func recordTerms(q store.OccurrenceQuery) (from string, t terms) {
 	} else {
 		oneOf(&t, "decision", q.Decisions)
 	}
+	oneOf(&t, "reason", q.Reasons)
 	if !q.Nominal.IsZero() {
 		t.add("nominal = ?", q.Nominal)
 	}

@@ -71,6 +71,7 @@ func (s *Store) Ranges(ctx context.Context, q store.OccurrenceQuery) ([]occurren
 		from = "ranges"
 	}
 	oneOf(&t, "decision", q.Decisions)
+	oneOf(&t, "reason", q.Reasons)
 	t.text("net", q.Net)
 	t.folder(q.Folder)
 	t.text("schedule", q.Schedule)

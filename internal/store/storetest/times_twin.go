@@ -121,7 +121,7 @@ func (a *agenda) ask(q store.OccurrenceQuery) []occurrence.Record {
 		open := r.Decision == occurrence.Missed && r.RecoveredBy == "" && r.Dismissed.IsZero()
 		if q.Net != "" && r.Net != q.Net || q.Folder != "" && !strings.HasPrefix(r.Net, q.Folder+"/") || q.Schedule != "" && r.Schedule != q.Schedule ||
 			!q.Nominal.IsZero() && !r.Nominal.Equal(q.Nominal) || !q.Since.IsZero() && r.Due.Before(q.Since) || !q.Until.IsZero() && !r.Due.Before(q.Until) ||
-			len(q.Decisions) > 0 && !slices.Contains(q.Decisions, r.Decision) || q.Undismissed && !open {
+			len(q.Decisions) > 0 && !slices.Contains(q.Decisions, r.Decision) || len(q.Reasons) > 0 && !slices.Contains(q.Reasons, r.Reason) || q.Undismissed && !open {
 			continue
 		}
 		list = append(list, r)
@@ -238,6 +238,7 @@ func (d *dice) query() store.OccurrenceQuery {
 	maybe(3, func() { q.Until = at(d.IntN(200)) })
 	maybe(3, func() { q.Decisions = []occurrence.Decision{d.decision()} })
 	maybe(6, func() { q.Decisions = append(q.Decisions, d.decision()) })
+	maybe(6, func() { q.Reasons = []occurrence.Reason{occurrence.Reason(fmt.Sprint("reason", d.IntN(3)))} })
 	maybe(4, func() { q.Undismissed = true })
 	maybe(2, func() { q.Newest = true })
 	return q
