@@ -23,8 +23,8 @@ type Schedules interface {
 	PauseSchedule(ctx context.Context, net, name string, order Pause) (Schedule, error)
 	ResumeSchedule(ctx context.Context, net, name string) (Schedule, error)
 	// DiffSchedules compares the schedules of a file of definitions, and those of other nets that lean on its calendars, with those
-	// in force, over some months (0: 13).
-	DiffSchedules(ctx context.Context, name string, text []byte, months int) ([]ScheduleDiff, error)
+	// in force, over some months (0: 13). One answer compares so many; after (NET/SCHEDULE) goes on behind the last that was compared.
+	DiffSchedules(ctx context.Context, name string, text []byte, months int, after string) ([]ScheduleDiff, error)
 }
 
 // Occurrences shows what became of occurrences, and lets people act on them.
@@ -138,6 +138,8 @@ type ScheduleDiff struct {
 	Counted  bool             `json:"counted" doc:"there are too many to look at each: numbers were compared day by day, and times within a day were not"`
 	Note     *string          `json:"note" doc:"what cannot be said beforehand"`
 	Examples []OccurrenceDiff `json:"examples" doc:"the first ones"`
+
+	Uncompared bool `json:"uncompared" doc:"nobody has looked, because so many schedules change in one request: the numbers are 0. Of a diff ask again, with after"`
 
 	Overrides []Override `json:"overrides" doc:"what people changed of the agenda that this change makes stale, or active again: state is what it becomes"`
 }

@@ -23,8 +23,8 @@ func (s *twin) ResumeSchedule(ctx context.Context, net, name string) (api.Schedu
 	return api.Schedule{}, s.note(ctx, "ResumeSchedule", net, name)
 }
 
-func (s *twin) DiffSchedules(ctx context.Context, name string, text []byte, months int) ([]api.ScheduleDiff, error) {
-	return []api.ScheduleDiff{}, s.note(ctx, "DiffSchedules", name, text, months)
+func (s *twin) DiffSchedules(ctx context.Context, name string, text []byte, months int, after string) ([]api.ScheduleDiff, error) {
+	return []api.ScheduleDiff{}, s.note(ctx, "DiffSchedules", name, text, months, after)
 }
 
 func (s *twin) ListOccurrences(ctx context.Context, q api.OccurrenceQuery) (api.OccurrencePage, error) {
@@ -120,7 +120,9 @@ func timeCalls(ctx context.Context, c *api.Client) []roundTrip {
 	seed := api.SeedQuery{Code: "DE-BY", Name: "holidays/by", First: 2026, Last: 2028}
 	month := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	calls := []roundTrip{
-		{"DiffSchedules", []any{"a b.yaml", []byte("net: a\n\x00\xff"), 6}, nil, func() (any, error) { return c.DiffSchedules(ctx, "a b.yaml", []byte("net: a\n\x00\xff"), 6) }},
+		{"DiffSchedules", []any{"a b.yaml", []byte("net: a\n\x00\xff"), 6, "a/b/c d"}, nil, func() (any, error) {
+			return c.DiffSchedules(ctx, "a b.yaml", []byte("net: a\n\x00\xff"), 6, "a/b/c d")
+		}},
 		{"ListSchedules", []any{schedules}, nil, func() (any, error) { return c.ListSchedules(ctx, schedules) }},
 		{"ListSchedules", []any{api.ScheduleQuery{}}, nil, func() (any, error) { return c.ListSchedules(ctx, api.ScheduleQuery{}) }},
 		{"Schedule", []any{net, name}, nil, func() (any, error) { return c.Schedule(ctx, net, name) }},

@@ -51,6 +51,9 @@ func Compare(old, updated *Rule, since, until time.Time, examples int) Diff {
 	c := comparison{since: since, until: until, most: examples}
 	switch {
 	case old == nil && updated == nil:
+	case old == updated:
+		counts := old.Count(since, until)
+		c.diff.Same = counts.All - counts.Suppressed()
 	case old == nil:
 		c.all(updated, DiffAdded)
 	case updated == nil:

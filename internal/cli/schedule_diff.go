@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -100,13 +101,33 @@ func (a *app) diffs(c *cobra.Command, args []string, months int, local *localDif
 		if err != nil {
 			return nil, err
 		}
-		one, err := client.DiffSchedules(c.Context(), name, text, months)
+		one, err := diffWhole(c.Context(), client, name, text, months)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, one...)
 	}
 	return all, nil
+}
+
+// diffWhole asks until all of a file was compared: the server compares so many changed schedules in one request.
+func diffWhole(ctx context.Context, from api.Schedules, name string, text []byte, months int) ([]api.ScheduleDiff, error) {
+	all := []api.ScheduleDiff{}
+	for after := ""; ; {
+		part, err := from.DiffSchedules(ctx, name, text, months, after)
+		if err != nil {
+			return nil, err
+		}
+		compared := slices.IndexFunc(part, func(d api.ScheduleDiff) bool { return d.Uncompared })
+		if compared < 0 {
+			return append(all, part...), nil
+		}
+		if compared == 0 {
+			return nil, fault.Newf(fault.Internal, "the server did not compare schedule %s of net %s", part[0].Schedule, part[0].Net)
+		}
+		all = append(all, part[:compared]...)
+		after = all[len(all)-1].Net + "/" + all[len(all)-1].Schedule
+	}
 }
 
 func (a *app) printDiffs(diffs []api.ScheduleDiff, compared, examples int) error {

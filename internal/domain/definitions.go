@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/access"
@@ -12,6 +13,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/jobfile"
 	"github.com/reeve-scheduler/reeve/internal/jobnet"
+	"github.com/reeve-scheduler/reeve/internal/occurrence"
 	"github.com/reeve-scheduler/reeve/internal/store"
 )
 
@@ -86,12 +88,17 @@ func (s *Service) others(ctx context.Context, p *definitions, r *Rescheduling) (
 	if err := s.keepsDays(spans, jobnet.Schedules(p.zones, p.book.Lookup), calendar.NewCompiler(p.zones, p.book.Lookup)); err != nil {
 		return nil, err
 	}
+	because := func(span occurrence.Span) string {
+		return changed[slices.IndexFunc(changed, func(c calendar.Definition) bool { return span.Calendars[c.Name] > 0 })].Name
+	}
+	// In the order in which they are told: an answer of which a part was not compared is gone on with there.
+	slices.SortStableFunc(spans, func(a, b occurrence.Span) int { return strings.Compare(because(a), because(b)) })
 	for _, span := range spans {
 		one, err := r.Again(ctx, span)
 		if err != nil {
 			return nil, storeFault(err)
 		}
-		by := changed[slices.IndexFunc(changed, func(c calendar.Definition) bool { return span.Calendars[c.Name] > 0 })].Name
+		by := because(span)
 		sum := out[by]
 		sum.Diffs, sum.Uncompared = append(sum.Diffs, one.Diffs...), sum.Uncompared+one.Uncompared
 		out[by] = sum

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/reeve-scheduler/reeve/internal/access"
 	"github.com/reeve-scheduler/reeve/internal/api"
 	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/jobnet"
@@ -31,8 +32,9 @@ type Rescheduling struct {
 	Old       *calendar.Zones // that the spans in force were made by; nil: Zones
 	Calendars *CalendarBook   // as they are after the change
 	Now       time.Time
-	Months    int  // that are compared; 0: none
-	All       bool // compare those too that stay as they are
+	Months    int    // that are compared; 0: none
+	All       bool   // tell whoever asks of those too that stay as they are, and by name of those that were not compared
+	After     string // of what is told: only what comes behind this NET/SCHEDULE. Empty: everything, and once it was passed
 
 	Writes []store.SpanWrite
 	Nets   map[string]bool // whose spans change
@@ -137,11 +139,23 @@ func (r *Rescheduling) compare(ctx context.Context, have, want *occurrence.Span,
 	}
 	change, cause := "changed", "net"
 	named := want
+	if named == nil {
+		named = have
+	}
+	if r.All && !api.SubjectOf(ctx).May(access.View, folderOf(named.Net)) {
+		return nil
+	}
+	if r.After != "" {
+		if r.After == named.Net+"/"+named.Schedule {
+			r.After = ""
+		}
+		return nil
+	}
 	switch {
 	case have == nil:
 		change = "added"
 	case want == nil:
-		change, named = "removed", have
+		change = "removed"
 	case sameSpan(have, want):
 		change = "unchanged"
 	case sameRule(have, want) && !maps.Equal(have.Calendars, want.Calendars):
@@ -158,24 +172,28 @@ func (r *Rescheduling) compare(ctx context.Context, have, want *occurrence.Span,
 	}
 	until := r.Now.AddDate(0, r.Months, 0)
 	var d api.ScheduleDiff
-	if r.effort >= maxEffort {
-		if out.Uncompared++; len(touched) == 0 && (change == "unchanged" || !r.All) {
+	if r.effort >= maxEffort && (change != "unchanged" || dear(named)) {
+		if out.Uncompared++; len(touched) == 0 && !r.All {
 			return nil
 		}
 		d = CompareRules(nil, nil, r.Now, until)
-		d.Note = opt("its occurrences were not compared, because so many schedules change")
+		d.Note, d.Uncompared = opt("its occurrences were not compared, because so many schedules change"), true
 	} else {
-		var old *calendar.Rule
-		if have != nil {
-			var err error
-			if old, err = r.ruleOf(ctx, have); err != nil {
-				return err
+		old := updated
+		if change != "unchanged" {
+			r.effort++
+			old = nil
+			if have != nil {
+				var err error
+				if old, err = r.ruleOf(ctx, have); err != nil {
+					return err
+				}
 			}
 		}
 		d = CompareRules(old, updated, r.Now, until)
-		if r.effort++; d.Counted {
+		if d.Counted {
 			r.effort += effortCounted
-		} else if old != nil && updated != nil || shifts(named.Rule.Shift) { // else they are counted, and not looked at
+		} else if old != nil && updated != nil && old != updated || dear(named) { // else they are counted, and not looked at
 			r.effort += (d.Added + d.Removed + d.Moved + d.Same) / effortEach
 		}
 	}
@@ -240,8 +258,8 @@ func (r *Rescheduling) waits(ctx context.Context, o *occurrence.Override) (bool,
 	return len(records) > 0, nil
 }
 
-// shifts reports whether a schedule's shift moves occurrences, which takes longer to count.
-func shifts(shift string) bool { return shift != "skip" && shift != "run" }
+// dear reports whether the shift of a schedule moves occurrences, which takes longer to count.
+func dear(s *occurrence.Span) bool { return s.Rule.Shift != "skip" && s.Rule.Shift != "run" }
 
 // ruleOf compiles a span as it is in force: with the versions of calendars and of the time zone database that it was made with.
 func (r *Rescheduling) ruleOf(ctx context.Context, have *occurrence.Span) (*calendar.Rule, error) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/occurrence"
 	"github.com/reeve-scheduler/reeve/internal/store"
 )
@@ -147,7 +148,7 @@ func TestDiffSchedules(t *testing.T) {
 	s := open(t)
 	s.stored(netWith("  - {name: a, cron: \"0 6 * * *\", zone: Europe/Berlin}\n  - {name: b, cron: \"0 7 * * *\"}\n  - {name: c, every: 1s}\n"))
 	diffs, err := s.service.DiffSchedules(s.admin(), "x.yaml",
-		[]byte(netWith("  - {name: a, cron: \"0 6 * * *\", zone: Europe/London}\n  - {name: b, cron: \"0 7 * * *\"}\n  - {name: c, every: 2s}\n  - {name: d, every: 1h, every_by: end}\n")), 6)
+		[]byte(netWith("  - {name: a, cron: \"0 6 * * *\", zone: Europe/London}\n  - {name: b, cron: \"0 7 * * *\"}\n  - {name: c, every: 2s}\n  - {name: d, every: 1h, every_by: end}\n")), 6, "")
 	if err != nil || len(diffs) != 4 {
 		t.Fatalf("got %+v, %v", diffs, err)
 	}
@@ -165,6 +166,62 @@ func TestDiffSchedules(t *testing.T) {
 	}
 	if inForce, ended := s.spans("a/b"); len(inForce) != 3 || len(ended) != 0 {
 		t.Errorf("got %+v and %+v", inForce, ended)
+	}
+}
+
+// A comparison is of the whole file: what stays as it is uses nothing of what one request compares, and what a request has not compared is named,
+// so that the next one goes on there.
+func TestDiffSchedulesIsOfTheWholeFile(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	text := func(rule func(i int) string) []byte {
+		var b strings.Builder
+		for i := range 80 {
+			fmt.Fprintf(&b, "---\nnet: many/n%02d\njobs: [{name: x, command: [\"true\"]}]\nschedules: [{name: s, cron: %q}]\n", i, rule(i))
+		}
+		return []byte(b.String())
+	}
+	hourly := func(int) string { return "0 * * * *" }
+	s.stored(string(text(hourly)))
+	diffs, err := s.service.DiffSchedules(s.admin(), "x.yaml", text(func(i int) string {
+		if i == 79 {
+			return "19 3 * * *"
+		}
+		return "0 * * * *"
+	}), 0, "")
+	if err != nil || len(diffs) != 80 {
+		t.Fatalf("got %d, %v", len(diffs), err)
+	}
+	for i, d := range diffs {
+		if d.Uncompared || i < 79 && (d.Change != "unchanged" || d.Same < 9400) || i == 79 && (d.Change != "changed" || d.Removed < 9400) {
+			t.Errorf("got %+v", d)
+		}
+	}
+
+	seen, requests := map[string]bool{}, 0
+	for after := ""; len(seen) < 80 && requests < 80; requests++ {
+		diffs, err := s.service.DiffSchedules(s.admin(), "x.yaml", text(func(int) string { return "1 * * * *" }), 0, after)
+		if err != nil || len(seen)+len(diffs) != 80 {
+			t.Fatalf("after %q: got %d beside %d, %v", after, len(diffs), len(seen), err)
+		}
+		for _, d := range diffs {
+			if d.Uncompared {
+				if d.Added+d.Removed+d.Moved+d.Same != 0 || d.Change != "changed" || d.Note == nil {
+					t.Errorf("not compared: got %+v", d)
+				}
+				continue
+			}
+			if d.Removed < 9400 || d.Added < 9400 || seen[d.Net] {
+				t.Errorf("got %+v, seen %v", d, seen[d.Net])
+			}
+			seen[d.Net], after = true, d.Net+"/"+d.Schedule
+		}
+	}
+	if len(seen) != 80 || requests < 2 {
+		t.Errorf("got %d in %d requests", len(seen), requests)
+	}
+	if _, err := s.service.DiffSchedules(s.admin(), "x.yaml", text(hourly), 0, "many/none/s"); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("after a schedule that there is not: got %v", err)
 	}
 }
 
@@ -190,7 +247,7 @@ func TestComparisonsAreBounded(t *testing.T) {
 	if compared < 100 || uncompared < 100 || compared+uncompared != 1000 {
 		t.Errorf("got %d compared and %d not", compared, uncompared)
 	}
-	diffs, err := s.service.DiffSchedules(s.admin(), "x.yaml", []byte(text(8)), 13)
+	diffs, err := s.service.DiffSchedules(s.admin(), "x.yaml", []byte(text(8)), 13, "")
 	silent := 0
 	for i := range diffs {
 		if d := &diffs[i]; d.Change != "changed" || d.Added+d.Removed+d.Moved == 0 && d.Note == nil {
