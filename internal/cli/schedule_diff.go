@@ -34,6 +34,9 @@ func (a *app) scheduleDiff() *cobra.Command {
 			if !slices.Contains([]string{"", checkLost, checkAny}, check) {
 				return fault.New(fault.Invalid, fmt.Sprintf("--check is %q", check), "it is --check for what is removed or moved, or --check=any for what is added, too")
 			}
+			if examples < 0 || examples > domain.DiffExamples {
+				return fault.New(fault.Invalid, fmt.Sprintf("--examples is %d", examples), fmt.Sprintf("it goes from 0 to %d", domain.DiffExamples))
+			}
 			diffs, err := a.diffs(c, args, months, &local)
 			if err != nil {
 				return err

@@ -15,8 +15,8 @@ import (
 // DiffMonths is how far a change of schedules is looked at, where nobody says otherwise: each day of a year, and a month more.
 const DiffMonths = 13
 
-// diffExamples is how many occurrences of a schedule are told one by one.
-const diffExamples = 20
+// DiffExamples is how many occurrences of a schedule are told one by one.
+const DiffExamples = 20
 
 // DiffSchedules implements api.Schedules.
 func (s *Service) DiffSchedules(ctx context.Context, name string, text []byte, months int, after string) ([]api.ScheduleDiff, error) {
@@ -74,7 +74,7 @@ func CompareRules(old, updated *calendar.Rule, from, until time.Time) api.Schedu
 			updated = nil
 		}
 	}
-	d := calendar.Compare(old, updated, from, until, diffExamples)
+	d := calendar.Compare(old, updated, from, until, DiffExamples)
 	out.Added, out.Removed, out.Moved, out.Same, out.Counted = d.Added, d.Removed, d.Moved, d.Same, d.Counted
 	for _, e := range d.Examples {
 		out.Examples = append(out.Examples, api.OccurrenceDiff{
