@@ -17,6 +17,8 @@ import (
 // The bounds of sending reports.
 const (
 	maxPosts   = 2       // requests in flight: while one is committed, the next gathers
+	fewReports = 4       // in flight: the next goes at once
+	fullPost   = 16      // reports: they go beside however many in flight
 	maxUploads = 4       // artifacts in flight
 	maxPending = 8192    // reports held here; the rest waits at the keeper's client
 	maxBatch   = 1024    // reports in one request
@@ -27,7 +29,8 @@ const (
 // committed it, so all here may be forgotten at any instant and is then told again by the keeper.
 //
 // There is no timer on the way of a report: while fewer than maxPosts requests are in flight what has come goes at
-// once, else it gathers and goes with the next. Reports may overtake each other; each stands for itself.
+// once, else it gathers and goes with the next. Where much is told it gathers also beside one in flight, until it is
+// enough for a request: each costs more than what it carries. Reports may overtake each other; each stands for itself.
 type reporter struct {
 	up     *uplink
 	in     chan []wire.Report
@@ -45,6 +48,7 @@ type reporter struct {
 	slow    func() (stop func()) // begins to wait for an answer, and dials on where it takes long
 	ways    map[*way]*leaving    // by which requests are under way
 	posts   int
+	telling int // reports in these
 	uploads int
 	results chan func() // what a finished request changes; run by the loop alone
 	pause   backoff
@@ -169,13 +173,14 @@ func (r *reporter) send(ctx context.Context, group *sync.WaitGroup, way *way) {
 			r.results <- func() { r.uploaded(id, report, err) }
 		})
 	}
-	for r.posts < maxPosts && len(r.ready) > 0 {
+	for len(r.ready) > 0 && r.mayPost() {
 		ids, body, err := r.batch()
 		if err != nil {
 			r.log.Error("report cannot be encoded", slog.Any("error", err))
 			return
 		}
 		r.posts++
+		r.telling += len(ids)
 		by := r.by(ctx, way)
 		group.Go(func() {
 			ctx, cancel := context.WithTimeout(by, r.limit)
@@ -186,6 +191,11 @@ func (r *reporter) send(ctx context.Context, group *sync.WaitGroup, way *way) {
 			r.results <- func() { r.posted(ids, reply, err) }
 		})
 	}
+}
+
+// mayPost reports whether what is ready may go now.
+func (r *reporter) mayPost() bool {
+	return r.posts == 0 || r.posts < maxPosts && (r.telling < fewReports || len(r.ready) >= fullPost)
 }
 
 // by is the context of requests by a way.
@@ -240,6 +250,7 @@ func (r *reporter) batch() (ids []int64, body []byte, err error) {
 // posted takes in what became of a request.
 func (r *reporter) posted(ids []int64, reply wire.ReportsReply, err error) {
 	r.posts--
+	r.telling -= len(ids)
 	now := time.Now()
 	switch {
 	case refused(err) && len(ids) > 1:
