@@ -3,6 +3,7 @@ package calendar
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/sha256"
 	_ "embed" // the database
 	"fmt"
 	"io"
@@ -42,7 +43,7 @@ func Builtin() *Zones {
 	return z
 }
 
-// OpenZones reads a database from a zip of TZif files, as Go distributes it, with a file +VERSION.
+// OpenZones reads a database from a zip of TZif files, as Go distributes it, with a file +VERSION: where it is kept, its version must be known.
 func OpenZones(text []byte) (*Zones, error) {
 	z, err := readZones(text)
 	if err != nil {
@@ -51,6 +52,20 @@ func OpenZones(text []byte) (*Zones, error) {
 	if z.version == "" {
 		return nil, fault.New(fault.Invalid, "the time zone database does not say of which version it is",
 			"add a file "+versionEntry+" to the zip, with the version in it, as 2025c")
+	}
+	return z, nil
+}
+
+// OpenUnversioned reads a database that need not say of which version it is, as the zip of a Go distribution: its version is then that of the
+// embedded one where it is the same, else unknown, with its hash.
+func OpenUnversioned(text []byte) (*Zones, error) {
+	z, err := readZones(text)
+	if err != nil || z.version != "" {
+		return z, err
+	}
+	z.version = fmt.Sprintf("unknown version (sha256 %.6x)", sha256.Sum256(text))
+	if bytes.Equal(text, zoneZip) {
+		z.version = strings.TrimSpace(zoneVersion)
 	}
 	return z, nil
 }

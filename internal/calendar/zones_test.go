@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -161,5 +162,32 @@ func TestOpenZones(t *testing.T) {
 		if _, err := OpenZones(text); err == nil {
 			t.Errorf("%s: it is taken", name)
 		}
+	}
+}
+
+// TestOpenUnversioned: a zip that does not say of which version it is, as that of Go, is told by what is in it.
+func TestOpenUnversioned(t *testing.T) {
+	t.Parallel()
+	if z, err := OpenUnversioned(zoneZip); err != nil || z.Version() != Builtin().Version() {
+		t.Errorf("the embedded one: got %v, %v, want %s", z, err, Builtin().Version())
+	}
+	utc, err := content(Builtin().files["UTC"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, err := OpenUnversioned(zipped(t, map[string]string{"+VERSION": "2027a\n", "Etc/UTC": string(utc)}))
+	if err != nil || told.Version() != "2027a" {
+		t.Errorf("one that says it: got %v, %v", told, err)
+	}
+	one := zipped(t, map[string]string{"Etc/UTC": string(utc)})
+	z, err := OpenUnversioned(one)
+	if err != nil || !regexp.MustCompile(`^unknown version \(sha256 [0-9a-f]{12}\)$`).MatchString(z.Version()) {
+		t.Fatalf("one that does not: got %v, %v", z, err)
+	}
+	if other, err := OpenUnversioned(zipped(t, map[string]string{"Etc/Zulu": string(utc)})); err != nil || other.Version() == z.Version() {
+		t.Errorf("another one: got %v, %v, want it to differ from %s", other, err, z.Version())
+	}
+	if _, err := OpenUnversioned([]byte("hello")); err == nil {
+		t.Error("what is no zip is taken")
 	}
 }

@@ -23,7 +23,9 @@ func (a *app) scheduleDiff() *cobra.Command {
 		Use: "diff [NEW.zip] FILE…", Short: "show which occurrences a change of definitions or of time zones adds, removes and moves",
 		Long: "diff compares the schedules of the files with those in force on the server.\n\n" +
 			"With --against it compares them with those of other files, and with --tzdata the same files by an older and a newer time zone\n" +
-			"database (NEW.zip, else the one of this program). Neither needs a server; calendars are those of the files and of --calendars.\n\n" +
+			"database (NEW.zip, else the one of this program); each is a zip as Go distributes it, lib/time/zoneinfo.zip, or as a server keeps it,\n" +
+			"tzdata.zip. One that does not say of which version it is, is named by its hash. Neither needs a server; calendars are those of the\n" +
+			"files and of --calendars.\n\n" +
 			"With --check the exit code is 1 where an occurrence is removed or moved, where what a person changed of the agenda becomes stale, and where\n" +
 			"what is in force cannot be compared; with --check=any also where anything is added.",
 		Args: cobra.MinimumNArgs(1),
@@ -37,7 +39,7 @@ func (a *app) scheduleDiff() *cobra.Command {
 			if examples < 0 || examples > domain.DiffExamples {
 				return fault.New(fault.Invalid, fmt.Sprintf("--examples is %d", examples), fmt.Sprintf("it goes from 0 to %d", domain.DiffExamples))
 			}
-			diffs, err := a.diffs(c, args, months, &local)
+			diffs, by, err := a.diffs(c, args, months, &local)
 			if err != nil {
 				return err
 			}
@@ -49,7 +51,7 @@ func (a *app) scheduleDiff() *cobra.Command {
 					shown = append(shown, d)
 				}
 			}
-			if err := a.printDiffs(shown, len(diffs), examples); err != nil {
+			if err := a.printDiffs(shown, len(diffs), examples, by); err != nil {
 				return err
 			}
 			if bad {
@@ -89,28 +91,28 @@ func finds(check string, d *api.ScheduleDiff) bool {
 	return false
 }
 
-// diffs asks the server, or compares here.
-func (a *app) diffs(c *cobra.Command, args []string, months int, local *localDiff) ([]api.ScheduleDiff, error) {
+// diffs asks the server, or compares here; by says by which time zone databases, where they are compared.
+func (a *app) diffs(c *cobra.Command, args []string, months int, local *localDiff) (diffs []api.ScheduleDiff, by string, err error) {
 	if local.given() {
 		return a.diffHere(args, months, local)
 	}
 	client, err := a.client()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	all := []api.ScheduleDiff{}
+	diffs = []api.ScheduleDiff{}
 	for _, path := range args {
 		name, text, err := a.readDefinition(path)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		one, err := diffWhole(c.Context(), client, name, text, months)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
-		all = append(all, one...)
+		diffs = append(diffs, one...)
 	}
-	return all, nil
+	return diffs, "", nil
 }
 
 // diffWhole asks until all of a file was compared: the server compares so many changed schedules in one request.
@@ -133,8 +135,11 @@ func diffWhole(ctx context.Context, from api.Schedules, name string, text []byte
 	}
 }
 
-func (a *app) printDiffs(diffs []api.ScheduleDiff, compared, examples int) error {
+func (a *app) printDiffs(diffs []api.ScheduleDiff, compared, examples int, by string) error {
 	return a.print(diffs, func(w io.Writer) {
+		if by != "" {
+			fmt.Fprintln(w, "by "+by)
+		}
 		if len(diffs) == 0 {
 			fmt.Fprintf(w, "no occurrence changes (schedules compared: %d)\n", compared)
 			return

@@ -25,39 +25,39 @@ type localDiff struct {
 
 func (l *localDiff) add(c *cobra.Command) {
 	c.Flags().StringArrayVar(&l.against, "against", nil, "compare with the definitions of this file instead of the server's")
-	c.Flags().StringVar(&l.tzdata, "tzdata", "", "compare by this older time zone database, a zip as Go distributes it")
+	c.Flags().StringVar(&l.tzdata, "tzdata", "", "compare by this older time zone database: lib/time/zoneinfo.zip of a Go distribution, or a tzdata.zip of a server")
 	c.Flags().StringArrayVar(&l.calendars, "calendars", nil, "file with calendars that the schedules lean on")
 	c.MarkFlagsMutuallyExclusive("against", "tzdata")
 }
 
 func (l *localDiff) given() bool { return len(l.against) > 0 || l.tzdata != "" }
 
-// diffHere compares without a server.
-func (a *app) diffHere(args []string, months int, l *localDiff) ([]api.ScheduleDiff, error) {
+// diffHere compares without a server; by says by which time zone databases, where they are compared.
+func (a *app) diffHere(args []string, months int, l *localDiff) (diffs []api.ScheduleDiff, by string, err error) {
 	oldZones, newZones := calendar.Builtin(), calendar.Builtin()
 	if l.tzdata != "" {
-		var err error
 		if oldZones, err = openZones(l.tzdata); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		if strings.HasSuffix(args[0], ".zip") {
 			if newZones, err = openZones(args[0]); err != nil {
-				return nil, err
+				return nil, "", err
 			}
 			args = args[1:]
 		}
 		if len(args) == 0 {
-			return nil, fault.New(fault.Invalid, "there is no file of definitions", "give one or more after the zip")
+			return nil, "", fault.New(fault.Invalid, "there is no file of definitions", "give one or more after the zip")
 		}
+		by = "tzdata " + oldZones.Version() + ", and then " + newZones.Version()
 	}
 	updated, err := a.definitionsOf(args, l.calendars, newZones)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	old := updated
 	if l.tzdata == "" {
 		if old, err = a.definitionsOf(l.against, l.calendars, oldZones); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 	}
 	now := time.Now().UTC().Truncate(time.Second)
@@ -65,7 +65,7 @@ func (a *app) diffHere(args []string, months int, l *localDiff) ([]api.ScheduleD
 		old: calendar.NewCompiler(oldZones, old.Lookup(nil)), updated: calendar.NewCompiler(newZones, updated.Lookup(nil)),
 		tzdata: l.tzdata != "", now: now, until: now.AddDate(0, months, 0),
 	}
-	return cmp.nets(old.Nets, updated.Nets), nil
+	return cmp.nets(old.Nets, updated.Nets), by, nil
 }
 
 func openZones(path string) (*calendar.Zones, error) {
@@ -73,7 +73,7 @@ func openZones(path string) (*calendar.Zones, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, "reading a time zone database", err)
 	}
-	zones, err := calendar.OpenZones(text)
+	zones, err := calendar.OpenUnversioned(text)
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, "reading "+path, err)
 	}

@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,16 +68,20 @@ func TestDiffOfTimeZoneDatabases(t *testing.T) {
 	older, newer := zonesWith(t, folder, "2001a", "Europe/London"), zonesWith(t, folder, "2001b", "Europe/Athens")
 	for name, one := range map[string]struct {
 		args  []string
+		by    string
 		later time.Duration
 	}{
-		"with this program's": {[]string{file}, -time.Hour},
-		"with a newer one":    {[]string{newer, file}, -2 * time.Hour},
+		"with this program's": {[]string{file}, "tzdata 2001a, and then " + calendar.Builtin().Version(), -time.Hour},
+		"with a newer one":    {[]string{newer, file}, "tzdata 2001a, and then 2001b", -2 * time.Hour},
 	} {
 		a := &app{}
-		got, err := a.diffHere(one.args, 3, &localDiff{tzdata: older})
+		got, by, err := a.diffHere(one.args, 3, &localDiff{tzdata: older})
 		if err != nil || len(got) != 2 {
 			t.Errorf("%s: got %+v, %v", name, got, err)
 			continue
+		}
+		if by != one.by {
+			t.Errorf("%s: by %q, want %q", name, by, one.by)
 		}
 		berlin, utc := got[0], got[1]
 		if berlin.Change != "changed" || berlin.Cause != "tzdata" || berlin.Moved < 88 || berlin.Added+berlin.Removed+berlin.Same > 2 {
@@ -87,7 +93,29 @@ func TestDiffOfTimeZoneDatabases(t *testing.T) {
 			t.Errorf("%s: got %+v", name, utc)
 		}
 	}
-	if _, err := (&app{}).diffHere([]string{newer}, 3, &localDiff{tzdata: older}); err == nil {
+	if _, _, err := (&app{}).diffHere([]string{newer}, 3, &localDiff{tzdata: older}); err == nil {
 		t.Error("a comparison of no file was taken")
+	}
+}
+
+// A database as Go distributes it does not say of which version it is, and is taken: the help says so.
+func TestDiffByTheZipOfGo(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	file := filepath.Join(folder, "net.yaml")
+	if err := os.WriteFile(file, []byte("net: a/b\nschedules:\n  - {name: berlin, cron: \"0 6 * * *\", zone: Europe/Berlin}\njobs: [{name: x, command: [\"true\"]}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	goroot, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Skip("there is no go command")
+	}
+	given := filepath.Join(strings.TrimSpace(string(goroot)), "lib/time/zoneinfo.zip")
+	got, by, err := (&app{}).diffHere([]string{file}, 3, &localDiff{tzdata: given})
+	if err != nil || len(got) != 1 || got[0].Change != "unchanged" || got[0].Same < 88 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if !strings.HasPrefix(by, "tzdata ") || !strings.HasSuffix(by, ", and then "+calendar.Builtin().Version()) {
+		t.Errorf("by %q", by)
 	}
 }
