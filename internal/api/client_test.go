@@ -214,6 +214,34 @@ func TestErrorsKeepTheirKind(t *testing.T) {
 	}
 }
 
+// TestRefusedFieldsAreNamed: what is wrong with a request comes field by field, and a value of a body never comes back.
+func TestRefusedFieldsAreNamed(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, api.Options{})
+	c := s.admin(t)
+	for what, test := range map[string]struct {
+		err  error
+		want []api.Field
+	}{
+		"query": {first(c.Forecast(t.Context(), api.ForecastQuery{Days: 401, Limit: -1})), []api.Field{{"query.days", "expected number <= 400"}, {"query.limit", "expected number >= 0"}}},
+		"body": {
+			first(c.PauseSchedule(t.Context(), "a/b", "s", api.Pause{Reason: strings.Repeat("secret", 100)})), []api.Field{{"body.reason", "expected length <= 500"}},
+		},
+	} {
+		var refused *api.Refused
+		if !errors.As(test.err, &refused) || !fault.Is(test.err, fault.Invalid) || strings.Contains(test.err.Error(), "secret") {
+			t.Errorf("%s: got %v, want the fields that were refused", what, test.err)
+			continue
+		}
+		got := slices.SortedFunc(slices.Values(refused.Fields), func(a, b api.Field) int { return strings.Compare(a.Name, b.Name) })
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+}
+
+func first[T any](_ T, err error) error { return err }
+
 func TestClientWithoutAServer(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, api.Options{})

@@ -24,9 +24,28 @@ type Problem struct {
 	Kind     string          `json:"kind" enum:"internal,invalid,finding,unreachable,unauthenticated,forbidden,not_found,conflict,unknown,busy,disk,interrupted"`
 	Fix      string          `json:"fix,omitempty" doc:"what to do"`
 	Mistakes []fault.Mistake `json:"mistakes,omitempty" doc:"of a document: each mistake at its place"`
+	Fields   []Field         `json:"fields,omitempty" doc:"of a request: each field that was refused"`
 
 	retryAfter time.Duration
 }
+
+// Field is a field of a request that was refused, as the answer has it.
+type Field struct {
+	Name    string `json:"name" doc:"where it stands: query.limit, body.reason"`
+	Message string `json:"message" doc:"what was expected"`
+}
+
+// Refused is the error of a request whose fields were refused. It is a fault, too, of kind Invalid.
+type Refused struct {
+	Fault  *fault.Error
+	Fields []Field
+}
+
+// Error implements error.
+func (r *Refused) Error() string { return r.Fault.Error() }
+
+// Unwrap returns the fault.
+func (r *Refused) Unwrap() error { return r.Fault }
 
 const problemType = "application/problem+json"
 
@@ -153,6 +172,9 @@ func (p *Problem) fault(status int) error {
 	if e.Msg == "" {
 		e.Msg = "the server answered " + strconv.Itoa(status) + " " + http.StatusText(status)
 	}
+	if len(p.Fields) > 0 {
+		return &Refused{Fault: e, Fields: p.Fields}
+	}
 	if wait := access.Wait(p.retryAfter); strings.HasSuffix(e.Msg, ": "+wait.Error()) {
 		e.Msg, e.Err = strings.TrimSuffix(e.Msg, ": "+wait.Error()), wait
 	}
@@ -200,16 +222,22 @@ func fromHuma(_ huma.Context, _ string, v any) (any, error) {
 	if e.Status >= http.StatusInternalServerError {
 		return problemOfStatus(e.Status, "the server met an error of its own"), nil
 	}
-	said := []string{e.Detail}
+	said, fields := []string{e.Detail}, []Field(nil)
 	for _, one := range e.Errors {
-		if one != nil {
-			said = append(said, strings.TrimPrefix(one.Location+": "+one.Message, ": "))
+		if one == nil {
+			continue
+		}
+		said = append(said, strings.TrimPrefix(one.Location+": "+one.Message, ": "))
+		if one.Location != "" {
+			fields = append(fields, Field{Name: one.Location, Message: one.Message})
 		}
 	}
 	if len(said) > maxComplaints {
 		said = append(said[:maxComplaints], "...")
 	}
-	return problemOfStatus(e.Status, strings.Join(said, "; ")), nil
+	p := problemOfStatus(e.Status, strings.Join(said, "; "))
+	p.Fields = fields[:min(len(fields), maxComplaints)]
+	return p, nil
 }
 
 const maxComplaints = 20

@@ -76,10 +76,11 @@ func Main(args []string, in io.Reader, out, errs io.Writer) int {
 	a := &app{in: in, out: out, errs: errs}
 	root := a.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
+	err = asTyped(c, err)
 	var silent *exitError
 	var mistakes fault.Mistakes
 	switch {
@@ -120,6 +121,9 @@ func (a *app) root() *cobra.Command {
 		}
 		if err := c.ValidateFlagGroups(); err != nil {
 			return fault.New(fault.Invalid, err.Error(), "see `"+c.CommandPath()+" --help`")
+		}
+		if err := noEmptyFlags(c); err != nil {
+			return err
 		}
 		return a.checkOutput(c)
 	}
