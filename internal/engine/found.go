@@ -96,13 +96,9 @@ func (e *Engine) ruleOfSpan(ctx context.Context, net string, span int64) (*calen
 	if len(spans) == 0 {
 		return nil, errNoSpan
 	}
-	compiler := e.times.compiler
-	if e.cfg.Calendars != nil && len(spans[0].Calendars) > 0 {
-		days, err := e.cfg.Calendars(ctx, spans[0].Calendars)
-		if err != nil {
-			return nil, fmt.Errorf("reading the calendars of a schedule: %w", err)
-		}
-		compiler = calendar.NewCompiler(e.cfg.Zones, days)
+	compiler, err := e.compilerOf(ctx, &spans[0])
+	if err != nil {
+		return nil, err
 	}
 	rule, problems := compiler.Compile(net, spans[0].Rule)
 	if len(problems) > 0 {

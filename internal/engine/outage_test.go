@@ -381,3 +381,18 @@ func TestRecordsAreDecided(t *testing.T) {
 		t.Errorf("got %v in ranges and %d records, want %d: of Saturday and Sunday at nine it was decided on Friday", w.ranges("a/b", "s"), len(w.records("a/b", "s")), want)
 	}
 }
+
+// TestChangedWhileDown: what was due by a definition that ended while no server ran is decided, with the calendars that it had.
+func TestChangedWhileDown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, day0.Add(time.Second))
+	w.days = []*calendar.Definition{{Name: "office", Week: []time.Weekday{time.Monday, time.Tuesday}}}
+	w.agents.set(linked("one", 100))
+	w.define("a/b", cron("s", "* * * * *", func(s *calendar.Schedule) { s.Calendar = "office" }))
+	w.open()
+	w.running = false
+	w.wall, w.mono = w.wall.Add(3*time.Minute), w.mono+3*time.Minute
+	w.define("a/b", cron("s", "30 * * * *", func(s *calendar.Schedule) { s.Calendar = "office" }))
+	w.down(time.Minute)
+	w.expect("a/b", "s", "12:01:00 missed(server_down)", "12:02:00 missed(server_down)", "12:03:00 missed(server_down)")
+}

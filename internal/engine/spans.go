@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/reeve-scheduler/reeve/internal/calendar"
 	"github.com/reeve-scheduler/reeve/internal/occurrence"
 	"github.com/reeve-scheduler/reeve/internal/store"
 )
@@ -29,7 +30,11 @@ func (e *Engine) openSpans(ctx context.Context) error {
 			if err := e.useCalendars(ctx, &page[i]); err != nil {
 				return err
 			}
-			e.enter(&page[i], marks)
+			compiler, err := e.compilerOf(ctx, &page[i])
+			if err != nil {
+				return err
+			}
+			e.enter(&page[i], compiler, marks)
 		}
 		if len(page) < spansAtOnce {
 			return nil
@@ -64,9 +69,9 @@ func (e *Engine) useCalendars(ctx context.Context, s *occurrence.Span) error {
 }
 
 // enter compiles a span and keeps it. One that cannot be compiled is told to the log, and decides nothing: net apply has refused such.
-func (e *Engine) enter(s *occurrence.Span, marks []mark) *entry {
+func (e *Engine) enter(s *occurrence.Span, compiler *calendar.Compiler, marks []mark) *entry {
 	t := &e.times
-	rule, problems := t.compiler.Compile(s.Net, s.Rule)
+	rule, problems := compiler.Compile(s.Net, s.Rule)
 	if len(problems) > 0 {
 		e.cfg.Log.Error("a stored schedule cannot be used any more; nothing of it is released", slog.String("net", s.Net),
 			slog.String("schedule", s.Schedule), slog.String("problem", problems[0].Field+": "+problems[0].Message))
@@ -101,6 +106,18 @@ func (e *Engine) enter(s *occurrence.Span, marks []mark) *entry {
 		t.queue = append(t.queue, en)
 	}
 	return en
+}
+
+// compilerOf returns the compiler of a span's rule: of one that is over with the calendars in the versions that it had.
+func (e *Engine) compilerOf(ctx context.Context, s *occurrence.Span) (*calendar.Compiler, error) {
+	if s.Until.IsZero() || e.cfg.Calendars == nil || len(s.Calendars) == 0 {
+		return e.times.compiler, nil
+	}
+	days, err := e.cfg.Calendars(ctx, s.Calendars)
+	if err != nil {
+		return nil, fmt.Errorf("reading the calendars of a schedule: %w", err)
+	}
+	return calendar.NewCompiler(e.cfg.Zones, days), nil
 }
 
 // dueAfter returns what is due first after an instant in the entry's span; 0: nothing.
@@ -175,7 +192,13 @@ func (e *Engine) reread(ctx context.Context, nets []string) error {
 		}
 		overrides = append(overrides, others...)
 	}
-	e.replace(some, spans)
+	compilers := make([]*calendar.Compiler, len(spans))
+	for i := range spans {
+		if compilers[i], err = e.compilerOf(ctx, &spans[i]); err != nil {
+			return err
+		}
+	}
+	e.replace(some, spans, compilers)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.takePauses(pauses)
@@ -187,7 +210,7 @@ func (e *Engine) reread(ctx context.Context, nets []string) error {
 }
 
 // replace puts what was read anew of some nets in the place of what was known of them.
-func (e *Engine) replace(some map[string]bool, spans []occurrence.Span) {
+func (e *Engine) replace(some map[string]bool, spans []occurrence.Span, compilers []*calendar.Compiler) {
 	t := &e.times
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -205,7 +228,7 @@ func (e *Engine) replace(some map[string]bool, spans []occurrence.Span) {
 			continue
 		}
 		at := len(t.queue)
-		en := e.enter(&spans[i], nil)
+		en := e.enter(&spans[i], compilers[i], nil)
 		if old := known[spans[i].ID]; en != nil && old != nil {
 			en.inherit(old)
 			if len(t.queue) > at && en.next == 0 {
