@@ -61,6 +61,9 @@ func TestClientAsksWhatTheServiceIsAsked(t *testing.T) {
 		{"DecideJob", []any{"R1", "list", api.Decision{As: "rerun"}}, nil, func() (any, error) { return c.DecideJob(ctx, "R1", "list", api.Decision{As: "rerun"}) }},
 		{"Why", []any{"R1", "list"}, api.Why{Subject: "R1/list", State: "waiting", Facts: []api.Fact{{Reason: "no_agent", Text: "t", Since: ptr(instantOf(2))}}}, func() (any, error) { return c.Why(ctx, "R1", "list") }},
 		{"ApplyNets", []any{odd, "net: a\n\x00\xff", true}, nil, func() (any, error) { return c.ApplyNets(ctx, odd, []byte("net: a\n\x00\xff"), true) }},
+		{"ApplyNets", []any{"a, b.yaml", "net: a", false, "", "", odd, "b"}, nil, func() (any, error) {
+			return c.ApplyNets(ctx, "a, b.yaml", []byte("net: a"), false, api.File{}, api.File{Name: odd, Text: []byte("b")})
+		}},
 		{"ListNets", []any{"census"}, nil, func() (any, error) { return c.ListNets(ctx, "census") }},
 		{"Net", []any{"census/packages", 4}, nil, func() (any, error) { return c.Net(ctx, "census/packages", 4) }},
 		{"Net", []any{odd, 0}, nil, func() (any, error) { return c.Net(ctx, odd, 0) }},

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -11,7 +10,7 @@ import (
 )
 
 func (h *Handler) netRoutes() []entry {
-	apply := post("/nets", "apply-nets", "Store the nets of a file of definitions: all, or none.").needs(access.Define, Object).behind("nets")
+	apply := post("/nets", "apply-nets", "Store the nets and calendars of files of definitions: all, or none.").needs(access.Define, Object).behind("nets")
 	apply.MaxBody = maxDefinition
 	return []entry{
 		handle(get("/nets", "list-nets", "List nets at their newest version, by name.").needs(access.View, Object).behind("nets"), h.listNets),
@@ -29,17 +28,17 @@ func (h *Handler) listNets(ctx context.Context, in *struct {
 }
 
 type applyInput struct {
-	Name    string `query:"name" maxLength:"4096" doc:"what mistakes call the file"`
+	FileNames
 	DryRun  bool   `query:"dry_run" doc:"show the difference and store nothing"`
 	RawBody []byte `contentType:"application/yaml"`
 }
 
 func (h *Handler) applyNets(ctx context.Context, in *applyInput) (*body[ApplyResult], error) {
-	if in.Name == "" {
-		in.Name = "-"
+	files, err := in.files(in.RawBody)
+	if err != nil {
+		return nil, err
 	}
-	// huma uses the buffer again for the next request.
-	return answer(h.svc.ApplyNets(ctx, in.Name, bytes.Clone(in.RawBody), in.DryRun))
+	return answer(h.svc.ApplyNets(ctx, files[0].Name, files[0].Text, in.DryRun, files[1:]...))
 }
 
 type netInput struct {

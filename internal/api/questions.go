@@ -73,16 +73,16 @@ func (c *Client) Why(ctx context.Context, id, job string) (Why, error) {
 }
 
 // ApplyNets implements Nets.
-func (c *Client) ApplyNets(ctx context.Context, name string, text []byte, dryRun bool) (ApplyResult, error) {
-	if len(text) > maxDefinition {
-		return ApplyResult{}, fault.Newf(fault.Invalid, "%s is longer than 4 MiB", name)
+func (c *Client) ApplyNets(ctx context.Context, name string, text []byte, dryRun bool, more ...File) (ApplyResult, error) {
+	query, body, err := joined(File{name, text}, more)
+	if err != nil {
+		return ApplyResult{}, err
 	}
-	query := url.Values{"name": {name}}
 	if dryRun {
 		query.Set("dry_run", "true")
 	}
 	what := at(http.MethodPost, "nets").with(query)
-	what.raw = append([]byte{}, text...)
+	what.raw = body
 	return ask[ApplyResult](ctx, c, what)
 }
 

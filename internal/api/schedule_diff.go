@@ -1,13 +1,10 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"net/http"
-	"net/url"
 
 	"github.com/reeve-scheduler/reeve/internal/access"
-	"github.com/reeve-scheduler/reeve/internal/fault"
 )
 
 func (h *Handler) diffRoute() entry {
@@ -18,26 +15,29 @@ func (h *Handler) diffRoute() entry {
 }
 
 type diffInput struct {
-	Name    string `query:"name" maxLength:"4096" doc:"what mistakes call the file"`
+	FileNames
 	Months  int    `query:"months" minimum:"0" maximum:"120" doc:"0 or absent: 13"`
 	After   string `query:"after" maxLength:"320" doc:"cursor: those behind NET/SCHEDULE, the last one that an earlier answer to the same file compared"`
 	RawBody []byte `contentType:"application/yaml"`
 }
 
 func (h *Handler) diffSchedules(ctx context.Context, in *diffInput) (*body[[]ScheduleDiff], error) {
-	if in.Name == "" {
-		in.Name = "-"
+	files, err := in.files(in.RawBody)
+	if err != nil {
+		return nil, err
 	}
-	// huma uses the buffer again for the next request.
-	return answer(h.svc.DiffSchedules(ctx, in.Name, bytes.Clone(in.RawBody), in.Months, in.After))
+	return answer(h.svc.DiffSchedules(ctx, files[0].Name, files[0].Text, in.Months, in.After, files[1:]...))
 }
 
 // DiffSchedules implements Schedules.
-func (c *Client) DiffSchedules(ctx context.Context, name string, text []byte, months int, after string) ([]ScheduleDiff, error) {
-	if len(text) > maxDefinition {
-		return nil, fault.Newf(fault.Invalid, "%s is longer than 4 MiB", name)
+func (c *Client) DiffSchedules(ctx context.Context, name string, text []byte, months int, after string, more ...File) ([]ScheduleDiff, error) {
+	query, body, err := joined(File{name, text}, more)
+	if err != nil {
+		return nil, err
 	}
-	what := at(http.MethodPost, "schedules", "diff").with(url.Values{"name": {name}, "months": {number(int64(months))}, "after": {after}})
-	what.raw = append([]byte{}, text...)
+	query.Set("months", number(int64(months)))
+	query.Set("after", after)
+	what := at(http.MethodPost, "schedules", "diff").with(query)
+	what.raw = body
 	return ask[[]ScheduleDiff](ctx, c, what)
 }

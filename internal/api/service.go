@@ -56,8 +56,9 @@ type Callers interface {
 
 // Nets applies and shows definitions.
 type Nets interface {
-	// ApplyNets stores the nets of a file's text (several documents), all or none. name is what mistakes call the file.
-	ApplyNets(ctx context.Context, name string, text []byte, dryRun bool) (ApplyResult, error)
+	// ApplyNets stores the nets of a file's text (several documents), and of more files with it, all or none. name is what mistakes call
+	// the file.
+	ApplyNets(ctx context.Context, name string, text []byte, dryRun bool, more ...File) (ApplyResult, error)
 	ListNets(ctx context.Context, folder string) ([]NetSummary, error)
 	Net(ctx context.Context, name string, version int) (Net, error)
 }

@@ -24,7 +24,7 @@ type Schedules interface {
 	ResumeSchedule(ctx context.Context, net, name string) (Schedule, error)
 	// DiffSchedules compares the schedules of a file of definitions, and those of other nets that lean on its calendars, with those
 	// in force, over some months (0: 13). One answer compares so many; after (NET/SCHEDULE) goes on behind the last that was compared.
-	DiffSchedules(ctx context.Context, name string, text []byte, months int, after string) ([]ScheduleDiff, error)
+	DiffSchedules(ctx context.Context, name string, text []byte, months int, after string, more ...File) ([]ScheduleDiff, error)
 }
 
 // Occurrences shows what became of occurrences, and lets people act on them.

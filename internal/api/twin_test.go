@@ -127,8 +127,15 @@ func (s *twin) Logs(ctx context.Context, q api.LogQuery, emit func(api.Log) erro
 	return emit(api.Log{Job: "list", Attempt: 1, At: instantOf(4), Stream: "stdout", Text: "a\nb\u2028<c>"})
 }
 
-func (s *twin) ApplyNets(ctx context.Context, name string, text []byte, dry bool) (api.ApplyResult, error) {
-	return api.ApplyResult{DryRun: dry, Nets: []api.Applied{{Name: "census/packages", Version: 1, Change: "created", Diff: "+"}}}, s.note(ctx, "ApplyNets", name, string(text), dry)
+func (s *twin) ApplyNets(ctx context.Context, name string, text []byte, dry bool, more ...api.File) (api.ApplyResult, error) {
+	return api.ApplyResult{DryRun: dry, Nets: []api.Applied{{Name: "census/packages", Version: 1, Change: "created", Diff: "+"}}}, s.note(ctx, "ApplyNets", withFiles([]any{name, string(text), dry}, more)...)
+}
+
+func withFiles(args []any, more []api.File) []any {
+	for _, f := range more {
+		args = append(args, f.Name, string(f.Text))
+	}
+	return args
 }
 
 func (s *twin) ListNets(ctx context.Context, folder string) ([]api.NetSummary, error) {

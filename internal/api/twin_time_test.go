@@ -23,8 +23,8 @@ func (s *twin) ResumeSchedule(ctx context.Context, net, name string) (api.Schedu
 	return api.Schedule{}, s.note(ctx, "ResumeSchedule", net, name)
 }
 
-func (s *twin) DiffSchedules(ctx context.Context, name string, text []byte, months int, after string) ([]api.ScheduleDiff, error) {
-	return []api.ScheduleDiff{}, s.note(ctx, "DiffSchedules", name, text, months, after)
+func (s *twin) DiffSchedules(ctx context.Context, name string, text []byte, months int, after string, more ...api.File) ([]api.ScheduleDiff, error) {
+	return []api.ScheduleDiff{}, s.note(ctx, "DiffSchedules", withFiles([]any{name, text, months, after}, more)...)
 }
 
 func (s *twin) ListOccurrences(ctx context.Context, q api.OccurrenceQuery) (api.OccurrencePage, error) {
@@ -122,6 +122,9 @@ func timeCalls(ctx context.Context, c *api.Client) []roundTrip {
 	calls := []roundTrip{
 		{"DiffSchedules", []any{"a b.yaml", []byte("net: a\n\x00\xff"), 6, "a/b/c d"}, nil, func() (any, error) {
 			return c.DiffSchedules(ctx, "a b.yaml", []byte("net: a\n\x00\xff"), 6, "a/b/c d")
+		}},
+		{"DiffSchedules", []any{"a", []byte("net: a"), 1, "", "b", "net: b"}, nil, func() (any, error) {
+			return c.DiffSchedules(ctx, "a", []byte("net: a"), 1, "", api.File{Name: "b", Text: []byte("net: b")})
 		}},
 		{"ListSchedules", []any{schedules}, nil, func() (any, error) { return c.ListSchedules(ctx, schedules) }},
 		{"ListSchedules", []any{api.ScheduleQuery{}}, nil, func() (any, error) { return c.ListSchedules(ctx, api.ScheduleQuery{}) }},

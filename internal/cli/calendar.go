@@ -21,7 +21,7 @@ func (a *app) calendarCommand() *cobra.Command {
 	}
 	c.PersistentFlags().StringVar(&a.data, "data", os.Getenv("REEVE_DATA"), "data folder of a server on this host: local administration; for day and month an agent's, too, which needs no server (REEVE_DATA)")
 	validate, apply := a.netValidate(), a.netApply()
-	validate.Short, apply.Short = "check calendars (and nets) of files, without a server", "store calendars (and nets) of files as new versions, all or none of each file"
+	validate.Short, apply.Short = "check calendars (and nets) of files, without a server", "store calendars (and nets) of files as new versions, all or none"
 	c.AddCommand(a.calendarList(), a.calendarShow(), apply, validate, a.calendarDay(), a.calendarMonth(), a.calendarImport(), a.calendarExport(), a.calendarSeed(),
 		a.calendarPull(), a.calendarSchema())
 	return c

@@ -43,27 +43,35 @@ func (a *app) readDefinition(path string) (string, []byte, error) {
 	return name, text, nil
 }
 
+// readDefinitions reads files that are one request.
+func (a *app) readDefinitions(paths []string) ([]api.File, error) {
+	files := make([]api.File, len(paths))
+	for i, path := range paths {
+		var err error
+		if files[i].Name, files[i].Text, err = a.readDefinition(path); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
 func (a *app) netApply() *cobra.Command {
 	var dryRun bool
 	c := &cobra.Command{
 		Use: "apply FILE…", Short: "store definitions as new versions; shows the difference", Args: cobra.MinimumNArgs(1),
-		Long: "apply stores the nets and calendars of each file, all of a file or none, and shows how their texts and their occurrences change.",
+		Long: "apply stores the nets and calendars of the files, all or none, and shows how their texts and their occurrences change.",
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := a.client()
 			if err != nil {
 				return err
 			}
-			result := api.ApplyResult{DryRun: dryRun, Nets: []api.Applied{}, Calendars: []api.Applied{}}
-			for _, path := range args {
-				name, text, err := a.readDefinition(path)
-				if err != nil {
-					return err
-				}
-				one, err := client.ApplyNets(c.Context(), name, text, dryRun)
-				if err != nil {
-					return err
-				}
-				result.Nets, result.Calendars = append(result.Nets, one.Nets...), append(result.Calendars, one.Calendars...)
+			files, err := a.readDefinitions(args)
+			if err != nil {
+				return err
+			}
+			result, err := client.ApplyNets(c.Context(), files[0].Name, files[0].Text, dryRun, files[1:]...)
+			if err != nil {
+				return err
 			}
 			return a.print(result, func(w io.Writer) {
 				for _, n := range result.Calendars {

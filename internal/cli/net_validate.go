@@ -62,6 +62,7 @@ func (a *app) validate(files, calendars []string) ([]validated, fault.Mistakes, 
 		return nil, nil, err
 	}
 	zones := calendar.Builtin()
+	jobfile.Together(read.drafts[:len(files)])
 	var results []validated
 	var all fault.Mistakes
 	for i, d := range read.drafts[:len(files)] {

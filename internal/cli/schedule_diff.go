@@ -100,26 +100,19 @@ func (a *app) diffs(c *cobra.Command, args []string, months int, local *localDif
 	if err != nil {
 		return nil, "", err
 	}
-	diffs = []api.ScheduleDiff{}
-	for _, path := range args {
-		name, text, err := a.readDefinition(path)
-		if err != nil {
-			return nil, "", err
-		}
-		one, err := diffWhole(c.Context(), client, name, text, months)
-		if err != nil {
-			return nil, "", err
-		}
-		diffs = append(diffs, one...)
+	files, err := a.readDefinitions(args)
+	if err != nil {
+		return nil, "", err
 	}
-	return diffs, "", nil
+	diffs, err = diffWhole(c.Context(), client, files, months)
+	return diffs, "", err
 }
 
-// diffWhole asks until all of a file was compared: the server compares so many changed schedules in one request.
-func diffWhole(ctx context.Context, from api.Schedules, name string, text []byte, months int) ([]api.ScheduleDiff, error) {
+// diffWhole asks until all of some files was compared: the server compares so many changed schedules in one request.
+func diffWhole(ctx context.Context, from api.Schedules, files []api.File, months int) ([]api.ScheduleDiff, error) {
 	all := []api.ScheduleDiff{}
 	for after := ""; ; {
-		part, err := from.DiffSchedules(ctx, name, text, months, after)
+		part, err := from.DiffSchedules(ctx, files[0].Name, files[0].Text, months, after, files[1:]...)
 		if err != nil {
 			return nil, err
 		}

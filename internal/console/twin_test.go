@@ -293,7 +293,7 @@ func (t *twin) Logs(ctx context.Context, q api.LogQuery, emit func(api.Log) erro
 	}
 }
 
-func (t *twin) ApplyNets(context.Context, string, []byte, bool) (api.ApplyResult, error) {
+func (t *twin) ApplyNets(context.Context, string, []byte, bool, ...api.File) (api.ApplyResult, error) {
 	return api.ApplyResult{}, fault.New(fault.Forbidden, "the twin applies nothing", "")
 }
 

@@ -29,9 +29,9 @@ type definitions struct {
 	limited bool
 }
 
-// readDefinitions reads a text of nets and calendars. Each may lean on what stands in the text, and on the store's calendars: for who may define
+// readDefinitions reads files of nets and calendars. Each may lean on what stands in any of them, and on the store's calendars: for who may define
 // something on all, by name; for who may only look on those that they see.
-func (s *Service) readDefinitions(ctx context.Context, name string, text []byte) (*definitions, error) {
+func (s *Service) readDefinitions(ctx context.Context, files []api.File) (*definitions, error) {
 	book, err := OpenCalendars(ctx, s.cfg.Store)
 	if err != nil {
 		return nil, storeFault(err)
@@ -47,16 +47,19 @@ func (s *Service) readDefinitions(ctx context.Context, name string, text []byte)
 		clear(book.parsed)
 	}
 	p := &definitions{book: book, now: s.cfg.Now(), zones: s.cfg.Zones, changed: map[string]bool{}, limited: limited}
-	draft := jobfile.Read(name, text)
-	for _, c := range draft.Found().Calendars {
-		version := book.versions[c.Name].Version
-		if version == 0 || book.versions[c.Name].Text != string(jobfile.FormatCalendar(c)) {
-			version++
-			p.changed[c.Name] = true
+	drafts := make([]*jobfile.Draft, len(files))
+	for i, f := range files {
+		drafts[i] = jobfile.Read(f.Name, f.Text)
+		for _, c := range drafts[i].Found().Calendars {
+			version := book.versions[c.Name].Version
+			if version == 0 || book.versions[c.Name].Text != string(jobfile.FormatCalendar(c)) {
+				version++
+				p.changed[c.Name] = true
+			}
+			book.Put(c, version)
 		}
-		book.Put(c, version)
 	}
-	p.docs, err = draft.Documents(jobfile.Checks{
+	p.docs, err = jobfile.All(drafts, jobfile.Checks{
 		Nets: []jobfile.Check{s.planned, jobnet.Schedules(p.zones, book.Lookup)},
 		Calendars: []jobfile.CalendarCheck{func(d *calendar.Definition) []calendar.Problem {
 			return calendar.CheckDefinition(d, book.Lookup)

@@ -17,12 +17,12 @@ import (
 	"github.com/reeve-scheduler/reeve/ports"
 )
 
-// ApplyNets implements api.Service. All nets and calendars of the text are stored in one commit, or none, and with them what they
+// ApplyNets implements api.Service. All nets and calendars of the files are stored in one commit, or none, and with them what they
 // change of the schedules in force.
-func (s *Service) ApplyNets(ctx context.Context, name string, text []byte, dryRun bool) (api.ApplyResult, error) {
+func (s *Service) ApplyNets(ctx context.Context, name string, text []byte, dryRun bool, more ...api.File) (api.ApplyResult, error) {
 	s.applying.Lock() // what leans on a calendar is read before the calendar is committed
 	defer s.applying.Unlock()
-	p, err := s.readDefinitions(ctx, name, text)
+	p, err := s.readDefinitions(ctx, append([]api.File{{Name: name, Text: text}}, more...))
 	if err != nil {
 		return api.ApplyResult{}, err
 	}
@@ -70,7 +70,7 @@ func (s *Service) ApplyNets(ctx context.Context, name string, text []byte, dryRu
 	return a.result, s.applied(ctx, a)
 }
 
-// application is what one text stores, while it is worked out.
+// application is what one request stores, while it is worked out.
 type application struct {
 	*definitions
 	r      *Rescheduling

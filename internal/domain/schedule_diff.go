@@ -19,7 +19,7 @@ const DiffMonths = 13
 const DiffExamples = 20
 
 // DiffSchedules implements api.Schedules.
-func (s *Service) DiffSchedules(ctx context.Context, name string, text []byte, months int, after string) ([]api.ScheduleDiff, error) {
+func (s *Service) DiffSchedules(ctx context.Context, name string, text []byte, months int, after string, more ...api.File) ([]api.ScheduleDiff, error) {
 	if months < 0 || months > 120 {
 		return nil, fault.New(fault.Invalid, "months go from 1 to 120", "")
 	}
@@ -29,7 +29,7 @@ func (s *Service) DiffSchedules(ctx context.Context, name string, text []byte, m
 	if _, err := s.may(ctx, access.View, ""); err != nil {
 		return nil, err
 	}
-	p, err := s.readDefinitions(ctx, name, text)
+	p, err := s.readDefinitions(ctx, append([]api.File{{Name: name, Text: text}}, more...))
 	if err != nil {
 		return nil, err
 	}

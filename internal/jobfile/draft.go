@@ -1,10 +1,12 @@
 package jobfile
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
 	"github.com/reeve-scheduler/reeve/internal/calendar"
+	"github.com/reeve-scheduler/reeve/internal/fault"
 	"github.com/reeve-scheduler/reeve/internal/jobnet"
 )
 
@@ -113,6 +115,45 @@ func (d *Draft) Found() Documents {
 		}
 	}
 	return out
+}
+
+// All checks drafts that become one change, as Documents does one.
+func All(drafts []*Draft, checks Checks) (Documents, error) {
+	Together(drafts)
+	var out Documents
+	var mistakes fault.Mistakes
+	for _, d := range drafts {
+		docs, err := d.Documents(checks)
+		var more fault.Mistakes
+		if errors.As(err, &more); err != nil && more == nil {
+			return Documents{}, err
+		}
+		mistakes = append(mistakes, more...)
+		out.Nets, out.Calendars = append(out.Nets, docs.Nets...), append(out.Calendars, docs.Calendars...)
+	}
+	if len(mistakes) > 0 {
+		return Documents{}, mistakes
+	}
+	return out, nil
+}
+
+// Together adds what is wrong with drafts that become one change: a definition that another one has, too.
+func Together(drafts []*Draft) {
+	type spot struct {
+		in   *Draft
+		line int
+	}
+	seen := map[string]spot{}
+	for _, d := range drafts {
+		for _, p := range d.pages {
+			key := p.kind + " " + p.name()
+			if other, twice := seen[key]; !twice {
+				seen[key] = spot{d, p.at.line}
+			} else if other.in != d && p.name() != "" { // of its own file it is told already
+				d.r.mistake(p.at, "%s stands twice: the other one is in line %d of %s", key, other.line, other.in.r.file)
+			}
+		}
+	}
 }
 
 // Documents checks what was read. The error is fault.Mistakes, and then there are no documents. It is called once.
