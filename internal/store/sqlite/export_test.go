@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -34,6 +35,22 @@ func (s *Store) Fill(ctx context.Context, n int) error {
 func (s *Store) FillTimes(ctx context.Context, n int) error {
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
 	const step = 50_000
+	// Indexes are made afterwards: it takes a tenth of the time.
+	var again []string
+	err := s.state.writer.do(ctx, func(ctx context.Context, c *conn) error {
+		var names []string
+		err := c.query(ctx, `SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'occurrences' AND sql IS NOT NULL`, func(r row) error {
+			names, again = append(names, r.str(0)), append(again, r.str(1))
+			return nil
+		})
+		for _, name := range names {
+			err = errors.Join(err, c.run(ctx, "DROP INDEX "+name))
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	for from := 0; from < n; from += step {
 		size := min(step, n-from)
 		err := s.state.writer.do(ctx, func(ctx context.Context, c *conn) error {
@@ -46,5 +63,10 @@ func (s *Store) FillTimes(ctx context.Context, n int) error {
 			return err
 		}
 	}
-	return nil
+	return s.state.writer.do(ctx, func(ctx context.Context, c *conn) error {
+		for _, sql := range again {
+			err = errors.Join(err, c.run(ctx, sql))
+		}
+		return err
+	})
 }

@@ -59,7 +59,7 @@ func dueBatch(due time.Time, from, n, span int, runs bool) store.Batch {
 // BenchmarkTimesDecide commits 10,000 occurrences of one second with their runs, in batches of 500; beside it, in the same process, what
 // the machine needs to write and sync as many bytes in as many pieces.
 func BenchmarkTimesDecide(b *testing.B) {
-	for _, old := range []int{0, 1_000_000} {
+	for _, old := range []int{0, 1_000_000, 10_000_000} {
 		b.Run(fmt.Sprintf("records=%d", old), func(b *testing.B) {
 			s := open(b, b.TempDir())
 			openSpans(b, s, 10_000)
@@ -99,10 +99,17 @@ func BenchmarkTimesDecide(b *testing.B) {
 	})
 }
 
-// BenchmarkTimesPage lists a page of a day that has 50,000 records, from its middle, among those of other days.
+// BenchmarkTimesPage lists a page of a day that has 50,000 records, from its middle, among those of other days; and what asks for no time at all: of
+// ten million records the answer may take no longer than of half a million.
 func BenchmarkTimesPage(b *testing.B) {
+	for _, records := range []int{500_000, 10_000_000} {
+		b.Run(fmt.Sprintf("records=%d", records), func(b *testing.B) { benchPages(b, records) })
+	}
+}
+
+func benchPages(b *testing.B, records int) {
 	s := open(b, b.TempDir())
-	if err := s.FillTimes(b.Context(), 500_000); err != nil {
+	if err := s.FillTimes(b.Context(), records); err != nil {
 		b.Fatal(err)
 	}
 	day := timesBegin().AddDate(0, 0, 5)
@@ -115,20 +122,41 @@ func BenchmarkTimesPage(b *testing.B) {
 		"missed":   {Undismissed: true, Limit: 200},
 		"newest":   {Newest: true, Limit: 1, Net: "folder7/net000007"},
 		"decision": {Since: day, Until: day.AddDate(0, 0, 1), Decisions: []occurrence.Decision{occurrence.Missed}, Limit: 200},
+		"why":      {Net: "folder7/net000007", Since: day, Until: day.AddDate(0, 0, 1), Limit: 1000},
+		"nominal":  {Net: "folder7/net000007", Schedule: "daily", Nominal: timesBegin().Add(7 * 1728 * time.Millisecond), Limit: 1},
+		// Without a time:
+		"all folder":    {Folder: "folder7", Limit: 200},
+		"all missed":    {Decisions: []occurrence.Decision{occurrence.Missed}, Limit: 1000},
+		"all of two":    {Decisions: []occurrence.Decision{occurrence.Missed, occurrence.Cancelled}, Newest: true, Limit: 1000},
+		"all cancelled": {Decisions: []occurrence.Decision{occurrence.Cancelled}, Limit: 200},
+		"all pending":   {Decisions: []occurrence.Decision{occurrence.Pending}, Limit: 200},
+		"of no folder":  {Folder: "none", Limit: 200},
 	} {
 		b.Run(name, func(b *testing.B) {
+			none := name == "all cancelled" || name == "all pending" || name == "of no folder"
 			for b.Loop() {
 				got, err := s.Occurrences(b.Context(), q)
-				if err != nil || len(got) == 0 {
+				if err != nil || len(got) == 0 != none {
 					b.Fatal(len(got), err)
 				}
 			}
 		})
 	}
-	b.Run("tallies", func(b *testing.B) {
+	for name, q := range map[string]store.OccurrenceQuery{
+		"day": {Since: day, Until: day.AddDate(0, 0, 1)}, "net": {Net: "folder7/net000007"}, "month of a net": {Net: "folder7/net000007", Since: day, Until: day.AddDate(0, 1, 0)},
+	} {
+		b.Run("tallies "+name, func(b *testing.B) {
+			for b.Loop() {
+				if got, err := s.Tallies(b.Context(), q); err != nil || len(got) == 0 {
+					b.Fatal(len(got), err)
+				}
+			}
+		})
+	}
+	b.Run("hours", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := s.Tallies(b.Context(), store.OccurrenceQuery{Since: day, Until: day.AddDate(0, 0, 1)}); err != nil {
-				b.Fatal(err)
+			if got, err := s.Hours(b.Context(), store.OccurrenceQuery{Since: day, Until: day.AddDate(0, 0, 1)}, day); err != nil || len(got) == 0 {
+				b.Fatal(len(got), err)
 			}
 		}
 	})

@@ -142,8 +142,22 @@ func scanRecord(r row) occurrence.Record {
 	}
 }
 
-// Occurrences implements store.Times.
+// Occurrences implements store.Times. What no one index answers is asked for in parts (times_parts.go).
 func (s *Store) Occurrences(ctx context.Context, q store.OccurrenceQuery) ([]occurrence.Record, error) {
+	if q.Limit <= 0 {
+		q.Limit = maxLimit
+	}
+	parts, err := s.parts(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("reading occurrences: %w", err)
+	}
+	if len(parts) > 0 {
+		return s.merged(ctx, parts)
+	}
+	return s.occurrences(ctx, q)
+}
+
+func (s *Store) occurrences(ctx context.Context, q store.OccurrenceQuery) ([]occurrence.Record, error) {
 	from, t := recordTerms(q)
 	beyond, order := "due >= ? AND (due, net, schedule, nominal) > (?, ?, ?, ?)", " ORDER BY due, net, schedule, nominal LIMIT ?"
 	if q.Newest {
@@ -153,11 +167,7 @@ func (s *Store) Occurrences(ctx context.Context, q store.OccurrenceQuery) ([]occ
 		k := q.After.Key
 		t.add(beyond, q.After.Due, q.After.Due, k.Net, k.Schedule, cursorInstant(k.Nominal))
 	}
-	limit := q.Limit
-	if limit <= 0 {
-		limit = maxLimit
-	}
-	all, err := list(ctx, s.state, scanRecord, `SELECT `+recordColumns+` FROM `+from+t.sql()+order, append(t.args, limit)...)
+	all, err := list(ctx, s.state, scanRecord, `SELECT `+recordColumns+` FROM `+from+t.sql()+order, append(t.args, q.Limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("reading occurrences: %w", err)
 	}
@@ -184,6 +194,9 @@ func recordTerms(q store.OccurrenceQuery) (from string, t terms) {
 		from += " INDEXED BY occurrences_pending"
 	case q.Net != "":
 		from += " INDEXED BY occurrences_net"
+	case len(q.Decisions) == 1 && rare(q.Decisions[0]):
+		from += " INDEXED BY occurrences_rare"
+		t.add("decision <> 'released'") // word by word as the partial index has it
 	}
 	if q.Undismissed {
 		t.add(undismissed)

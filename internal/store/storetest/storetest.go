@@ -63,6 +63,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"calendars":         testCalendars,
 		"durations":         testDurations,
 		"ends":              testEnds,
+		"pages":             testPages,
 		"prune occurrences": testPruneOccurrences,
 		"times twin":        testTimesTwin,
 	} {
