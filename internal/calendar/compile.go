@@ -412,6 +412,12 @@ func (k *compiling) checkDue(r *Rule) {
 		k.fail(field, "it is never due: no time within 40 years is meant by it")
 		return
 	}
+	if k.schedule.RRule != "" && k.from == nil && first < daySeconds {
+		if _, ok := r.nominals.next(first+1, year2000+horizon); !ok {
+			k.fail("rrule", "it is never due: its only time within 40 years is 1970-01-01, where it begins without from")
+			return
+		}
+	}
 	if r.shift.moves() && r.days != nil && r.nominals.count(first, first+daySeconds) > maxShifted {
 		k.fail("shift", "it is due more than %d times a day, which is too often to be brought to other days: write skip or run", maxShifted)
 	}

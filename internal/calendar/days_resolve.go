@@ -117,7 +117,7 @@ func (r *resolver) target(inside, ref string) (partName, *Definition) {
 		r.problem("there is neither a set %q in this calendar nor a calendar of this name", clip(name))
 		return partName{}, nil
 	case !ok:
-		r.problem("there is no calendar %q", clip(name))
+		r.problem("there is no calendar %q: put it into the file, or apply it first; without a server, name its file with --calendars", clip(name))
 		return partName{}, nil
 	case sharp && set != freeName && setOf(def, set) == nil:
 		r.problem("calendar %s has no set %q", name, clip(set))

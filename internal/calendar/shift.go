@@ -32,12 +32,12 @@ func parseShift(text string) (shift, error) {
 	words := strings.Fields(text)
 	s := shift{n: 1, within: farShift}
 	if len(words) == 0 {
-		return s, notShift(text)
+		return s, notShift(text, 0)
 	}
 	switch words[0] {
 	case "skip", "run":
 		if len(words) > 1 {
-			return s, notShift(text)
+			return s, notShift(text, 0)
 		}
 		if words[0] == "run" {
 			s.kind = shiftRun
@@ -48,13 +48,13 @@ func parseShift(text string) (shift, error) {
 	case "after":
 		s.kind = shiftAfter
 	default:
-		return s, notShift(text)
+		return s, notShift(text, 0)
 	}
 	words = words[1:]
 	if len(words) > 0 && words[0] != "within" {
 		n, err := strconv.Atoi(words[0])
 		if err != nil || n < 1 || n > farShift {
-			return s, notShift(text)
+			return s, notShift(text, n)
 		}
 		s.n, words = n, words[1:]
 	}
@@ -62,11 +62,11 @@ func parseShift(text string) (shift, error) {
 		return s, nil
 	}
 	if len(words) != 2 {
-		return s, notShift(text)
+		return s, notShift(text, 0)
 	}
 	n, err := strconv.Atoi(words[1])
 	if err != nil || n < 1 || n > farShift {
-		return s, notShift(text)
+		return s, notShift(text, n)
 	}
 	if s.within = n; n < s.n {
 		return s, fmt.Errorf("%q leaves nothing: %d working days do not fit within %d days", text, s.n, n)
@@ -74,7 +74,11 @@ func parseShift(text string) (shift, error) {
 	return s, nil
 }
 
-func notShift(text string) error {
+// notShift says what a shift is; days is a number of days that it asked for.
+func notShift(text string, days int) error {
+	if days > farShift {
+		return fmt.Errorf("%q looks too far: a shift is of at most %d working days, and within at most %d days", text, farShift, farShift)
+	}
 	return fmt.Errorf("%q is not a shift: write skip, run, before or after; before 2 for the second working day before, before 2 within 5 for at most five days earlier", text)
 }
 

@@ -14,7 +14,7 @@ type schedule struct {
 	Every       duration   `field:"every" doc:"Elapsed time, at least 1s: by start on a grid that begins at from, or by end."`
 	EveryBy     string     `field:"every_by" enum:"start,end" default:"start" doc:"From where every counts: from the start before, or from the end of the run before."`
 	Dates       []string   `field:"dates" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?)?$" doc:"Fixed days and times of the zone, as 2026-12-24T06:00; a day alone means its midnight."`
-	WorkingDays []string   `field:"working_days" pattern:"^-?[1-9][0-9]* of (month|quarter|year)$" doc:"Only on these working days of the calendar, as 1 of month or -1 of quarter, which is the last."`
+	WorkingDays []string   `field:"working_days" form:"a day as 3 of month, -1 of quarter or 10 of year" pattern:"^-?[1-9][0-9]* of (month|quarter|year)$" doc:"Only on these working days of the calendar, as 1 of month or -1 of quarter, which is the last."`
 	Zone        string     `field:"zone" form:"the name of a time zone, as Europe/Berlin" default:"UTC" doc:"The time zone, as Europe/Berlin, by the time zone database that comes with Reeve."`
 	Calendar    string     `field:"calendar" doc:"The calendar whose working days count, or CALENDAR#SET."`
 	Shift       string     `field:"shift" form:"skip, run, before or after" pattern:"^(skip|run|(before|after)( [1-9][0-9]*)?( within [1-9][0-9]*)?)$" default:"skip" doc:"What becomes of an occurrence on a free day: skip, run, or before or after, which may say how many working days and within how many days, as after 2 within 5."`

@@ -43,7 +43,9 @@ func TestTextsWithColons(t *testing.T) {
 // Each mistake of a schedule is told, once, with its field and what would be right; nothing is told that is not so.
 func TestMistakesOfSchedules(t *testing.T) {
 	t.Parallel()
-	check := jobnet.Schedules(calendar.Builtin(), nil)
+	check := jobnet.Schedules(calendar.Builtin(), func(name string) (*calendar.Definition, bool) {
+		return &calendar.Definition{Name: name, Free: []calendar.Date{{Date: "12-25"}}}, name == "k/a"
+	})
 	for text, want := range map[string][]string{
 		`every: 1`:                    {`every: "1" has no unit: write 1s, 1m or 1h`},
 		`every: 1d`:                   {`every: "1d" is not a duration: write 10s, 5m or 1h30m`},
@@ -52,22 +54,31 @@ func TestMistakesOfSchedules(t *testing.T) {
 		`every: 1, zone: Mars/Phobos`: {`every: "1" has no unit: write 1s, 1m or 1h`, `there is no time zone "Mars/Phobos" in tzdata TZDATA; write a name of the time zone database, as Europe/Berlin or UTC`},
 		`dates: {a: b}`:               {`dates is a list, not a mapping`},
 		`rrule: [a]`:                  {`rrule is a rule of RFC 5545, as FREQ=DAILY, not a list`},
-		`cron: "@daily", calendar: [a], shift: after`:        {`calendar is text, not a list`},
-		`cron: "@daily", jitter: 48h`:                        {`a jitter of 48h is too long: it goes up to 24h`},
-		`cron: "@daily", jitter: 48h, dst_gap: never`:        {`a jitter of 48h is too long: it goes up to 24h`, `"never" is not one of next-valid, skip and shift`},
-		`cron: "61 * * * *", every: 1, dst_gap: never`:       {`the minute is "61": it can be 0 to 59`, `every: "1" has no unit: write 1s, 1m or 1h`, `"never" is not one of next-valid, skip and shift`},
-		`every: 1h, blackouts: [{from: 22, until: "23:00"}]`: {`blackouts[0].from is a time, as 22:00, 12-24T18:00 or 2026-12-24T18:00, not the number 22`},
-		`rrule: FREQ=DAILY;COUNT=3, from: 3`:                 {`from is a day or a time, as 2026-01-01 or 2026-01-01T06:00, not the number 3`},
-		`every: 1500ms`:                                      {`an every of 1.5s is not in whole seconds`},
-		`cron: "@daily", jitter: 1us`:                        {`a jitter of 1µs is not in whole milliseconds`},
-		`cron: "@daily", dst_overlap: 3`:                     {`dst_overlap is one of first, last and both, not the number 3`},
-		`cron: "@daily", catchup: true`:                      {`catchup is one of none, last and all, not true`},
-		`cron: "@daily", zone: 5`:                            {`zone is the name of a time zone, as Europe/Berlin, not the number 5`},
-		`cron: 5`:                                            {`cron is a line of cron in quotes, as "30 2 * * *", not the number 5`},
-		`rrule: 5`:                                           {`rrule is a rule of RFC 5545, as FREQ=DAILY, not the number 5`},
-		`cron: "@daily", from: 2026`:                         {`from is a day or a time, as 2026-01-01 or 2026-01-01T06:00, not the number 2026`},
-		`cron: "@daily", shift: 1`:                           {`shift is skip, run, before or after, not the number 1`},
-		`cron: "@daily", until: 2026-13-01, from: 3`:         {`"2026-13-01" is not a time: write 2026-12-24, 2026-12-24T06:00 or 2026-12-24T06:00:30, a wall time of the zone; or with an offset, 2026-12-24T06:00:00+01:00`, `from is a day or a time, as 2026-01-01 or 2026-01-01T06:00, not the number 3`},
+		`cron: "@daily", calendar: [a], shift: after`:                        {`calendar is text, not a list`},
+		`cron: "@daily", jitter: 48h`:                                        {`a jitter of 48h is too long: it goes up to 24h`},
+		`cron: "@daily", jitter: 48h, dst_gap: never`:                        {`a jitter of 48h is too long: it goes up to 24h`, `"never" is not one of next-valid, skip and shift`},
+		`cron: "61 * * * *", every: 1, dst_gap: never`:                       {`the minute is "61": it can be 0 to 59`, `every: "1" has no unit: write 1s, 1m or 1h`, `"never" is not one of next-valid, skip and shift`},
+		`every: 1h, blackouts: [{from: 22, until: "23:00"}]`:                 {`blackouts[0].from is a time, as 22:00, 12-24T18:00 or 2026-12-24T18:00, not the number 22`},
+		`rrule: FREQ=DAILY;COUNT=3, from: 3`:                                 {`from is a day or a time, as 2026-01-01 or 2026-01-01T06:00, not the number 3`},
+		`cron: "@daily", calendar: k/a, working_days: [bananas, 3 of month]`: {`"bananas" is not a working day: write 1 of month, -1 of quarter (the last), 10 of year`},
+		`cron: "@daily", calendar: k/a, working_days: [3 of week]`:           {`"3 of week" is not a working day: write 1 of month, -1 of quarter (the last), 10 of year`},
+		`cron: "@daily", calendar: k/a, working_days: [3]`:                   {`each entry of working_days is a day as 3 of month, -1 of quarter or 10 of year, not the number 3`},
+		`cron: "@daily", calendar: k/a, working_days: [32 of month]`:         {`"32 of month" is never: a month has at most 31 days`},
+		`cron: "@daily", calendar: k/a, shift: after 400`:                    {`"after 400" looks too far: a shift is of at most 366 working days, and within at most 366 days`},
+		`cron: "@daily", calendar: k/a, shift: after 1 within 400`:           {`"after 1 within 400" looks too far: a shift is of at most 366 working days, and within at most 366 days`},
+		`cron: "@daily", calendar: k/a, shift: after 0`:                      {`"after 0" is not a shift: write skip, run, before or after; before 2 for the second working day before, before 2 within 5 for at most five days earlier`},
+		`cron: "@daily", calendar: m/cal`:                                    {`there is no calendar "m/cal": put it into the file, or apply it first; without a server, name its file with --calendars`},
+		`rrule: FREQ=YEARLY;INTERVAL=1000000`:                                {`it is never due: its only time within 40 years is 1970-01-01, where it begins without from`},
+		`every: 1500ms`:                                                      {`an every of 1.5s is not in whole seconds`},
+		`cron: "@daily", jitter: 1us`:                                        {`a jitter of 1µs is not in whole milliseconds`},
+		`cron: "@daily", dst_overlap: 3`:                                     {`dst_overlap is one of first, last and both, not the number 3`},
+		`cron: "@daily", catchup: true`:                                      {`catchup is one of none, last and all, not true`},
+		`cron: "@daily", zone: 5`:                                            {`zone is the name of a time zone, as Europe/Berlin, not the number 5`},
+		`cron: 5`:                                                            {`cron is a line of cron in quotes, as "30 2 * * *", not the number 5`},
+		`rrule: 5`:                                                           {`rrule is a rule of RFC 5545, as FREQ=DAILY, not the number 5`},
+		`cron: "@daily", from: 2026`:                                         {`from is a day or a time, as 2026-01-01 or 2026-01-01T06:00, not the number 2026`},
+		`cron: "@daily", shift: 1`:                                           {`shift is skip, run, before or after, not the number 1`},
+		`cron: "@daily", until: 2026-13-01, from: 3`:                         {`"2026-13-01" is not a time: write 2026-12-24, 2026-12-24T06:00 or 2026-12-24T06:00:30, a wall time of the zone; or with an offset, 2026-12-24T06:00:00+01:00`, `from is a day or a time, as 2026-01-01 or 2026-01-01T06:00, not the number 3`},
 	} {
 		_, err := Parse("x", []byte("net: a/b\nschedules: [{name: x, "+text+"}]\njobs: [{name: x, command: [echo], estimate: 1m}]\n"), check)
 		var mistakes fault.Mistakes

@@ -55,7 +55,7 @@ func (t *timing) schedule(path string, s *calendar.Schedule) {
 	problems = slices.DeleteFunc(problems, func(p calendar.Problem) bool {
 		return slices.ContainsFunc(said, func(q calendar.Problem) bool { return p.Field == q.Field })
 	})
-	if len(problems) == 1 && len(s.WorkingDays) > 0 && problems[0].Field != "working_days" {
+	if len(problems) == 1 && len(s.WorkingDays) > 0 && !strings.HasPrefix(problems[0].Field, "working_days") {
 		without := *s
 		without.WorkingDays = nil
 		if _, still := t.compiler.Compile(t.net.Name, without); len(still) == 0 {
