@@ -76,51 +76,51 @@ func TestWhatDoesNotExistIsNotWell(t *testing.T) {
 	s.net("plain")
 	s.net("mine/one")
 	s.net("secret/two")
-	mine := s.as("mine", access.Permissions()...)
+	askers := map[string]context.Context{"admin": s.admin(), "mine": s.as("mine", access.Permissions()...)} // mine is confined to that folder
 	for _, c := range []struct {
-		ctx                   context.Context
+		who                   string
 		net, folder, schedule string
 		want                  fault.Kind // Internal: none
 	}{
-		{s.admin(), "a/b", "", "", 0},
-		{s.admin(), "a/b", "a", "d", 0},
-		{s.admin(), "a/b", "", "manual", 0},
-		{s.admin(), "a/over", "", "", 0},
-		{s.admin(), "a/over", "", "old", 0},
-		{s.admin(), "plain", "", "", 0},
-		{s.admin(), "", "a", "", 0},
-		{s.admin(), "", "mine", "", 0}, // no net of it has a schedule
-		{s.admin(), "", "", "d", 0},
-		{mine, "", "", "", 0},
-		{mine, "mine/one", "", "", 0},
-		{mine, "", "mine", "", 0},
-		{s.admin(), "a/none", "", "", fault.NotFound},
-		{s.admin(), "none", "", "", fault.NotFound},
-		{s.admin(), "", "none", "", fault.NotFound},
-		{s.admin(), "", "a/b", "", fault.NotFound}, // a net is no folder
-		{s.admin(), "a/b", "", "none", fault.NotFound},
-		{s.admin(), "plain", "", "d", fault.NotFound},
-		{s.admin(), "", "", "none", fault.NotFound},
-		{s.admin(), "", "mine", "d", fault.NotFound},
-		{s.admin(), "a/b", "mine", "", fault.NotFound}, // it is not below it
-		{mine, "mine/none", "", "", fault.NotFound},
-		{mine, "", "mine/none", "", fault.NotFound},
-		{mine, "", "", "d", fault.NotFound}, // as if no folder had it
+		{"admin", "a/b", "", "", 0},
+		{"admin", "a/b", "a", "d", 0},
+		{"admin", "a/b", "", "manual", 0},
+		{"admin", "a/over", "", "", 0},
+		{"admin", "a/over", "", "old", 0},
+		{"admin", "plain", "", "", 0},
+		{"admin", "", "a", "", 0},
+		{"admin", "", "mine", "", 0}, // no net of it has a schedule
+		{"admin", "", "", "d", 0},
+		{"mine", "", "", "", 0},
+		{"mine", "mine/one", "", "", 0},
+		{"mine", "", "mine", "", 0},
+		{"admin", "a/none", "", "", fault.NotFound},
+		{"admin", "none", "", "", fault.NotFound},
+		{"admin", "", "none", "", fault.NotFound},
+		{"admin", "", "a/b", "", fault.NotFound}, // a net is no folder
+		{"admin", "a/b", "", "none", fault.NotFound},
+		{"admin", "plain", "", "d", fault.NotFound},
+		{"admin", "", "", "none", fault.NotFound},
+		{"admin", "", "mine", "d", fault.NotFound},
+		{"admin", "a/b", "mine", "", fault.NotFound}, // it is not below it
+		{"mine", "mine/none", "", "", fault.NotFound},
+		{"mine", "", "mine/none", "", fault.NotFound},
+		{"mine", "", "", "d", fault.NotFound}, // as if no folder had it
 		// What may not be seen is refused alike, whether it is there or not.
-		{mine, "secret/two", "", "", fault.Forbidden},
-		{mine, "secret/none", "", "", fault.Forbidden},
-		{mine, "", "secret", "", fault.Forbidden},
-		{mine, "", "none", "", fault.Forbidden},
-		{mine, "mine/one", "secret", "", fault.NotFound},
-		{mine, "mine/one", "none", "", fault.NotFound},
+		{"mine", "secret/two", "", "", fault.Forbidden},
+		{"mine", "secret/none", "", "", fault.Forbidden},
+		{"mine", "", "secret", "", fault.Forbidden},
+		{"mine", "", "none", "", fault.Forbidden},
+		{"mine", "mine/one", "secret", "", fault.NotFound},
+		{"mine", "mine/one", "none", "", fault.NotFound},
 	} {
 		for name, ask := range named(s.site) {
-			err := ask(c.ctx, c.net, c.folder, c.schedule)
+			err := ask(askers[c.who], c.net, c.folder, c.schedule)
 			if errors.Is(err, errBeside) {
 				continue
 			}
 			if c.want == 0 && err != nil || c.want != 0 && !fault.Is(err, c.want) {
-				t.Errorf("%s of net %q, folder %q, schedule %q: got %v, want kind %d", name, c.net, c.folder, c.schedule, err, c.want)
+				t.Errorf("%s by %s of net %q, folder %q, schedule %q: got %v, want kind %d", name, c.who, c.net, c.folder, c.schedule, err, c.want)
 			}
 			var said *fault.Error
 			if c.want == fault.NotFound && errors.As(err, &said) && said.Fix == "" {
