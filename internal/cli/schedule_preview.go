@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -227,7 +228,8 @@ func orNull(r calendar.Reason) *string {
 }
 
 func printPreview(w io.Writer, shown []previewed, lines []previewLine) {
-	if len(shown) == 0 {
+	byEnd := slices.ContainsFunc(lines, func(l previewLine) bool { return l.rule.ByEnd() })
+	if len(shown) == 0 && !byEnd {
 		fmt.Fprintln(w, "nothing is due within 40 years")
 	}
 	named := len(lines) > 1
@@ -260,8 +262,12 @@ func printPreview(w io.Writer, shown []previewed, lines []previewLine) {
 		fmt.Fprintf(w, "of these %d occurrences %s due, %s suppressed\n", len(shown), areMany(len(shown)-suppressed), areMany(suppressed))
 	}
 	for _, l := range lines {
-		if l.rule.ByEnd() {
-			fmt.Fprintf(w, "%s counts from the end of its last run: only its first occurrence is known beforehand\n", *l.name)
+		s := l.rule.Schedule()
+		switch {
+		case l.rule.ByEnd() && s.From == "":
+			fmt.Fprintf(w, "%s counts from the end of its last run: it is due when it comes into force, and then %s after the end of each run\n", s.Name, short(s.Every))
+		case l.rule.ByEnd():
+			fmt.Fprintf(w, "%s counts from the end of its last run: only its first occurrence is known beforehand\n", s.Name)
 		}
 	}
 }
