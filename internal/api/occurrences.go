@@ -18,7 +18,8 @@ func (h *Handler) occurrenceRoutes() []entry {
 	entries := []entry{
 		handle(list("/occurrences", "list-occurrences", "List occurrences by due: what became of them, and with planned what is to come."), h.listOccurrences),
 		handle(named(get("/occurrences/one", "show-occurrence", "Show an occurrence, with how it came about."), access.View), h.showOccurrence),
-		handle(list("/occurrences/missed", "list-missed", "List what was missed and is neither recovered nor dismissed, oldest first."), h.listMissed),
+		handle(list("/occurrences/missed", "list-missed", "List what was missed and is neither recovered nor dismissed, oldest first: what a schedule missed together as one."), h.listMissed),
+		handle(post("/occurrences/release-all", "release-missed", "Release all missed occurrences that a query finds, oldest first, each as a run of its own; without a limit at most 1000.").needs(access.Run, Object).behind("nets"), h.releaseMissed),
 		handle(post("/occurrences/dismiss-all", "dismiss-missed", "Dismiss all missed occurrences that a query finds.").needs(access.Control, Object).behind("nets"), h.dismissMissed),
 		handle(list("/occurrences/balance", "balance", "Show for each schedule of a business day that all that is expected is decided or pending."), h.balance),
 		handle(list("/occurrences/risk", "list-risks", "List what is due in the next hours and needs a path or an agent that is not there."), h.listRisks),
@@ -67,21 +68,41 @@ func (h *Handler) showOccurrence(ctx context.Context, in *struct {
 	return answer(h.svc.Occurrence(ctx, in.Net, in.Schedule, in.Nominal))
 }
 
-type missedFilter struct {
+// MissedFilter says which of what was missed.
+type MissedFilter struct {
 	Net      string    `query:"net" maxLength:"255"`
 	Folder   string    `query:"folder" maxLength:"255" doc:"nets below it"`
 	Schedule string    `query:"schedule" maxLength:"63"`
 	Since    time.Time `query:"since" doc:"due then or later"`
 	Until    time.Time `query:"until" doc:"due earlier"`
-	Limit    int       `query:"limit" minimum:"0" maximum:"1000" doc:"0 or absent: 1000"`
 }
 
-func (f missedFilter) query() OccurrenceQuery {
-	return OccurrenceQuery{Net: f.Net, Folder: f.Folder, Schedule: f.Schedule, Since: f.Since, Until: f.Until, Limit: f.Limit}
+func (f *MissedFilter) query() OccurrenceQuery {
+	return OccurrenceQuery{Net: f.Net, Folder: f.Folder, Schedule: f.Schedule, Since: f.Since, Until: f.Until}
 }
 
-func (h *Handler) listMissed(ctx context.Context, in *missedFilter) (*body[[]Missed], error) {
-	return answer(h.svc.Missed(ctx, in.query()))
+func (h *Handler) listMissed(ctx context.Context, in *struct {
+	MissedFilter
+	Each  bool   `query:"each" doc:"one by one"`
+	After string `query:"after" maxLength:"500" doc:"cursor of the page before"`
+	Limit int    `query:"limit" minimum:"0" maximum:"1000" doc:"0 or absent: 100"`
+},
+) (*body[MissedPage], error) {
+	q := in.query()
+	q.Each, q.After, q.Limit = in.Each, in.After, in.Limit
+	return answer(h.svc.Missed(ctx, q))
+}
+
+func (h *Handler) releaseMissed(ctx context.Context, in *struct {
+	MissedFilter
+	Limit  int    `query:"limit" minimum:"0" maximum:"1000" doc:"only so many, the oldest; 0 or absent: all, and refused where they are more than 1000"`
+	Expect int64  `query:"expect" minimum:"0" doc:"refused where the query finds not so many; 0 or absent: however many they are"`
+	Reason string `query:"reason" maxLength:"500"`
+},
+) (*body[ReleasedMissed], error) {
+	q := in.query()
+	q.Limit, q.Expect, q.Reason = in.Limit, in.Expect, in.Reason
+	return answer(h.svc.ReleaseMissed(ctx, q))
 }
 
 // dismissed says how many occurrences were dismissed.
@@ -165,8 +186,19 @@ func (c *Client) Occurrence(ctx context.Context, net, schedule string, nominal t
 }
 
 // Missed implements Occurrences.
-func (c *Client) Missed(ctx context.Context, q OccurrenceQuery) ([]Missed, error) {
-	return ask[[]Missed](ctx, c, at(http.MethodGet, "occurrences", "missed").with(q.values()))
+func (c *Client) Missed(ctx context.Context, q OccurrenceQuery) (MissedPage, error) {
+	query := q.values()
+	query.Set("each", yes(q.Each))
+	query.Set("after", q.After)
+	return ask[MissedPage](ctx, c, at(http.MethodGet, "occurrences", "missed").with(query))
+}
+
+// ReleaseMissed implements Occurrences.
+func (c *Client) ReleaseMissed(ctx context.Context, q OccurrenceQuery) (ReleasedMissed, error) {
+	query := q.values()
+	query.Set("expect", number(q.Expect))
+	query.Set("reason", q.Reason)
+	return ask[ReleasedMissed](ctx, c, at(http.MethodPost, "occurrences", "release-all").with(query))
 }
 
 // ActOnOccurrence implements Occurrences.

@@ -83,6 +83,7 @@ func requests() map[string][2]string {
 		"list-occurrences":   {"/api/v1/occurrences", ""},
 		"show-occurrence":    {"/api/v1/occurrences/one?net=census/packages&schedule=nightly&nominal=2026-05-04T01:00:00Z", ""},
 		"list-missed":        {"/api/v1/occurrences/missed", ""},
+		"release-missed":     {"/api/v1/occurrences/release-all?limit=5", ""},
 		"dismiss-missed":     {"/api/v1/occurrences/dismiss-all", ""},
 		"balance":            {"/api/v1/occurrences/balance", ""},
 		"list-risks":         {"/api/v1/occurrences/risk", ""},

@@ -33,10 +33,12 @@ type Occurrences interface {
 	ListOccurrences(ctx context.Context, q OccurrenceQuery) (OccurrencePage, error)
 	// Occurrence returns one with its certificate. NotFound where its schedule has none of this nominal instant.
 	Occurrence(ctx context.Context, net, schedule string, nominal time.Time) (Occurrence, error)
-	// Missed returns what was missed and is neither recovered nor dismissed: singles and ranges, oldest first.
-	Missed(ctx context.Context, q OccurrenceQuery) ([]Missed, error)
+	// Missed returns what was missed and is neither recovered nor dismissed, oldest first: what a schedule missed together as one, or each.
+	Missed(ctx context.Context, q OccurrenceQuery) (MissedPage, error)
 	// ActOnOccurrence does release, dismiss or cancel, and returns the occurrence after it.
 	ActOnOccurrence(ctx context.Context, act OccurrenceAct) (Occurrence, error)
+	// ReleaseMissed releases all that a query finds, oldest first, each as a run of its own. Conflict: it finds more than 1000 and has no limit.
+	ReleaseMissed(ctx context.Context, q OccurrenceQuery) (ReleasedMissed, error)
 	// DismissMissed dismisses all that a query finds, ranges too, and returns how many occurrences that were.
 	DismissMissed(ctx context.Context, q OccurrenceQuery) (int64, error)
 	// Balance shows for each schedule of a business day that everything expected is decided or pending.
@@ -194,7 +196,9 @@ type OccurrenceQuery struct {
 	Planned   bool   // also those that are not due yet, up to Until (at most 400 days ahead)
 	After     string // cursor of the page before
 	Limit     int    // 0: 100; at most 1000
-	Reason    string // of dismissing: why
+	Each      bool   // of what was missed: one by one
+	Expect    int64  // of releasing: how many it has to find; 0: as many as there are
+	Reason    string // of releasing and dismissing: why
 }
 
 // OccurrencePage is a page of occurrences by due.
@@ -203,16 +207,50 @@ type OccurrencePage struct {
 	Next        *string      `json:"next" doc:"cursor of the next page; null: this is the last"`
 }
 
-// Missed is a missed occurrence, or a range of them.
+// MissedPage is a page of what was missed, oldest first.
+type MissedPage struct {
+	Missed []Missed `json:"missed"`
+	Count  int64    `json:"count" doc:"how many occurrences were missed, on all pages"`
+	Next   *string  `json:"next" doc:"cursor of the next page; null: this is the last"`
+}
+
+// Missed is what a schedule missed together, for one reason: one occurrence or many.
 type Missed struct {
 	Net      string    `json:"net"`
 	Schedule string    `json:"schedule"`
 	First    time.Time `json:"first" doc:"nominal"`
 	Last     time.Time `json:"last" doc:"nominal"`
-	Count    int64     `json:"count"`
+	Due      time.Time `json:"due" doc:"of the one that was due first"`
+	Count    int64     `json:"count" doc:"how many of them are neither recovered nor dismissed"`
 	Reason   string    `json:"reason"`
 	Detail   *string   `json:"detail"`
 	Decided  time.Time `json:"decided"`
+}
+
+// ReleasedMissed says what became of missed occurrences that were released together.
+type ReleasedMissed struct {
+	Released int64         `json:"released" doc:"how many were"`
+	Left     int64         `json:"left" doc:"how many more the query finds: the limit left them"`
+	Runs     []RecoveredBy `json:"runs" doc:"in the order of due"`
+	Refused  []NotReleased `json:"refused" doc:"what cannot be released"`
+}
+
+// RecoveredBy is a missed occurrence with the run that it was released as.
+type RecoveredBy struct {
+	Net      string    `json:"net"`
+	Schedule string    `json:"schedule"`
+	Nominal  time.Time `json:"nominal"`
+	Run      string    `json:"run"`
+}
+
+// NotReleased is what cannot be released, and why: one occurrence, or all that a range stands for.
+type NotReleased struct {
+	Net      string    `json:"net"`
+	Schedule string    `json:"schedule"`
+	First    time.Time `json:"first" doc:"nominal"`
+	Last     time.Time `json:"last" doc:"nominal"`
+	Count    int64     `json:"count"`
+	Why      string    `json:"why"`
 }
 
 // OccurrenceAct is what a person does with an occurrence.

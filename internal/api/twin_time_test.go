@@ -35,8 +35,12 @@ func (s *twin) Occurrence(ctx context.Context, net, schedule string, nominal tim
 	return api.Occurrence{}, s.note(ctx, "Occurrence", net, schedule, nominal)
 }
 
-func (s *twin) Missed(ctx context.Context, q api.OccurrenceQuery) ([]api.Missed, error) {
-	return []api.Missed{}, s.note(ctx, "Missed", q)
+func (s *twin) Missed(ctx context.Context, q api.OccurrenceQuery) (api.MissedPage, error) {
+	return api.MissedPage{Missed: []api.Missed{}}, s.note(ctx, "Missed", q)
+}
+
+func (s *twin) ReleaseMissed(ctx context.Context, q api.OccurrenceQuery) (api.ReleasedMissed, error) {
+	return api.ReleasedMissed{Released: 2, Left: 1, Runs: []api.RecoveredBy{}, Refused: []api.NotReleased{}}, s.note(ctx, "ReleaseMissed", q)
 }
 
 func (s *twin) ActOnOccurrence(ctx context.Context, act api.OccurrenceAct) (api.Occurrence, error) {
@@ -112,7 +116,8 @@ func timeCalls(ctx context.Context, c *api.Client) []roundTrip {
 	query := api.OccurrenceQuery{
 		Net: net, Folder: "census", Schedule: name, Since: instantOf(1), Until: instantOf(2), Decisions: []string{"missed", "pending"}, Reasons: []string{"server_down", "not_due"}, Planned: true, After: "x y", Limit: 9,
 	}
-	missed := api.OccurrenceQuery{Net: net, Folder: "census", Schedule: name, Since: instantOf(1), Until: instantOf(2), Limit: 9}
+	missed := api.OccurrenceQuery{Net: net, Folder: "census", Schedule: name, Since: instantOf(1), Until: instantOf(2), Each: true, After: "x y", Limit: 9}
+	release := api.OccurrenceQuery{Net: net, Folder: "census", Schedule: name, Since: instantOf(1), Until: instantOf(2), Limit: 9, Expect: 12, Reason: "enough & more"}
 	dismiss := api.OccurrenceQuery{Net: net, Folder: "census", Schedule: name, Until: instantOf(2), Reason: "enough & more"}
 	minute := api.WhyQuery{Net: net, At: at, Minute: true}
 	balance := api.BalanceQuery{Day: "2026-05-04", Net: net, Folder: "census", Schedule: name, Broken: true}
@@ -135,6 +140,7 @@ func timeCalls(ctx context.Context, c *api.Client) []roundTrip {
 		{"ListOccurrences", []any{api.OccurrenceQuery{}}, nil, func() (any, error) { return c.ListOccurrences(ctx, api.OccurrenceQuery{}) }},
 		{"Occurrence", []any{net, name, at}, nil, func() (any, error) { return c.Occurrence(ctx, net, name, at) }},
 		{"Missed", []any{missed}, nil, func() (any, error) { return c.Missed(ctx, missed) }},
+		{"ReleaseMissed", []any{release}, api.ReleasedMissed{Released: 2, Left: 1, Runs: []api.RecoveredBy{}, Refused: []api.NotReleased{}}, func() (any, error) { return c.ReleaseMissed(ctx, release) }},
 		{"DismissMissed", []any{dismiss}, int64(3), func() (any, error) { return c.DismissMissed(ctx, dismiss) }},
 		{"Balance", []any{balance}, nil, func() (any, error) { return c.Balance(ctx, balance) }},
 		{"WhyNet", []any{minute}, nil, func() (any, error) { return c.WhyNet(ctx, minute) }},

@@ -152,7 +152,7 @@ func (f *timetableFlags) names() error {
 	for _, p := range jobnet.Check(&jobnet.Net{Name: strings.TrimPrefix(f.Folder+"/net", "/"), Jobs: []jobnet.Job{job}}) {
 		switch p.Path {
 		case "net":
-			return fault.New(fault.Invalid, fmt.Sprintf("--folder is %q", f.Folder), "a folder is named like imported/cron: each part of small letters, digits, '.', '_' and '-', beginning with a letter or a digit")
+			return fault.New(fault.Invalid, fmt.Sprintf("--folder is %q", f.Folder), "a folder is named like imported/cron: "+p.Message)
 		case "jobs[0].run_as":
 			return fault.New(fault.Invalid, fmt.Sprintf("--user is %q", f.User), p.Message)
 		}

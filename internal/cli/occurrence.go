@@ -7,13 +7,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/reeve-scheduler/reeve/internal/api"
-	"github.com/reeve-scheduler/reeve/internal/fault"
 )
 
 func (a *app) occurrenceCommand() *cobra.Command {
 	c := a.dataFlag(&cobra.Command{Use: "occurrence", Short: "what became of each time at which a schedule was due"})
-	c.AddCommand(a.occurrenceList(), a.occurrenceShow(), a.occurrenceMissed(), a.occurrenceDismiss(),
-		a.occurrenceVerb("release", "start one that waits, or that was missed; prints the run"),
+	c.AddCommand(a.occurrenceList(), a.occurrenceShow(), a.occurrenceMissed(), a.occurrenceRelease(), a.occurrenceDismiss(),
 		a.occurrenceVerb("cancel", "take one away that waits or is not due yet"),
 		a.occurrenceBalance(), a.occurrenceRisk())
 	return c
@@ -53,7 +51,14 @@ func (a *app) occurrenceList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(page, func(w io.Writer) {
+			rows := make([]occurrenceRow, len(page.Occurrences))
+			for i, o := range page.Occurrences {
+				rows[i] = occurrenceRow{Occurrence: o}
+			}
+			if len(rows) > 0 {
+				rows[len(rows)-1].Next = page.Next
+			}
+			return a.print(rows, func(w io.Writer) {
 				occurrenceTable(w, page.Occurrences)
 				more(w, page.Next)
 			})
@@ -67,6 +72,12 @@ func (a *app) occurrenceList() *cobra.Command {
 	c.Flags().StringVar(&q.After, "after", "", "the next page, as the page before says")
 	c.Flags().IntVar(&q.Limit, "limit", 100, "at most so many, up to 1000")
 	return span.add(c)
+}
+
+// occurrenceRow is a row of a list, which is an array: the last one of a page says how to get the next.
+type occurrenceRow struct {
+	api.Occurrence
+	Next *string `json:"next"`
 }
 
 // occurrenceTable prints occurrences, and ranges of them, a line each.
@@ -158,42 +169,6 @@ func (a *app) printOccurrence(o api.Occurrence) error {
 	})
 }
 
-func (a *app) occurrenceMissed() *cobra.Command {
-	var q api.OccurrenceQuery
-	var span spanFlags
-	c := &cobra.Command{
-		Use: "missed [NET]", Short: "list what was missed and is neither recovered nor dismissed, oldest first", Args: cobra.MaximumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			q.Net = first(args)
-			if err := span.read(&q); err != nil {
-				return err
-			}
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
-			missed, err := client.Missed(c.Context(), q)
-			if err != nil {
-				return err
-			}
-			return a.print(missed, func(w io.Writer) {
-				line(w, "FIRST", "LAST", "COUNT", "NET", "SCHEDULE", "REASON", "DETAIL")
-				for _, m := range missed {
-					last := cell(m.Last)
-					if m.Count == 1 {
-						last = "="
-					}
-					line(w, m.First, last, m.Count, m.Net, m.Schedule, m.Reason, m.Detail)
-				}
-			})
-		},
-	}
-	c.Flags().StringVar(&q.Folder, "folder", "", "only of nets below this folder")
-	c.Flags().StringVar(&q.Schedule, "schedule", "", "only of this schedule")
-	c.Flags().IntVar(&q.Limit, "limit", 1000, "at most so many, up to 1000")
-	return span.add(c)
-}
-
 func (a *app) occurrenceVerb(verb, short string) *cobra.Command {
 	var reason string
 	var zone zoneFlag
@@ -219,48 +194,4 @@ func (a *app) act(c *cobra.Command, args []string, verb, reason string, zone *zo
 		return err
 	}
 	return a.printOccurrence(o)
-}
-
-// dismissedOf is what `occurrence dismiss --all -o json` prints.
-type dismissedOf struct {
-	Dismissed int64 `json:"dismissed"`
-}
-
-func (a *app) occurrenceDismiss() *cobra.Command {
-	var all bool
-	var reason string
-	var q api.OccurrenceQuery
-	var span spanFlags
-	c := &cobra.Command{
-		Use: "dismiss NET SCHEDULE NOMINAL | --all [NET] [--until T]", Short: "say of what was missed that nothing is to be done", Args: cobra.MaximumNArgs(3),
-		RunE: func(c *cobra.Command, args []string) error {
-			switch {
-			case !all && len(args) != 3:
-				return fault.New(fault.Invalid, "dismiss takes NET SCHEDULE NOMINAL, or --all [NET]", "see `reeve occurrence missed`")
-			case all && len(args) > 1:
-				return fault.New(fault.Invalid, "dismiss --all takes one NET, or none", "--schedule says which schedule of it")
-			case !all:
-				return a.act(c, args, "dismiss", reason, &span.zone)
-			}
-			q.Net, q.Reason = first(args), reason
-			if err := span.read(&q); err != nil {
-				return err
-			}
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
-			n, err := client.DismissMissed(c.Context(), q)
-			if err != nil {
-				return err
-			}
-			return a.print(dismissedOf{n}, func(w io.Writer) { fmt.Fprintf(w, "%d dismissed\n", n) })
-		},
-	}
-	c.Flags().BoolVar(&all, "all", false, "all that was missed")
-	c.Flags().StringVar(&q.Folder, "folder", "", "with --all: only of nets below this folder")
-	c.Flags().StringVar(&q.Schedule, "schedule", "", "with --all: only of this schedule")
-	c.Flags().StringVar(&reason, "reason", "", "why, for those who wonder later")
-	c.Flags().StringVar(&span.until, "until", "", "with --all: only those due earlier")
-	return span.zone.add(c)
 }

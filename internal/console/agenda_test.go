@@ -60,7 +60,9 @@ func TestPagesOfTime(t *testing.T) {
 		"/schedules/estate/harvest/nightly?month=2027-02": {"February 2027"},
 		"/schedules/estate/ledger/close":                  {"Paused by mara", "the books are closed by hand this month", "/schedules/resume", "It does not add up."},
 		"/schedules/census/packages/quarter":              {"96</strong> expected", "It holds for the business day 2026-11-03", "succeeded"},
-		"/missed":                                         {"<strong>14</strong> occurrences were due", "Release the last", "what census/packages quarter missed until", "more were to be caught up than is allowed", "no agent with site=north was linked", "Dismiss all"},
+		"/missed":                                         {"<strong>14</strong> occurrences were due", "Release the last", "what census/packages quarter missed until", "more were to be caught up than is allowed", "no agent with site=north was linked", "Dismiss all", "All 14 occurrences", "Release 14<", "Release 12…", `href="/missed?each=1&amp;net=census%2Fpackages&amp;schedule=quarter"`, `href="/missed?each=1#list"`},
+		"/missed?each=1&net=census/packages":              {"One by one", `href="/missed?net=census%2Fpackages#list"`, "All 13 occurrences"},
+		"/missed?schedule=nightly":                        {"<strong>1</strong> occurrence was due", "The one occurrence that was missed nightly until now", "This one is to run"},
 		"/missed?net=census/packages":                     {"<strong>13</strong>", "Dismiss all"},
 		"/missed?net=none":                                {"Nothing was missed there"},
 		"/why":                                            {"Why did it not run?"},
@@ -232,8 +234,8 @@ func (noTime) ListOccurrences(context.Context, api.OccurrenceQuery) (api.Occurre
 	return api.OccurrencePage{}, errNoTime()
 }
 
-func (noTime) Missed(context.Context, api.OccurrenceQuery) ([]api.Missed, error) {
-	return nil, errNoTime()
+func (noTime) Missed(context.Context, api.OccurrenceQuery) (api.MissedPage, error) {
+	return api.MissedPage{}, errNoTime()
 }
 func (noTime) AtRisk(context.Context, int) ([]api.Risk, error) { return nil, errNoTime() }
 func (noTime) Balance(context.Context, api.BalanceQuery) ([]api.Balance, error) {
@@ -327,32 +329,45 @@ func TestTimeFormsAskTheService(t *testing.T) {
 		to     string
 		status int
 	}{
-		"release":         {"/occurrences/release", key(), "release estate/ledger close 2026-11-03T09:30:00Z the auditor", runPath(bigRun) + "?did=started", 303},
-		"dismiss":         {"/occurrences/dismiss", key(), "dismiss estate/ledger close 2026-11-03T09:30:00Z the auditor", "/agenda?day=2026-11-03&did=dismissed", 303},
-		"cancel":          {"/occurrences/cancel", key("next", "//evil.example"), "cancel estate/ledger close 2026-11-03T09:30:00Z the auditor", "/?did=withdrawn", 303},
-		"release, bad":    {"/occurrences/release", key("nominal", "soon"), "", "", 422},
-		"dismiss a range": {"/missed/dismiss", url.Values{"net": {"n"}, "schedule": {"s"}, "until": {"2026-11-03T04:45:00.000001Z"}, "confirm": {"yes"}, "next": {"/missed"}}, `dismiss all of "n" "s" until 2026-11-03T04:45:00.000001Z`, "/missed?did=dismissed", 303},
-		"dismiss a net":   {"/missed/dismiss", url.Values{"net": {"n"}, "until": {"2026-11-03T10:20:00Z"}, "confirm": {"yes"}, "next": {"/missed"}}, `dismiss all of "n" "" until 2026-11-03T10:20:00Z`, "/missed?did=dismissed", 303},
-		"dismiss, unsure": {"/missed/dismiss", url.Values{"net": {"n"}, "until": {"2026-11-03T10:20:00Z"}}, "", "", 422},
-		"dismiss, all":    {"/missed/dismiss", url.Values{"confirm": {"yes"}}, "", "", 422}, // without an end it could take what nobody has seen
-		"dismiss, bad":    {"/missed/dismiss", url.Values{"until": {"x"}, "confirm": {"yes"}}, "", "", 422},
-		"add":             {"/overrides/add", key("schedule", "", "nominal", "2026-11-04T06:00", "params", "day=2026-11-03\r\n\r\ntop = 7"), `override add estate/ledger "" nominal=2026-11-04T05:00:00Z from=- to=- expires=- map[day:2026-11-03 top:7] the auditor`, "/agenda?day=2026-11-03&did=added", 303},
-		"add, bad param":  {"/overrides/add", key("params", "day"), "", "", 422},
-		"add, no reason":  {"/overrides/add", key("reason", " "), "", "", 422},
-		"add, in a gap":   {"/overrides/add", key("nominal", "2027-03-28T02:30"), "", "", 422},
-		"move":            {"/overrides/move", key("to", "2026-10-25T02:30", "pass", "last", "expires", "2026-11-05T00:00"), `override move estate/ledger "close" nominal=2026-11-03T09:30:00Z from=- to=2026-10-25T01:30:00Z expires=2026-11-04T23:00:00Z map[] the auditor`, "/agenda?day=2026-11-03&did=moved", 303},
-		"move, nowhere":   {"/overrides/move", key(), "", "", 422},
-		"skip":            {"/overrides/skip", key(), `override skip estate/ledger "close" nominal=2026-11-03T09:30:00Z from=- to=- expires=- map[] the auditor`, "/agenda?day=2026-11-03&did=skipped", 303},
-		"hold":            {"/overrides/hold", key(), `override hold estate/ledger "close" nominal=2026-11-03T09:30:00Z from=- to=- expires=- map[] the auditor`, "/agenda?day=2026-11-03&did=heldback", 303},
-		"hold from":       {"/overrides/hold", key("nominal", "", "from", "2026-11-05T00:00"), `override hold estate/ledger "close" nominal=- from=2026-11-04T23:00:00Z to=- expires=- map[] the auditor`, "/agenda?day=2026-11-03&did=heldback", 303},
-		"hold, nothing":   {"/overrides/hold", key("nominal", ""), "", "", 422},
-		"hold, zone":      {"/overrides/hold", key("zone", "Mars/Base"), "", "", 422},
-		"drop":            {"/overrides/4/drop", url.Values{"next": {"/agenda"}}, "drop override 4", "/agenda?did=dropped", 303},
-		"drop, bad":       {"/overrides/x/drop", nil, "", "", 404},
-		"pause":           {"/schedules/pause", key("until", "2026-11-05T00:00"), "pause estate/ledger close 2026-11-04T23:00:00Z the auditor", "/agenda?day=2026-11-03&did=paused", 303},
-		"pause, why":      {"/schedules/pause", key("reason", ""), "", "", 422},
-		"resume":          {"/schedules/resume", key("next", ""), "resume estate/ledger close", "/schedules/estate/ledger/close?did=resumed", 303},
-		"no such verb":    {"/schedules/explode", key(), "", "", 404},
+		"release":      {"/occurrences/release", key(), "release estate/ledger close 2026-11-03T09:30:00Z the auditor", runPath(bigRun) + "?did=started", 303},
+		"dismiss":      {"/occurrences/dismiss", key(), "dismiss estate/ledger close 2026-11-03T09:30:00Z the auditor", "/agenda?day=2026-11-03&did=dismissed", 303},
+		"cancel":       {"/occurrences/cancel", key("next", "//evil.example"), "cancel estate/ledger close 2026-11-03T09:30:00Z the auditor", "/?did=withdrawn", 303},
+		"release, bad": {"/occurrences/release", key("nominal", "soon"), "", "", 422},
+		"release a row": {
+			"/missed/release", url.Values{"net": {"n"}, "schedule": {"s"}, "since": {"2026-11-03T02:00:00Z"}, "until": {"2026-11-03T04:45:00.000001Z"}, "expect": {"12"}, "confirm": {"yes"}, "next": {"/missed"}},
+			`release 12 of "n" "" "s" from 2026-11-03T02:00:00Z until 2026-11-03T04:45:00.000001Z at most 0 `, "/missed?did=recovered", 303,
+		},
+		"release all, the oldest": {
+			"/missed/release", url.Values{"folder": {"estate"}, "until": {"2026-11-03T10:20:00Z"}, "expect": {"1730"}, "reason": {" the auditor "}, "confirm": {"yes"}, "next": {"/missed"}},
+			`release 1730 of "" "estate" "" from - until 2026-11-03T10:20:00Z at most 1000 the auditor`, "/missed?did=recovered", 303,
+		},
+		"release, one refused":   {"/missed/release", url.Values{"net": {"estate/gone"}, "until": {"2026-11-03T10:20:00Z"}, "expect": {"3"}, "confirm": {"yes"}}, `release 3 of "estate/gone" "" "" from - until 2026-11-03T10:20:00Z at most 0 `, "", 409},
+		"release all, unsure":    {"/missed/release", url.Values{"until": {"2026-11-03T10:20:00Z"}, "expect": {"3"}}, "", "", 422},
+		"release all, no end":    {"/missed/release", url.Values{"expect": {"3"}, "confirm": {"yes"}}, "", "", 422},
+		"release all, no count":  {"/missed/release", url.Values{"until": {"2026-11-03T10:20:00Z"}, "confirm": {"yes"}}, "", "", 422},
+		"release all, bad since": {"/missed/release", url.Values{"until": {"2026-11-03T10:20:00Z"}, "since": {"x"}, "expect": {"3"}, "confirm": {"yes"}}, "", "", 422},
+		"dismiss a range":        {"/missed/dismiss", url.Values{"net": {"n"}, "schedule": {"s"}, "until": {"2026-11-03T04:45:00.000001Z"}, "confirm": {"yes"}, "next": {"/missed"}}, `dismiss all of "n" "s" until 2026-11-03T04:45:00.000001Z`, "/missed?did=dismissed", 303},
+		"dismiss a net":          {"/missed/dismiss", url.Values{"net": {"n"}, "until": {"2026-11-03T10:20:00Z"}, "confirm": {"yes"}, "next": {"/missed"}}, `dismiss all of "n" "" until 2026-11-03T10:20:00Z`, "/missed?did=dismissed", 303},
+		"dismiss, unsure":        {"/missed/dismiss", url.Values{"net": {"n"}, "until": {"2026-11-03T10:20:00Z"}}, "", "", 422},
+		"dismiss, all":           {"/missed/dismiss", url.Values{"confirm": {"yes"}}, "", "", 422}, // without an end it could take what nobody has seen
+		"dismiss, bad":           {"/missed/dismiss", url.Values{"until": {"x"}, "confirm": {"yes"}}, "", "", 422},
+		"add":                    {"/overrides/add", key("schedule", "", "nominal", "2026-11-04T06:00", "params", "day=2026-11-03\r\n\r\ntop = 7"), `override add estate/ledger "" nominal=2026-11-04T05:00:00Z from=- to=- expires=- map[day:2026-11-03 top:7] the auditor`, "/agenda?day=2026-11-03&did=added", 303},
+		"add, bad param":         {"/overrides/add", key("params", "day"), "", "", 422},
+		"add, no reason":         {"/overrides/add", key("reason", " "), "", "", 422},
+		"add, in a gap":          {"/overrides/add", key("nominal", "2027-03-28T02:30"), "", "", 422},
+		"move":                   {"/overrides/move", key("to", "2026-10-25T02:30", "pass", "last", "expires", "2026-11-05T00:00"), `override move estate/ledger "close" nominal=2026-11-03T09:30:00Z from=- to=2026-10-25T01:30:00Z expires=2026-11-04T23:00:00Z map[] the auditor`, "/agenda?day=2026-11-03&did=moved", 303},
+		"move, nowhere":          {"/overrides/move", key(), "", "", 422},
+		"skip":                   {"/overrides/skip", key(), `override skip estate/ledger "close" nominal=2026-11-03T09:30:00Z from=- to=- expires=- map[] the auditor`, "/agenda?day=2026-11-03&did=skipped", 303},
+		"hold":                   {"/overrides/hold", key(), `override hold estate/ledger "close" nominal=2026-11-03T09:30:00Z from=- to=- expires=- map[] the auditor`, "/agenda?day=2026-11-03&did=heldback", 303},
+		"hold from":              {"/overrides/hold", key("nominal", "", "from", "2026-11-05T00:00"), `override hold estate/ledger "close" nominal=- from=2026-11-04T23:00:00Z to=- expires=- map[] the auditor`, "/agenda?day=2026-11-03&did=heldback", 303},
+		"hold, nothing":          {"/overrides/hold", key("nominal", ""), "", "", 422},
+		"hold, zone":             {"/overrides/hold", key("zone", "Mars/Base"), "", "", 422},
+		"drop":                   {"/overrides/4/drop", url.Values{"next": {"/agenda"}}, "drop override 4", "/agenda?did=dropped", 303},
+		"drop, bad":              {"/overrides/x/drop", nil, "", "", 404},
+		"pause":                  {"/schedules/pause", key("until", "2026-11-05T00:00"), "pause estate/ledger close 2026-11-04T23:00:00Z the auditor", "/agenda?day=2026-11-03&did=paused", 303},
+		"pause, why":             {"/schedules/pause", key("reason", ""), "", "", 422},
+		"resume":                 {"/schedules/resume", key("next", ""), "resume estate/ledger close", "/schedules/estate/ledger/close?did=resumed", 303},
+		"no such verb":           {"/schedules/explode", key(), "", "", 404},
 	} {
 		tw := estate(morning())
 		s := openAt(t, tw, admin())
@@ -373,7 +388,7 @@ func TestButtonsOfTimeAreShownToThoseWhoMay(t *testing.T) {
 	tw := estate(morning())
 	s := openAt(t, tw, admin(), viewer, runner)
 	for path, buttons := range map[string][]string{
-		"/agenda": {"/overrides/add", "/overrides/hold", "/overrides/4/drop"}, "/missed": {"/occurrences/release", "/occurrences/dismiss", "/missed/dismiss"},
+		"/agenda": {"/overrides/add", "/overrides/hold", "/overrides/4/drop"}, "/missed": {"/occurrences/release", "/missed/release", "/occurrences/dismiss", "/missed/dismiss"},
 		"/schedules/estate/harvest/nightly": {"/schedules/pause", "/overrides/hold"}, whyPath("estate/ledger", "close", tw.time.held()): {"/occurrences/release", "/overrides/move", "/occurrences/cancel"},
 	} {
 		_, all := s.ask(t, "mara", http.MethodGet, path, nil)
@@ -440,5 +455,33 @@ func TestWhatPeopleSaidIsShownWithWhatIsToCome(t *testing.T) {
 		if !strings.Contains(one, "Changed by hand") || !strings.Contains(one, "/overrides/7/drop") || strings.Contains(one, `action="/overrides/skip"`) {
 			t.Errorf("%s: the page of the occurrence does not say so, or offers it again", kind)
 		}
+	}
+}
+
+// TestMissedByPages: the list of what was missed has pages, says how many there are on all of them, and a row that ends where the next of its
+// schedule begins releases no more than its own.
+func TestMissedByPages(t *testing.T) {
+	t.Parallel()
+	tw := estate(morning())
+	tw.time.missedOnPage = 2
+	s := openAt(t, tw, admin())
+	_, body := s.ask(t, "mara", http.MethodGet, "/missed?folder=census", nil)
+	next := tw.time.missed[2]
+	for _, words := range []string{
+		"<strong>13</strong> occurrences were due", `name="expect" value="13"`, `name="expect" value="12"`,
+		`name="until" value="` + next.Due.Format(time.RFC3339Nano) + `"`, `name="since" value="` + tw.time.missed[1].Due.Format(time.RFC3339Nano) + `"`,
+	} {
+		if !strings.Contains(body, words) {
+			t.Errorf("the page lacks %q", words)
+		}
+	}
+	if strings.Contains(body, "Later ones") || strings.Contains(body, "From the beginning") {
+		t.Error("the only page leads to others")
+	}
+	if _, body = s.ask(t, "mara", http.MethodGet, "/missed", nil); !strings.Contains(body, `href="/missed?after=2#list">Later ones`) || !strings.Contains(body, "this page shows a part of them") {
+		t.Error("the first page does not lead to the next")
+	}
+	if _, body = s.ask(t, "mara", http.MethodGet, "/missed?after=2", nil); !strings.Contains(body, `href="/missed#list">From the beginning`) || strings.Contains(body, "Later ones") || !strings.Contains(body, "By net, of this page") && strings.Contains(body, "By net") {
+		t.Error("the last page does not lead to the first")
 	}
 }

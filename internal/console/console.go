@@ -128,6 +128,7 @@ func table() []route {
 		{"POST /occurrences/release", access.Run, actOn("release")},
 		{"POST /occurrences/dismiss", access.Control, actOn("dismiss")},
 		{"POST /occurrences/cancel", access.Control, actOn("cancel")},
+		{"POST /missed/release", access.Run, (*console).releaseMissed},
 		{"POST /missed/dismiss", access.Control, (*console).dismissMissed},
 		{"POST /overrides/add", access.Run, override("add")},
 		{"POST /overrides/move", access.Control, override("move")},

@@ -87,9 +87,9 @@ func estateQuarters(t *twin, now time.Time, add func(*api.Schedule, time.Time, s
 	}
 	first := down.Add(-24 * time.Hour)
 	t.time.missed = []api.Missed{
-		{Net: "estate/harvest", Schedule: "nightly", First: first, Last: first, Count: 1, Reason: "start_deadline_passed", Detail: ptr("no agent with site=north was linked until 06:10"), Decided: first.Add(time.Hour)},
-		{Net: "census/packages", Schedule: "quarter", First: down, Last: down.Add(165 * time.Minute), Count: 12, Reason: "server_down", Decided: down.Add(3 * time.Hour)},
-		{Net: "census/packages", Schedule: "quarter", First: down.Add(3 * time.Hour), Last: down.Add(3 * time.Hour), Count: 1, Reason: "catchup_limit", Decided: down.Add(3 * time.Hour)},
+		{Net: "estate/harvest", Schedule: "nightly", First: first, Last: first, Due: first, Count: 1, Reason: "start_deadline_passed", Detail: ptr("no agent with site=north was linked until 06:10"), Decided: first.Add(time.Hour)},
+		{Net: "census/packages", Schedule: "quarter", First: down, Last: down.Add(165 * time.Minute), Due: down, Count: 12, Reason: "server_down", Decided: down.Add(3 * time.Hour)},
+		{Net: "census/packages", Schedule: "quarter", First: down.Add(3 * time.Hour), Last: down.Add(3 * time.Hour), Due: down.Add(3 * time.Hour), Count: 1, Reason: "catchup_limit", Decided: down.Add(3 * time.Hour)},
 	}
 }
 

@@ -275,7 +275,7 @@ func noticeText(did string) string {
 		return "The token was revoked."
 	case "lease":
 		return "The lease was given back: its number is held for as long as its pool says, and then free."
-	case "added", "moved", "skipped", "heldback", "dropped", "withdrawn", "dismissed", "paused", "resumed":
+	case "added", "moved", "skipped", "heldback", "dropped", "withdrawn", "dismissed", "recovered", "paused", "resumed":
 		return timeNotice(did)
 	case "change":
 		return "The change of ports was ended as it was asked."
@@ -306,6 +306,8 @@ func timeNotice(did string) string {
 		return "Cancelled: it will not be released."
 	case "dismissed":
 		return "Dismissed: nothing is to be done about it."
+	case "recovered":
+		return "Released: each is a run of its own now, and stays missed."
 	case "paused":
 		return "Paused: what falls due is suppressed until it is resumed."
 	case "resumed":

@@ -29,7 +29,6 @@ type todayTime struct {
 	Waiting    []occurrenceRow // due, and not decided: with the reason
 	WaitsMore  bool
 	Missed     int64
-	MissedMore bool
 	MissedNets []string
 	Risks      []riskRow
 	RisksMore  int
@@ -129,19 +128,18 @@ func (c *console) askWaiting(ctx context.Context, now time.Time, t *todayTime) e
 }
 
 func (c *console) askMissed(ctx context.Context, t *todayTime) error {
-	list, err := c.service.Missed(ctx, api.OccurrenceQuery{Limit: todayMissed})
+	page, err := c.service.Missed(ctx, api.OccurrenceQuery{Limit: todayMissed})
 	if err != nil {
 		return err
 	}
+	t.Missed = page.Count
 	seen := map[string]bool{}
-	for i := range list {
-		t.Missed += list[i].Count
-		if net := list[i].Net; !seen[net] {
+	for i := range page.Missed {
+		if net := page.Missed[i].Net; !seen[net] {
 			seen[net] = true
 			t.MissedNets = append(t.MissedNets, net)
 		}
 	}
-	t.MissedMore = len(list) >= todayMissed
 	return nil
 }
 

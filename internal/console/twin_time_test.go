@@ -21,14 +21,16 @@ type twinTime struct {
 	schedules   []api.Schedule
 	occurrences []api.Occurrence // by due
 	missed      []api.Missed
-	overrides   []api.Override
-	risks       []api.Risk
-	balances    []api.Balance
-	whys        []api.Fact // of every net
-	month       func(net, schedule string, month time.Time) []api.MonthDay
-	forecast    api.Forecast
-	forecastErr error
-	looked      api.ForecastQuery
+
+	missedOnPage int // 0: all
+	overrides    []api.Override
+	risks        []api.Risk
+	balances     []api.Balance
+	whys         []api.Fact // of every net
+	month        func(net, schedule string, month time.Time) []api.MonthDay
+	forecast     api.Forecast
+	forecastErr  error
+	looked       api.ForecastQuery
 }
 
 func inZone(name string) *time.Location {
@@ -137,12 +139,34 @@ func (t *twin) Occurrence(ctx context.Context, net, schedule string, nominal tim
 	return api.Occurrence{}, fault.Newf(fault.NotFound, "schedule %s of %s has no occurrence at %s", schedule, net, nominal.Format(time.RFC3339))
 }
 
-func (t *twin) Missed(ctx context.Context, q api.OccurrenceQuery) ([]api.Missed, error) {
+func (t *twin) Missed(ctx context.Context, q api.OccurrenceQuery) (api.MissedPage, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(t.time.missed), func(m api.Missed) bool {
-		return !t.sees(ctx, m.Net, q.Net, q.Folder) || !q.Since.IsZero() && m.Last.Before(q.Since) || !q.Until.IsZero() && !m.First.Before(q.Until)
-	}), nil
+	all := slices.DeleteFunc(slices.Clone(t.time.missed), func(m api.Missed) bool {
+		return !t.sees(ctx, m.Net, q.Net, q.Folder) || q.Schedule != "" && m.Schedule != q.Schedule || !q.Since.IsZero() && m.Last.Before(q.Since) || !q.Until.IsZero() && !m.First.Before(q.Until)
+	})
+	page := api.MissedPage{Missed: all}
+	for i := range all {
+		page.Count += all[i].Count
+	}
+	from, _ := strconv.Atoi(q.After)
+	all = all[min(from, len(all)):]
+	if t.time.missedOnPage > 0 && len(all) > t.time.missedOnPage {
+		all, page.Next = all[:t.time.missedOnPage], ptr(strconv.Itoa(from+t.time.missedOnPage))
+	}
+	page.Missed = all
+	return page, nil
+}
+
+func (t *twin) ReleaseMissed(ctx context.Context, q api.OccurrenceQuery) (api.ReleasedMissed, error) {
+	if err := t.may(ctx, access.Run, folderOf(q.Net)); err != nil {
+		return api.ReleasedMissed{}, err
+	}
+	t.asked(fmt.Sprintf("release %d of %q %q %q from %s until %s at most %d %s", q.Expect, q.Net, q.Folder, q.Schedule, shownTime(&q.Since), shownTime(&q.Until), q.Limit, q.Reason), func() {})
+	if q.Net == "estate/gone" {
+		return api.ReleasedMissed{Released: 2, Refused: []api.NotReleased{{Net: q.Net, Schedule: "s", First: q.Until, Why: "its rule is gone"}}}, nil
+	}
+	return api.ReleasedMissed{Released: q.Expect}, nil
 }
 
 func (t *twin) ActOnOccurrence(ctx context.Context, act api.OccurrenceAct) (api.Occurrence, error) {

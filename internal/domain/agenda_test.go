@@ -239,7 +239,7 @@ func TestTimesOfOtherFolders(t *testing.T) {
 	s.down()
 	s.pass(2 * time.Hour)
 	s.up()
-	if missed, err := s.service.Missed(who, api.OccurrenceQuery{}); err != nil || len(missed) != 1 || missed[0].Net != "mine/x" {
+	if missed, err := s.service.Missed(who, api.OccurrenceQuery{}); err != nil || len(missed.Missed) != 1 || missed.Missed[0].Net != "mine/x" {
 		t.Errorf("missed: got %+v, %v", missed, err)
 	}
 	act := func(verb string) error {
@@ -262,6 +262,7 @@ func TestTimesOfOtherFolders(t *testing.T) {
 		"dismiss":     func() error { return act("dismiss") },
 		"cancel":      func() error { return act("cancel") },
 		"nonsense":    func() error { return act("explode") },
+		"release all": func() error { _, err := s.service.ReleaseMissed(who, api.OccurrenceQuery{Net: "other/y"}); return err },
 		"dismiss all": func() error { _, err := s.service.DismissMissed(who, api.OccurrenceQuery{Net: "other/y"}); return err },
 		"why":         func() error { _, err := s.service.WhyNet(who, api.WhyQuery{Net: "other/y", At: nominal}); return err },
 		"why no net": func() error {

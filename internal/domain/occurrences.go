@@ -195,52 +195,6 @@ func (s *Service) ofRange(ctx context.Context, r *occurrence.Range, key occurren
 	}, true
 }
 
-// Missed implements api.Occurrences.
-func (s *Service) Missed(ctx context.Context, q api.OccurrenceQuery) ([]api.Missed, error) {
-	_, folder, err := s.scope(ctx, access.View, q.Net, q.Folder)
-	if err == nil {
-		err = s.knownSchedule(ctx, q.Net, folder, q.Schedule)
-	}
-	if err != nil {
-		return nil, err
-	}
-	limit := cmp.Or(q.Limit, mostOccurrences)
-	if limit < 0 || limit > mostOccurrences {
-		return nil, fault.Newf(fault.Invalid, "limit is %d; from 1 to %d", q.Limit, mostOccurrences)
-	}
-	query := store.OccurrenceQuery{
-		Net: q.Net, Folder: folder, Schedule: q.Schedule, Since: q.Since, Until: q.Until, Limit: limit,
-		Decisions: []occurrence.Decision{occurrence.Missed}, Undismissed: true,
-	}
-	records, err := s.cfg.Store.Occurrences(ctx, query)
-	if err != nil {
-		return nil, storeFault(err)
-	}
-	ranges, err := s.cfg.Store.Ranges(ctx, query)
-	if err != nil {
-		return nil, storeFault(err)
-	}
-	out := make([]api.Missed, 0, len(records)+len(ranges))
-	for i := range records {
-		r := &records[i]
-		out = append(out, api.Missed{
-			Net: r.Net, Schedule: r.Schedule, First: r.Nominal.UTC(), Last: r.Nominal.UTC(), Count: 1,
-			Reason: string(r.Reason), Detail: opt(r.Detail), Decided: r.Decided.UTC(),
-		})
-	}
-	for i := range ranges {
-		r := &ranges[i]
-		out = append(out, api.Missed{
-			Net: r.Net, Schedule: r.Schedule, First: r.First.UTC(), Last: r.Last.UTC(), Count: r.Count,
-			Reason: string(r.Reason), Detail: opt(r.Detail), Decided: r.Decided.UTC(),
-		})
-	}
-	slices.SortStableFunc(out, func(a, b api.Missed) int {
-		return cmp.Or(a.First.Compare(b.First), strings.Compare(a.Net, b.Net), strings.Compare(a.Schedule, b.Schedule))
-	})
-	return out[:min(limit, len(out))], nil
-}
-
 // ActOnOccurrence implements api.Occurrences.
 func (s *Service) ActOnOccurrence(ctx context.Context, act api.OccurrenceAct) (api.Occurrence, error) {
 	needs, ok := map[string]access.Permission{"release": access.Run, "dismiss": access.Control, "cancel": access.Control}[act.Verb]
@@ -255,7 +209,7 @@ func (s *Service) ActOnOccurrence(ctx context.Context, act api.OccurrenceAct) (a
 		return api.Occurrence{}, err
 	}
 	key := occurrence.Key{Net: act.Net, Schedule: act.Schedule, Nominal: act.Nominal.UTC().Truncate(time.Microsecond)}
-	do := s.act(who, "occurrence."+act.Verb, fmt.Sprintf("%s/%s %s", key.Net, key.Schedule, key.Nominal.Format(time.RFC3339Nano)), act.Reason)
+	do := s.act(who, "occurrence."+act.Verb, objectOf(key), act.Reason)
 	switch act.Verb {
 	case "release":
 		_, err = s.cfg.Engine.ReleaseOccurrence(ctx, key, do)
@@ -269,27 +223,4 @@ func (s *Service) ActOnOccurrence(ctx context.Context, act api.OccurrenceAct) (a
 	}
 	s.scheduleChanged(act.Net, act.Schedule)
 	return s.occurrence(ctx, key)
-}
-
-// DismissMissed implements api.Occurrences.
-func (s *Service) DismissMissed(ctx context.Context, q api.OccurrenceQuery) (int64, error) {
-	who, folder, err := s.scope(ctx, access.Control, q.Net, q.Folder)
-	if err == nil {
-		err = s.knownSchedule(ctx, q.Net, folder, q.Schedule)
-	}
-	if err != nil {
-		return 0, err
-	}
-	if !q.Since.IsZero() || q.Limit != 0 || len(q.Decisions) > 0 {
-		return 0, fault.New(fault.Invalid, "what is dismissed is bounded by net, folder, schedule and until", "leave since, limit and decisions away")
-	}
-	what := cmp.Or(q.Net, folder, "all nets")
-	if q.Schedule != "" {
-		what += "/" + q.Schedule
-	}
-	n, err := s.cfg.Engine.Dismiss(ctx, dismissalOf(q, folder), s.act(who, "occurrence.dismiss", what, cmp.Or(q.Reason, "all that was missed")))
-	if err == nil && n > 0 {
-		s.cfg.Hub.Publish(api.Change{Kind: "occurrence", ID: what, Net: q.Net})
-	}
-	return n, err
 }

@@ -93,13 +93,14 @@ func TestMissedAreRecovered(t *testing.T) {
 	s.down()
 	s.pass(4*time.Hour + time.Second)
 	s.up()
-	missed, err := s.service.Missed(s.admin(), api.OccurrenceQuery{Net: "a/b"})
+	page, err := s.service.Missed(s.admin(), api.OccurrenceQuery{Net: "a/b", Each: true})
+	missed := page.Missed
 	if err != nil || len(missed) != 4 || missed[0].Count != 1 || missed[0].Reason != "server_down" || missed[0].First.Hour() != 6 {
 		t.Fatalf("got %+v, %v, want the hours from 6 to 9", missed, err)
 	}
 	often, err := s.service.Missed(s.admin(), api.OccurrenceQuery{Net: "a/often"})
-	if err != nil || len(often) != 1 || often[0].Count != 240 {
-		t.Fatalf("got %+v, %v, want one range of 240", often, err)
+	if err != nil || len(often.Missed) != 1 || often.Missed[0].Count != 240 {
+		t.Fatalf("got %+v, %v, want one row of 240", often, err)
 	}
 	key := api.OccurrenceAct{Net: "a/b", Schedule: "hourly", Nominal: missed[1].First}
 	act := func(verb string) (api.Occurrence, error) {
@@ -124,8 +125,8 @@ func TestMissedAreRecovered(t *testing.T) {
 	if n, err := s.service.DismissMissed(s.admin(), api.OccurrenceQuery{Net: "a/b", Until: instant(t, "2026-03-24T09:00:00Z")}); err != nil || n != 1 {
 		t.Errorf("dismissed until nine: got %d, %v, want that of eight", n, err)
 	}
-	if missed, err = s.service.Missed(s.admin(), api.OccurrenceQuery{}); err != nil || len(missed) != 2 {
-		t.Errorf("left: got %+v, %v, want a range and one", missed, err)
+	if page, err = s.service.Missed(s.admin(), api.OccurrenceQuery{}); err != nil || len(page.Missed) != 2 || page.Count != 241 {
+		t.Errorf("left: got %+v, %v, want a range and one", page, err)
 	}
 	list, err := s.service.ListSchedules(s.admin(), api.ScheduleQuery{})
 	if err != nil || len(list) != 2 || list[0].Missed != 1 || list[1].Missed != 240 || list[1].LastWas == nil {

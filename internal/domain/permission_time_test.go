@@ -51,6 +51,7 @@ func timeCalls(s *site) map[string]call {
 		"release occurrence": {run, true, false, func(ctx context.Context) error { return act(ctx, "release") }},
 		"dismiss occurrence": {control, true, false, func(ctx context.Context) error { return act(ctx, "dismiss") }},
 		"cancel occurrence":  {control, true, false, func(ctx context.Context) error { return act(ctx, "cancel") }},
+		"ReleaseMissed":      {run, true, false, func(ctx context.Context) error { _, err := svc.ReleaseMissed(ctx, api.OccurrenceQuery{}); return err }},
 		"DismissMissed":      {control, true, false, func(ctx context.Context) error { _, err := svc.DismissMissed(ctx, api.OccurrenceQuery{}); return err }},
 		"WhyNet": {view, true, false, func(ctx context.Context) error {
 			_, err := svc.WhyNet(ctx, api.WhyQuery{Net: net, At: nominal})

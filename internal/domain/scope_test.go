@@ -23,6 +23,10 @@ func named(s *site) map[string]func(ctx context.Context, net, folder, schedule s
 			_, err := svc.Missed(ctx, api.OccurrenceQuery{Net: net, Folder: folder, Schedule: schedule})
 			return err
 		},
+		"occurrence release": func(ctx context.Context, net, folder, schedule string) error {
+			_, err := svc.ReleaseMissed(ctx, api.OccurrenceQuery{Net: net, Folder: folder, Schedule: schedule})
+			return err
+		},
 		"occurrence dismiss": func(ctx context.Context, net, folder, schedule string) error {
 			_, err := svc.DismissMissed(ctx, api.OccurrenceQuery{Net: net, Folder: folder, Schedule: schedule})
 			return err

@@ -28,6 +28,35 @@ func farAway() time.Time { return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) }
 // stretches returns what of ranges lies in a window, in the order of lists; decisions, cursor and limit do not matter. With hours each can be
 // counted by parts of the window, else only as a whole.
 func (s *Service) stretches(ctx context.Context, w *window, hours bool) ([]*stretch, error) {
+	accounts, err := s.rangesOf(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	if !w.since.IsZero() || !w.until.IsZero() { // else none is cut
+		if err := s.rulesOf(ctx, accounts); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]*stretch, 0, len(accounts))
+	for k, a := range accounts {
+		if err := s.ownRecords(ctx, k, a, hours); err != nil {
+			return nil, err
+		}
+		for i := range a.Ranges {
+			if part, ok := a.Part(i); ok {
+				out = append(out, &stretch{Range: &a.Ranges[i], Part: part, account: a, i: i})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b *stretch) int {
+		x, y := a.item(), b.item()
+		return x.compare(&y)
+	})
+	return out, nil
+}
+
+// rangesOf returns an account of the window for each schedule that has ranges there, without rules.
+func (s *Service) rangesOf(ctx context.Context, w *window) (map[scheduleKey]*occurrence.Account, error) {
 	q := store.OccurrenceQuery{Net: w.net, Folder: w.folder, Schedule: w.schedule}
 	begin, end := w.since, w.until
 	if !begin.IsZero() {
@@ -50,27 +79,7 @@ func (s *Service) stretches(ctx context.Context, w *window, hours bool) ([]*stre
 		}
 		accounts[k].Ranges = append(accounts[k].Ranges, ranges[i])
 	}
-	if !w.since.IsZero() || !w.until.IsZero() { // else none is cut
-		if err := s.rulesOf(ctx, accounts); err != nil {
-			return nil, err
-		}
-	}
-	out := make([]*stretch, 0, len(ranges))
-	for k, a := range accounts {
-		if err := s.ownRecords(ctx, k, a, hours); err != nil {
-			return nil, err
-		}
-		for i := range a.Ranges {
-			if part, ok := a.Part(i); ok {
-				out = append(out, &stretch{Range: &a.Ranges[i], Part: part, account: a, i: i})
-			}
-		}
-	}
-	slices.SortFunc(out, func(a, b *stretch) int {
-		x, y := a.item(), b.item()
-		return x.compare(&y)
-	})
-	return out, nil
+	return accounts, nil
 }
 
 // rulesOf gives accounts the spans of their ranges with their rules, of those that are over as far as they can be made.

@@ -250,8 +250,8 @@ func (e *Engine) Run(ctx context.Context) error {
 // are never idle for long; where few are open nothing is gained, and nothing waits.
 const (
 	busyFrom  = 8 // open attempts
-	gatherFor = 250 * time.Microsecond
-	gatherMax = 8 * time.Millisecond
+	gatherFor = 125 * time.Microsecond
+	gatherMax = 5 * time.Millisecond
 )
 
 // gather lets requests come in until some time after the last turn began, if the server is busy.

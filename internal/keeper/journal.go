@@ -23,7 +23,7 @@ const (
 	maxJournal  = 1 << 30
 	lazyDelay   = 500 * time.Microsecond // how long a record that nobody waits for may stay unsynced
 	roomRetry   = 200 * time.Millisecond
-	gather      = 1500 * time.Microsecond // between syncs when much goes on: fewer, each for more, and as many fewer messages to the agent
+	gather      = 600 * time.Microsecond // between syncs when much goes on: fewer, and each for more
 )
 
 // journal is the file that decides which attempts were started. Records are written in groups, by one goroutine,
