@@ -103,6 +103,7 @@ type zoneChange struct {
 	same                  map[string]bool // zones in which nothing changes
 	moved, added, removed int64
 	schedules, broken     int
+	uncompared            int // there are too many of them for one start
 }
 
 func (z *zoneChange) apply(ctx context.Context) error {
@@ -152,6 +153,7 @@ func (z *zoneChange) sameZone(name string, now time.Time) bool {
 
 // tell counts what becomes of a schedule, and logs it.
 func (z *zoneChange) tell(changed domain.Changed) {
+	z.uncompared += changed.Uncompared
 	for i := range changed.Diffs {
 		d := &changed.Diffs[i]
 		if d.Added+d.Removed+d.Moved == 0 {
@@ -159,8 +161,12 @@ func (z *zoneChange) tell(changed domain.Changed) {
 		}
 		z.moved, z.added, z.removed = z.moved+d.Moved, z.added+d.Added, z.removed+d.Removed
 		if z.schedules++; z.schedules <= zoneNamed {
+			var at time.Time
+			if len(d.Examples) > 0 {
+				at = first(d.Examples[0].Before, d.Examples[0].After)
+			}
 			z.server.env.Log.Warn("the new time zone database moves a schedule", slog.String("net", d.Net), slog.String("schedule", d.Schedule),
-				slog.Int64("moved", d.Moved), slog.Int64("added", d.Added), slog.Int64("removed", d.Removed), slog.Time("first", first(d.Examples[0].Before, d.Examples[0].After)))
+				slog.Int64("moved", d.Moved), slog.Int64("added", d.Added), slog.Int64("removed", d.Removed), slog.Time("first", at))
 		}
 	}
 }
@@ -194,11 +200,14 @@ func (z *zoneChange) record(ctx context.Context) error {
 	} else {
 		text += "; what that moves cannot be said: the database of before is not in the data folder"
 	}
+	if z.uncompared > 0 {
+		text += fmt.Sprintf("; %d schedules more were not compared, there are too many: see `reeve schedule diff --tzdata`", z.uncompared)
+	}
 	if z.broken > 0 {
 		text += fmt.Sprintf("; %d schedules cannot go on with it", z.broken)
 	}
 	z.server.env.Log.Info("schedules are by another time zone database now", slog.String("change", text))
-	if z.schedules+z.broken > 0 || z.old == nil {
+	if z.schedules+z.broken+z.uncompared > 0 || z.old == nil {
 		z.server.zoneWarnings = append(z.server.zoneWarnings, text)
 	}
 	_, err := z.server.store.Commit(ctx, store.Batch{Epoch: z.epoch, Audit: []store.AuditRecord{{
