@@ -54,10 +54,23 @@ func (s *Service) AtRisk(ctx context.Context, hours int) ([]api.Risk, error) {
 	if x.closed, err = s.closedPaths(ctx); err != nil {
 		return nil, err
 	}
-	lack := map[string][]api.Risk{}
-	if err := s.wants.each(ctx, s.cfg.Store, nets, func(net string, jobs []wanted) { x.add(lack, net, jobs) }); err != nil {
+	lack := map[string][]wanted{} // by net
+	var short []int               // the schedules of these nets
+	if err := s.wants.each(ctx, s.cfg.Store, nets, func(at int, jobs []wanted) {
+		if !slices.ContainsFunc(jobs, func(j wanted) bool { return x.of(j.wish) != nil }) {
+			return
+		}
+		lack[nets[at]] = jobs
+		if at < len(schedules) {
+			short = append(short, at)
+		}
+	}); err != nil {
 		return nil, storeFault(err)
 	}
+	for i, at := range slices.Sorted(slices.Values(short)) {
+		schedules[i] = schedules[at]
+	}
+	schedules = schedules[:len(short)]
 	if len(lack) == 0 {
 		return []api.Risk{}, nil
 	}
@@ -67,7 +80,7 @@ func (s *Service) AtRisk(ctx context.Context, hours int) ([]api.Risk, error) {
 	}
 	out := []api.Risk{}
 	for i := range soon {
-		for _, r := range lack[soon[i].net] {
+		for _, r := range x.lacking(lack[soon[i].net]) {
 			if len(out) == manyRisks {
 				return out, nil
 			}
@@ -86,7 +99,7 @@ type next struct {
 }
 
 // soonest returns what schedules of nets that lack something have next in a window, of what will be released as things are, by due.
-func (s *Service) soonest(ctx context.Context, w *window, people *peoples, schedules []engine.Scheduled, lack map[string][]api.Risk) ([]next, error) {
+func (s *Service) soonest(ctx context.Context, w *window, people *peoples, schedules []engine.Scheduled, lack map[string][]wanted) ([]next, error) {
 	since, until := s.cfg.Engine.Decided(), w.until.Add(-time.Nanosecond)
 	if from := w.since.Add(-time.Nanosecond); from.After(since) {
 		since = from
@@ -111,6 +124,7 @@ func (s *Service) soonest(ctx context.Context, w *window, people *peoples, sched
 		touched[scheduleKey{k.Net, k.Schedule}] = true
 	}
 	var soon []next
+	bound := until
 	found := map[scheduleKey][]time.Time{}
 	take := func(c *coming) {
 		if c.decision == occurrence.Pending && c.reason != occurrence.HeldBack {
@@ -121,13 +135,16 @@ func (s *Service) soonest(ctx context.Context, w *window, people *peoples, sched
 	for i := range schedules {
 		sch := &schedules[i]
 		key := scheduleKey{sch.Net, sch.Name}
-		if len(lack[sch.Net]) == 0 {
-			continue
-		}
 		from := laterOf(since, sch.Since.Add(-time.Microsecond))
 		_, paused := people.paused(sch.Net, sch.Name)
 		if !paused && len(people.from[key]) == 0 && !touched[key] {
-			if first, ok := firstOf(sch.Rule, from, until); ok {
+			// Each has a risk at least: what is behind as many as are told need not be found.
+			if len(soon) >= 4*manyRisks {
+				slices.SortFunc(soon, next.compare)
+				soon = soon[:manyRisks]
+				bound = soon[manyRisks-1].due
+			}
+			if first, ok := firstOf(sch.Rule, from, bound); ok {
 				rule := sch.Rule
 				soon = append(soon, next{key, first, func() int64 {
 					n := rule.Count(from, until)
@@ -158,10 +175,12 @@ func (s *Service) soonest(ctx context.Context, w *window, people *peoples, sched
 	for k, dues := range found {
 		soon = append(soon, next{k, slices.MinFunc(dues, time.Time.Compare), func() int64 { return int64(len(dues)) }})
 	}
-	slices.SortFunc(soon, func(a, b next) int {
-		return cmp.Or(a.due.Compare(b.due), strings.Compare(a.net, b.net), strings.Compare(a.name, b.name))
-	})
+	slices.SortFunc(soon, next.compare)
 	return soon, nil
+}
+
+func (a next) compare(b next) int {
+	return cmp.Or(a.due.Compare(b.due), strings.Compare(a.net, b.net), strings.Compare(a.name, b.name))
 }
 
 // firstOf is when a rule has something due first that it does not suppress itself.
@@ -183,8 +202,8 @@ type risks struct {
 	asked  []bool
 }
 
-// add adds what the jobs of a net lack, a job at a time. A net with several schedules is added once.
-func (x *risks) add(lack map[string][]api.Risk, net string, jobs []wanted) {
+// lacking returns what the jobs of a net lack, a job at a time.
+func (x *risks) lacking(jobs []wanted) []api.Risk {
 	var found []api.Risk
 	for i := range jobs {
 		for _, r := range x.of(jobs[i].wish) {
@@ -192,9 +211,7 @@ func (x *risks) add(lack map[string][]api.Risk, net string, jobs []wanted) {
 			found = append(found, r)
 		}
 	}
-	if found != nil {
-		lack[net] = found
-	}
+	return found
 }
 
 // of returns what is lacking of what is wanted.

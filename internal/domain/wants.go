@@ -46,25 +46,28 @@ func (w *wants) forget(net string) {
 	delete(w.nets, net)
 }
 
-// each calls f with what each of some nets wants. Those that do not exist are left out.
-func (w *wants) each(ctx context.Context, st store.Nets, nets []string, f func(net string, jobs []wanted)) error {
+// each calls f with what each of some nets wants, and its position among them. Those that do not exist are left out.
+func (w *wants) each(ctx context.Context, st store.Nets, nets []string, f func(at int, jobs []wanted)) error {
 	w.mu.Lock() // also while it reads: a net that is applied meanwhile is forgotten after that
 	defer w.mu.Unlock()
 	if w.nets == nil {
 		w.nets, w.said = map[string][]wanted{}, map[string]*wish{}
 	}
 	var missing []string
-	for _, net := range nets {
-		if _, known := w.nets[net]; !known {
-			missing = append(missing, net)
+	var places []int
+	for i, net := range nets {
+		if jobs, known := w.nets[net]; known {
+			f(i, jobs)
+		} else {
+			missing, places = append(missing, net), append(places, i)
 		}
 	}
 	if err := w.learn(ctx, st, missing); err != nil {
 		return err
 	}
-	for _, net := range nets {
-		if jobs, ok := w.nets[net]; ok {
-			f(net, jobs)
+	for _, i := range places {
+		if jobs, ok := w.nets[nets[i]]; ok {
+			f(i, jobs)
 		}
 	}
 	return nil

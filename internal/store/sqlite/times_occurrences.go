@@ -159,6 +159,9 @@ func (s *Store) Occurrences(ctx context.Context, q store.OccurrenceQuery) ([]occ
 
 func (s *Store) occurrences(ctx context.Context, q store.OccurrenceQuery) ([]occurrence.Record, error) {
 	from, t := recordTerms(q)
+	if from == "occurrences" { // by due, and so in order: for a folder the planner would read all of its nets and sort them
+		from += " NOT INDEXED"
+	}
 	beyond, order := "due >= ? AND (due, net, schedule, nominal) > (?, ?, ?, ?)", " ORDER BY due, net, schedule, nominal LIMIT ?"
 	if q.Newest {
 		beyond, order = "due <= ? AND (due, net, schedule, nominal) < (?, ?, ?, ?)", " ORDER BY due DESC, net DESC, schedule DESC, nominal DESC LIMIT ?"
