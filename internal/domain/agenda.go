@@ -82,8 +82,11 @@ func (s *Service) civilDay(text, zone string, now time.Time) (calendar.Day, *cal
 		return rule.Day(now), rule, nil
 	}
 	d, err := time.Parse(time.DateOnly, text)
-	if err != nil || d.Year() < 1970 || d.Year() > 2200 {
+	if err != nil {
 		return 0, nil, fault.New(fault.Invalid, fmt.Sprintf("%q is no day", text), "write it as 2026-12-24")
+	}
+	if d.Year() < 1970 || d.Year() > 2200 {
+		return 0, nil, fault.New(fault.Invalid, text+" is out of range", "an agenda is of a day from 1970-01-01 to 2200-12-31")
 	}
 	day := calendar.DayOf(d.Date())
 	if begin, end := rule.Bounds(day); !end.After(begin) {

@@ -3,6 +3,7 @@ package domain_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -281,5 +282,17 @@ func TestTimesOfOtherFolders(t *testing.T) {
 	}
 	if n, err := s.service.DismissMissed(who, api.OccurrenceQuery{}); err != nil || n != 1 {
 		t.Errorf("dismissed all of mine: got %d, %v, want one", n, err)
+	}
+}
+
+// A day that is written as one, and is none of the agenda's, is refused for its year.
+func TestDaysOfTheAgenda(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for _, day := range []string{"1900-01-01", "1969-12-31", "2201-01-01", "9999-01-01"} {
+		_, err := s.service.ShowAgenda(s.admin(), api.AgendaQuery{Day: day})
+		if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), day+" is out of range") || !strings.Contains(err.Error(), "1970-01-01 to 2200-12-31") {
+			t.Errorf("%s: got %v", day, err)
+		}
 	}
 }
