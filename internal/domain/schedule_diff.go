@@ -76,6 +76,11 @@ func CompareRules(old, updated *calendar.Rule, from, until time.Time) api.Schedu
 	}
 	d := calendar.Compare(old, updated, from, until, DiffExamples)
 	out.Added, out.Removed, out.Moved, out.Same, out.Counted = d.Added, d.Removed, d.Moved, d.Same, d.Counted
+	if updated != nil && d.Added+d.Moved+d.Same == 0 {
+		if _, some := updated.Next(from); !some {
+			out.Note = opt("nothing is due any more: all that its rule means is past")
+		}
+	}
 	for _, e := range d.Examples {
 		out.Examples = append(out.Examples, api.OccurrenceDiff{
 			Change: string(e.Kind), Before: optTime(e.Before), After: optTime(e.After), Last: optTime(e.Last), Count: e.Count, Reason: opt(string(e.Reason)),

@@ -225,6 +225,21 @@ func TestDiffSchedulesIsOfTheWholeFile(t *testing.T) {
 	}
 }
 
+// A schedule that has nothing more to come is applied, and it is said.
+func TestNothingMoreToCome(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	got := s.stored(netWith("  - {name: past, dates: [2020-01-01]}\n  - {name: over, cron: \"0 6 * * *\", until: 2020-01-01}\n  - {name: far, dates: [\"2055-01-01\"]}\n")).Nets[0].Occurrences
+	if len(got) != 3 {
+		t.Fatalf("got %+v", got)
+	}
+	for i, want := range []bool{true, true, false} {
+		if d := got[i]; d.Added != 0 || (d.Note != nil) != want || want && !strings.HasPrefix(*d.Note, "nothing is due any more") {
+			t.Errorf("%s: got %+v", d.Schedule, d)
+		}
+	}
+}
+
 // Very many schedules are applied all the same, and those that were not compared are counted.
 func TestComparisonsAreBounded(t *testing.T) {
 	t.Parallel()
