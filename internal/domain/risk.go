@@ -104,24 +104,9 @@ func (s *Service) soonest(ctx context.Context, w *window, people *peoples, sched
 	if from := w.since.Add(-time.Nanosecond); from.After(since) {
 		since = from
 	}
-	stored, err := s.cfg.Store.Occurrences(ctx, store.OccurrenceQuery{Folder: w.folder, Since: s.cfg.Engine.Decided().Add(time.Microsecond), Limit: comingLimit})
+	waiting, known, touched, err := s.touched(ctx, w, people)
 	if err != nil {
-		return nil, storeFault(err)
-	}
-	waiting, err := s.cfg.Store.Occurrences(ctx, store.OccurrenceQuery{Folder: w.folder, Decisions: []occurrence.Decision{occurrence.Pending}, Limit: comingLimit})
-	if err != nil {
-		return nil, storeFault(err)
-	}
-	// What people have touched is looked at one by one: what has a record, and of these schedules all.
-	touched, known := map[scheduleKey]bool{}, make(map[occurrence.Key]bool, len(stored))
-	for _, list := range [][]occurrence.Record{stored, waiting} {
-		for i := range list {
-			known[list[i].Key] = true
-			touched[scheduleKey{list[i].Net, list[i].Schedule}] = true
-		}
-	}
-	for k := range people.single {
-		touched[scheduleKey{k.Net, k.Schedule}] = true
+		return nil, err
 	}
 	var soon []next
 	bound := until
@@ -177,6 +162,30 @@ func (s *Service) soonest(ctx context.Context, w *window, people *peoples, sched
 	}
 	slices.SortFunc(soon, next.compare)
 	return soon, nil
+}
+
+// touched returns what waits, the occurrences below a folder that have a record though they are to come, and the schedules of which people have touched
+// one: these are looked at one by one, what has a record as its record says.
+func (s *Service) touched(ctx context.Context, w *window, people *peoples) (waiting []occurrence.Record, known map[occurrence.Key]bool, touched map[scheduleKey]bool, err error) {
+	stored, err := s.cfg.Store.Occurrences(ctx, store.OccurrenceQuery{Folder: w.folder, Since: s.cfg.Engine.Decided().Add(time.Microsecond), Limit: comingLimit})
+	if err != nil {
+		return nil, nil, nil, storeFault(err)
+	}
+	waiting, err = s.cfg.Store.Occurrences(ctx, store.OccurrenceQuery{Folder: w.folder, Decisions: []occurrence.Decision{occurrence.Pending}, Limit: comingLimit})
+	if err != nil {
+		return nil, nil, nil, storeFault(err)
+	}
+	touched, known = map[scheduleKey]bool{}, make(map[occurrence.Key]bool, len(stored))
+	for _, list := range [][]occurrence.Record{stored, waiting} {
+		for i := range list {
+			known[list[i].Key] = true
+			touched[scheduleKey{list[i].Net, list[i].Schedule}] = true
+		}
+	}
+	for k := range people.single {
+		touched[scheduleKey{k.Net, k.Schedule}] = true
+	}
+	return waiting, known, touched, nil
 }
 
 func (a next) compare(b next) int {

@@ -23,8 +23,10 @@ func BenchmarkAtRisk(b *testing.B) {
 		all  []run.Candidate
 		some bool
 	}{
-		{"first", []run.Candidate{north, south}, false}, {"all there", []run.Candidate{north, south}, false},
-		{"one away", []run.Candidate{away(north), south}, true}, {"none there", []run.Candidate{away(north), away(south)}, true},
+		{"first", []run.Candidate{north, south}, false},
+		{"all there", []run.Candidate{north, south}, false},
+		{"one away", []run.Candidate{away(north), south}, true},
+		{"none there", []run.Candidate{away(north), away(south)}, true},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			s.candidates(c.all...)

@@ -47,7 +47,8 @@ func anyWorld(t *rapid.T) World {
 			ID: fmt.Sprint("id", i), Name: fmt.Sprint("agent", i), Linked: i == 0 || rapid.Bool().Draw(t, "linked"), Slots: rapid.IntRange(1, 3).Draw(t, "slots"),
 			Labels: map[string]string{"odd": fmt.Sprint(i % 2)},
 		})
-		w.Pools = append(w.Pools, Pool{ID: "p", Agent: fmt.Sprint("agent", i), Size: rapid.IntRange(1, 3).Draw(t, "ports"), Hold: time.Duration(rapid.IntRange(0, 90).Draw(t, "hold")) * time.Second,
+		w.Pools = append(w.Pools, Pool{
+			ID: "p", Agent: fmt.Sprint("agent", i), Size: rapid.IntRange(1, 3).Draw(t, "ports"), Hold: time.Duration(rapid.IntRange(0, 90).Draw(t, "hold")) * time.Second,
 			Pair: rapid.IntRange(1, 2).Draw(t, "pairs"), Sticky: rapid.IntRange(0, 4).Draw(t, "sticky pool") == 0, Kept: time.Duration(rapid.SampledFrom([]int{0, 30, 600}).Draw(t, "kept")) * time.Second,
 		})
 	}

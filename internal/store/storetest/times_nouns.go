@@ -249,8 +249,12 @@ func testEnds(t *testing.T, s store.Store) {
 		{Name: "decided", Status: run.Failed, Reason: run.ReasonDecided, Since: at(100), Attempts: []run.Attempt{{Status: run.Lost, Started: at(0), Ended: at(40)}}},
 		{Name: "open", Status: run.Lost, Since: at(40), Attempts: []run.Attempt{{Status: run.Lost, Started: at(0), Ended: at(40)}}},
 		{Name: "failed", Status: run.Failed, Attempts: []run.Attempt{
-			{Status: run.Failed, ExitCode: exit(75)}, {Status: run.Failed, ExitCode: exit(1)}, {Status: run.Failed, ExitCode: exit(75)},
-			{Status: run.Failed, Reason: run.ReasonTimeout}, {Status: run.Failed, Reason: run.ReasonRunAs}, {Status: run.Cancelled},
+			{Status: run.Failed, ExitCode: exit(75)},
+			{Status: run.Failed, ExitCode: exit(1)},
+			{Status: run.Failed, ExitCode: exit(75)},
+			{Status: run.Failed, Reason: run.ReasonTimeout},
+			{Status: run.Failed, Reason: run.ReasonRunAs},
+			{Status: run.Cancelled},
 		}},
 	}
 	commit(t, s, batch(write(one)))

@@ -46,8 +46,14 @@ func testPages(t *testing.T, s store.Store) {
 	}
 	for _, folder := range []string{"", "f", "f/g0", "f/g1", "none"} {
 		for _, decisions := range [][]occurrence.Decision{
-			nil, {occurrence.Missed}, {occurrence.Cancelled}, {occurrence.Missed, occurrence.Suppressed, occurrence.Missed}, {occurrence.Pending, occurrence.Cancelled},
-			{occurrence.Released}, {occurrence.Released, occurrence.Missed}, {occurrence.Pending},
+			nil,
+			{occurrence.Missed},
+			{occurrence.Cancelled},
+			{occurrence.Missed, occurrence.Suppressed, occurrence.Missed},
+			{occurrence.Pending, occurrence.Cancelled},
+			{occurrence.Released},
+			{occurrence.Released, occurrence.Missed},
+			{occurrence.Pending},
 		} {
 			for _, within := range []bool{false, true} {
 				q := store.OccurrenceQuery{Folder: folder, Decisions: decisions, Limit: 17}
