@@ -128,7 +128,7 @@ func (c *console) askWaiting(ctx context.Context, now time.Time, t *todayTime) e
 }
 
 func (c *console) askMissed(ctx context.Context, t *todayTime) error {
-	page, err := c.service.Missed(ctx, api.OccurrenceQuery{Limit: todayMissed})
+	page, err := c.service.Missed(ctx, api.OccurrenceQuery{Each: true, Limit: todayMissed}) // to gather them, all would have to be read
 	if err != nil {
 		return err
 	}

@@ -25,9 +25,11 @@ func (s *Service) Missed(ctx context.Context, q api.OccurrenceQuery) (api.Missed
 		return api.MissedPage{}, err
 	}
 	w.limit = cmp.Or(q.Limit, manyOccurrences)
-	losses, count, err := s.losses(ctx, w)
-	if err == nil && q.Each {
-		var closed []*occurrence.Loss
+	var losses, closed []*occurrence.Loss
+	var count int64
+	if !q.Each {
+		losses, count, err = s.losses(ctx, w)
+	} else if count, err = s.countMissed(ctx, w); err == nil {
 		losses, closed, err = s.eachMissed(ctx, w)
 		losses = append(losses, closed...)
 	}
@@ -89,6 +91,25 @@ func lossesOf(r *occurrence.Range, p occurrence.Part) occurrence.Loss {
 // openRange reports whether a range was missed and nobody has dealt with it.
 func openRange(r *occurrence.Range) bool {
 	return r.Decision == occurrence.Missed && r.Dismissed.IsZero()
+}
+
+// countMissed counts what was missed in a window.
+func (s *Service) countMissed(ctx context.Context, w *window) (int64, error) {
+	tallies, err := s.cfg.Store.Tallies(ctx, store.OccurrenceQuery{Net: w.net, Folder: w.folder, Schedule: w.schedule, Since: w.since, Until: w.until, Undismissed: true})
+	if err != nil {
+		return 0, storeFault(err)
+	}
+	ranges, err := s.stretches(ctx, w, false)
+	count := int64(0)
+	for i := range tallies {
+		count += tallies[i].Count
+	}
+	for _, st := range ranges {
+		if openRange(st.Range) {
+			count += st.Part.Count
+		}
+	}
+	return count, err
 }
 
 // losses returns all that was missed in a window, what a schedule missed together as one, and how many occurrences that are. Where one ends is only
@@ -249,7 +270,7 @@ func (s *Service) ReleaseMissed(ctx context.Context, q api.OccurrenceQuery) (api
 	if err != nil {
 		return none, err
 	}
-	_, count, err := s.losses(ctx, w)
+	count, err := s.countMissed(ctx, w)
 	if err != nil {
 		return none, err
 	}

@@ -29,7 +29,7 @@ type timeSite struct {
 // begin is a Tuesday, before the day in March on which Berlin's clocks go forward.
 func begin() time.Time { return time.Date(2026, 3, 24, 5, 0, 10, 0, time.UTC) }
 
-func openTimes(t *testing.T) *timeSite {
+func openTimes(t testing.TB) *timeSite {
 	t.Helper()
 	s := &timeSite{site: build(t), wall: begin()}
 	s.up()
