@@ -26,17 +26,17 @@ func (h *Handler) diffSchedules(ctx context.Context, in *diffInput) (*body[[]Sch
 	if err != nil {
 		return nil, err
 	}
-	return answer(h.svc.DiffSchedules(ctx, files[0].Name, files[0].Text, in.Months, in.After, files[1:]...))
+	return answer(h.svc.DiffSchedules(ctx, files[0].Name, files[0].Text, DiffQuery{in.Months, in.After}, files[1:]...))
 }
 
 // DiffSchedules implements Schedules.
-func (c *Client) DiffSchedules(ctx context.Context, name string, text []byte, months int, after string, more ...File) ([]ScheduleDiff, error) {
+func (c *Client) DiffSchedules(ctx context.Context, name string, text []byte, q DiffQuery, more ...File) ([]ScheduleDiff, error) {
 	query, body, err := joined(File{name, text}, more)
 	if err != nil {
 		return nil, err
 	}
-	query.Set("months", number(int64(months)))
-	query.Set("after", after)
+	query.Set("months", number(int64(q.Months)))
+	query.Set("after", q.After)
 	what := at(http.MethodPost, "schedules", "diff").with(query)
 	what.raw = body
 	return ask[[]ScheduleDiff](ctx, c, what)

@@ -23,8 +23,8 @@ type Schedules interface {
 	PauseSchedule(ctx context.Context, net, name string, order Pause) (Schedule, error)
 	ResumeSchedule(ctx context.Context, net, name string) (Schedule, error)
 	// DiffSchedules compares the schedules of a file of definitions, and those of other nets that lean on its calendars, with those
-	// in force, over some months (0: 13). One answer compares so many; after (NET/SCHEDULE) goes on behind the last that was compared.
-	DiffSchedules(ctx context.Context, name string, text []byte, months int, after string, more ...File) ([]ScheduleDiff, error)
+	// in force. One answer compares so many; q.After goes on behind the last that was compared.
+	DiffSchedules(ctx context.Context, name string, text []byte, q DiffQuery, more ...File) ([]ScheduleDiff, error)
 }
 
 // Occurrences shows what became of occurrences, and lets people act on them.
@@ -123,6 +123,12 @@ type Pause struct {
 	Since  *time.Time `json:"since,omitempty" doc:"filled in by the server"`
 	// WasUntil is in the answer to a pause alone.
 	WasUntil *time.Time `json:"was_until,omitempty" doc:"filled in by the server in its answer to a pause that took the place of another one: when that was to end, where this one ends at another time, or not"`
+}
+
+// DiffQuery says how far a comparison looks, and where it goes on.
+type DiffQuery struct {
+	Months int    // 0: 13
+	After  string // NET/SCHEDULE
 }
 
 // ScheduleDiff is what a change of definitions, of a calendar, a zone or the time zone database does to one schedule.

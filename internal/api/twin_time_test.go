@@ -23,8 +23,8 @@ func (s *twin) ResumeSchedule(ctx context.Context, net, name string) (api.Schedu
 	return api.Schedule{}, s.note(ctx, "ResumeSchedule", net, name)
 }
 
-func (s *twin) DiffSchedules(ctx context.Context, name string, text []byte, months int, after string, more ...api.File) ([]api.ScheduleDiff, error) {
-	return []api.ScheduleDiff{}, s.note(ctx, "DiffSchedules", withFiles([]any{name, text, months, after}, more)...)
+func (s *twin) DiffSchedules(ctx context.Context, name string, text []byte, q api.DiffQuery, more ...api.File) ([]api.ScheduleDiff, error) {
+	return []api.ScheduleDiff{}, s.note(ctx, "DiffSchedules", withFiles([]any{name, text, q}, more)...)
 }
 
 func (s *twin) ListOccurrences(ctx context.Context, q api.OccurrenceQuery) (api.OccurrencePage, error) {
@@ -125,11 +125,11 @@ func timeCalls(ctx context.Context, c *api.Client) []roundTrip {
 	seed := api.SeedQuery{Code: "DE-BY", Name: "holidays/by", First: 2026, Last: 2028}
 	month := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	calls := []roundTrip{
-		{"DiffSchedules", []any{"a b.yaml", []byte("net: a\n\x00\xff"), 6, "a/b/c d"}, nil, func() (any, error) {
-			return c.DiffSchedules(ctx, "a b.yaml", []byte("net: a\n\x00\xff"), 6, "a/b/c d")
+		{"DiffSchedules", []any{"a b.yaml", []byte("net: a\n\x00\xff"), api.DiffQuery{Months: 6, After: "a/b/c d"}}, nil, func() (any, error) {
+			return c.DiffSchedules(ctx, "a b.yaml", []byte("net: a\n\x00\xff"), api.DiffQuery{Months: 6, After: "a/b/c d"})
 		}},
-		{"DiffSchedules", []any{"a", []byte("net: a"), 1, "", "b", "net: b"}, nil, func() (any, error) {
-			return c.DiffSchedules(ctx, "a", []byte("net: a"), 1, "", api.File{Name: "b", Text: []byte("net: b")})
+		{"DiffSchedules", []any{"a", []byte("net: a"), api.DiffQuery{Months: 1}, "b", "net: b"}, nil, func() (any, error) {
+			return c.DiffSchedules(ctx, "a", []byte("net: a"), api.DiffQuery{Months: 1}, api.File{Name: "b", Text: []byte("net: b")})
 		}},
 		{"ListSchedules", []any{schedules}, nil, func() (any, error) { return c.ListSchedules(ctx, schedules) }},
 		{"ListSchedules", []any{api.ScheduleQuery{}}, nil, func() (any, error) { return c.ListSchedules(ctx, api.ScheduleQuery{}) }},

@@ -112,7 +112,7 @@ func (a *app) diffs(c *cobra.Command, args []string, months int, local *localDif
 func diffWhole(ctx context.Context, from api.Schedules, files []api.File, months int) ([]api.ScheduleDiff, error) {
 	all := []api.ScheduleDiff{}
 	for after := ""; ; {
-		part, err := from.DiffSchedules(ctx, files[0].Name, files[0].Text, months, after, files[1:]...)
+		part, err := from.DiffSchedules(ctx, files[0].Name, files[0].Text, api.DiffQuery{Months: months, After: after}, files[1:]...)
 		if err != nil {
 			return nil, err
 		}

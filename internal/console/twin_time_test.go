@@ -90,7 +90,7 @@ func (t *twin) ResumeSchedule(ctx context.Context, net, name string) (api.Schedu
 	return t.pause(ctx, net, name, "resume "+net+" "+name, nil)
 }
 
-func (t *twin) DiffSchedules(context.Context, string, []byte, int, string, ...api.File) ([]api.ScheduleDiff, error) {
+func (t *twin) DiffSchedules(context.Context, string, []byte, api.DiffQuery, ...api.File) ([]api.ScheduleDiff, error) {
 	return []api.ScheduleDiff{}, nil
 }
 

@@ -72,7 +72,7 @@ func TestCalendarsOfOtherFolders(t *testing.T) {
 		if days, err := s.service.CalendarDays(who, name+"#free", "2026-12-24", "2026-12-24"); err != nil || len(days) != 1 {
 			t.Errorf("days of %s: got %v, %v", name, days, err)
 		}
-		if _, err := s.service.DiffSchedules(who, "x", []byte(net("asia/jp/draft", name)), 1, ""); err != nil {
+		if _, err := s.service.DiffSchedules(who, "x", []byte(net("asia/jp/draft", name)), api.DiffQuery{Months: 1}); err != nil {
 			t.Errorf("the difference that a schedule on %s makes: got %v", name, err)
 		}
 	}
@@ -83,11 +83,11 @@ func TestCalendarsOfOtherFolders(t *testing.T) {
 		if _, err := s.service.CalendarDays(who, name+"#ends", "2026-12-24", "2026-12-24"); !fault.Is(err, fault.Forbidden) {
 			t.Errorf("days of %s: got %v, want forbidden", name, err)
 		}
-		if diff, err := s.service.DiffSchedules(who, "x", []byte(net("asia/jp/draft", name)), 1, ""); err == nil || !strings.Contains(err.Error(), "there is no calendar "+strconv.Quote(name)) {
+		if diff, err := s.service.DiffSchedules(who, "x", []byte(net("asia/jp/draft", name)), api.DiffQuery{Months: 1}); err == nil || !strings.Contains(err.Error(), "there is no calendar "+strconv.Quote(name)) {
 			t.Errorf("the difference that a schedule on %s makes: got %v, %v, want it nowhere", name, diff, err)
 		}
 	}
-	if _, err := s.service.DiffSchedules(who, "x", []byte("calendar: bank\n"), 1, ""); err != nil {
+	if _, err := s.service.DiffSchedules(who, "x", []byte("calendar: bank\n"), api.DiffQuery{Months: 1}); err != nil {
 		t.Errorf("the difference that a calendar makes for the nets that are seen: %v", err)
 	}
 	if _, err := s.service.ApplyNets(s.as("asia/jp", access.View, access.Define, access.DefineCommand), "x", []byte(net("asia/jp/draft", "other/days")), true); err != nil {

@@ -70,7 +70,7 @@ func TestApplySaysWhatItCutsOff(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		diffs, err := s.service.DiffSchedules(s.admin(), "x.yaml", []byte(text), 1, "")
+		diffs, err := s.service.DiffSchedules(s.admin(), "x.yaml", []byte(text), api.DiffQuery{Months: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +135,7 @@ func TestCutOffOfOthers(t *testing.T) {
 	if got := told(s.as("work", access.View, access.Define), change); len(got) != 0 {
 		t.Errorf("who may not see the net is told %v", got)
 	}
-	diffs, err := s.service.DiffSchedules(s.admin(), "x.yaml", []byte(change), 1, "")
+	diffs, err := s.service.DiffSchedules(s.admin(), "x.yaml", []byte(change), api.DiffQuery{Months: 1})
 	if got := cutOff(diffs); err != nil || !maps.Equal(got, stale) {
 		t.Errorf("schedule diff: got %v, %v, want %v", got, err, stale)
 	}

@@ -19,7 +19,8 @@ const DiffMonths = 13
 const DiffExamples = 20
 
 // DiffSchedules implements api.Schedules.
-func (s *Service) DiffSchedules(ctx context.Context, name string, text []byte, months int, after string, more ...api.File) ([]api.ScheduleDiff, error) {
+func (s *Service) DiffSchedules(ctx context.Context, name string, text []byte, q api.DiffQuery, more ...api.File) ([]api.ScheduleDiff, error) {
+	months, after := q.Months, q.After
 	if months < 0 || months > 120 {
 		return nil, fault.New(fault.Invalid, "months go from 1 to 120", "")
 	}

@@ -148,7 +148,7 @@ func TestDiffSchedules(t *testing.T) {
 	s := open(t)
 	s.stored(netWith("  - {name: a, cron: \"0 6 * * *\", zone: Europe/Berlin}\n  - {name: b, cron: \"0 7 * * *\"}\n  - {name: c, every: 1s}\n"))
 	diffs, err := s.service.DiffSchedules(s.admin(), "x.yaml",
-		[]byte(netWith("  - {name: a, cron: \"0 6 * * *\", zone: Europe/London}\n  - {name: b, cron: \"0 7 * * *\"}\n  - {name: c, every: 2s}\n  - {name: d, every: 1h, every_by: end}\n")), 6, "")
+		[]byte(netWith("  - {name: a, cron: \"0 6 * * *\", zone: Europe/London}\n  - {name: b, cron: \"0 7 * * *\"}\n  - {name: c, every: 2s}\n  - {name: d, every: 1h, every_by: end}\n")), api.DiffQuery{Months: 6})
 	if err != nil || len(diffs) != 4 {
 		t.Fatalf("got %+v, %v", diffs, err)
 	}
@@ -188,7 +188,7 @@ func TestDiffSchedulesIsOfTheWholeFile(t *testing.T) {
 			return "19 3 * * *"
 		}
 		return "0 * * * *"
-	}), 0, "")
+	}), api.DiffQuery{})
 	if err != nil || len(diffs) != 80 {
 		t.Fatalf("got %d, %v", len(diffs), err)
 	}
@@ -200,7 +200,7 @@ func TestDiffSchedulesIsOfTheWholeFile(t *testing.T) {
 
 	seen, requests := map[string]bool{}, 0
 	for after := ""; len(seen) < 80 && requests < 80; requests++ {
-		diffs, err := s.service.DiffSchedules(s.admin(), "x.yaml", text(func(int) string { return "1 * * * *" }), 0, after)
+		diffs, err := s.service.DiffSchedules(s.admin(), "x.yaml", text(func(int) string { return "1 * * * *" }), api.DiffQuery{After: after})
 		if err != nil || len(seen)+len(diffs) != 80 {
 			t.Fatalf("after %q: got %d beside %d, %v", after, len(diffs), len(seen), err)
 		}
@@ -220,7 +220,7 @@ func TestDiffSchedulesIsOfTheWholeFile(t *testing.T) {
 	if len(seen) != 80 || requests < 2 {
 		t.Errorf("got %d in %d requests", len(seen), requests)
 	}
-	if _, err := s.service.DiffSchedules(s.admin(), "x.yaml", text(hourly), 0, "many/none/s"); fault.KindOf(err) != fault.Conflict {
+	if _, err := s.service.DiffSchedules(s.admin(), "x.yaml", text(hourly), api.DiffQuery{After: "many/none/s"}); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("after a schedule that there is not: got %v", err)
 	}
 }
@@ -262,7 +262,7 @@ func TestComparisonsAreBounded(t *testing.T) {
 	if compared < 100 || uncompared < 100 || compared+uncompared != 1000 {
 		t.Errorf("got %d compared and %d not", compared, uncompared)
 	}
-	diffs, err := s.service.DiffSchedules(s.admin(), "x.yaml", []byte(text(8)), 13, "")
+	diffs, err := s.service.DiffSchedules(s.admin(), "x.yaml", []byte(text(8)), api.DiffQuery{Months: 13})
 	silent := 0
 	for i := range diffs {
 		if d := &diffs[i]; d.Change != "changed" || d.Added+d.Removed+d.Moved == 0 && d.Note == nil {
