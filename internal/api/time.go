@@ -27,20 +27,25 @@ type Schedules interface {
 	DiffSchedules(ctx context.Context, name string, text []byte, q DiffQuery, more ...File) ([]ScheduleDiff, error)
 }
 
-// Occurrences shows what became of occurrences, and lets people act on them.
-type Occurrences interface {
-	// ListOccurrences returns those that were decided or stored, by due; and with Planned those that rules foresee.
-	ListOccurrences(ctx context.Context, q OccurrenceQuery) (OccurrencePage, error)
-	// Occurrence returns one with its certificate. NotFound where its schedule has none of this nominal instant.
-	Occurrence(ctx context.Context, net, schedule string, nominal time.Time) (Occurrence, error)
+// Missing shows what was missed, and lets people make up for all of it.
+type Missing interface {
 	// Missed returns what was missed and is neither recovered nor dismissed, oldest first: what a schedule missed together as one, or each.
 	Missed(ctx context.Context, q OccurrenceQuery) (MissedPage, error)
-	// ActOnOccurrence does release, dismiss or cancel, and returns the occurrence after it.
-	ActOnOccurrence(ctx context.Context, act OccurrenceAct) (Occurrence, error)
 	// ReleaseMissed releases all that a query finds, oldest first, each as a run of its own. Conflict: it finds more than 1000 and has no limit.
 	ReleaseMissed(ctx context.Context, q OccurrenceQuery) (ReleasedMissed, error)
 	// DismissMissed dismisses all that a query finds, ranges too, and returns how many occurrences that were.
 	DismissMissed(ctx context.Context, q OccurrenceQuery) (int64, error)
+}
+
+// Occurrences shows what became of occurrences, and lets people act on them.
+type Occurrences interface {
+	Missing
+	// ListOccurrences returns those that were decided or stored, by due; and with Planned those that rules foresee.
+	ListOccurrences(ctx context.Context, q OccurrenceQuery) (OccurrencePage, error)
+	// Occurrence returns one with its certificate. NotFound where its schedule has none of this nominal instant.
+	Occurrence(ctx context.Context, net, schedule string, nominal time.Time) (Occurrence, error)
+	// ActOnOccurrence does release, dismiss or cancel, and returns the occurrence after it.
+	ActOnOccurrence(ctx context.Context, act OccurrenceAct) (Occurrence, error)
 	// Balance shows for each schedule of a business day that everything expected is decided or pending.
 	Balance(ctx context.Context, q BalanceQuery) ([]Balance, error)
 	// WhyNet says what became of what was due of a net at an instant, or next after it, and what would change it.

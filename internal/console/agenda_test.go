@@ -334,11 +334,13 @@ func TestTimeFormsAskTheService(t *testing.T) {
 		"cancel":       {"/occurrences/cancel", key("next", "//evil.example"), "cancel estate/ledger close 2026-11-03T09:30:00Z the auditor", "/?did=withdrawn", 303},
 		"release, bad": {"/occurrences/release", key("nominal", "soon"), "", "", 422},
 		"release a row": {
-			"/missed/release", url.Values{"net": {"n"}, "schedule": {"s"}, "since": {"2026-11-03T02:00:00Z"}, "until": {"2026-11-03T04:45:00.000001Z"}, "expect": {"12"}, "confirm": {"yes"}, "next": {"/missed"}},
+			"/missed/release",
+			url.Values{"net": {"n"}, "schedule": {"s"}, "since": {"2026-11-03T02:00:00Z"}, "until": {"2026-11-03T04:45:00.000001Z"}, "expect": {"12"}, "confirm": {"yes"}, "next": {"/missed"}},
 			`release 12 of "n" "" "s" from 2026-11-03T02:00:00Z until 2026-11-03T04:45:00.000001Z at most 0 `, "/missed?did=recovered", 303,
 		},
 		"release all, the oldest": {
-			"/missed/release", url.Values{"folder": {"estate"}, "until": {"2026-11-03T10:20:00Z"}, "expect": {"1730"}, "reason": {" the auditor "}, "confirm": {"yes"}, "next": {"/missed"}},
+			"/missed/release",
+			url.Values{"folder": {"estate"}, "until": {"2026-11-03T10:20:00Z"}, "expect": {"1730"}, "reason": {" the auditor "}, "confirm": {"yes"}, "next": {"/missed"}},
 			`release 1730 of "" "estate" "" from - until 2026-11-03T10:20:00Z at most 1000 the auditor`, "/missed?did=recovered", 303,
 		},
 		"release, one refused":   {"/missed/release", url.Values{"net": {"estate/gone"}, "until": {"2026-11-03T10:20:00Z"}, "expect": {"3"}, "confirm": {"yes"}}, `release 3 of "estate/gone" "" "" from - until 2026-11-03T10:20:00Z at most 0 `, "", 409},

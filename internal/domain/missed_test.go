@@ -85,7 +85,10 @@ func TestMissedTogether(t *testing.T) {
 		}
 	}
 	for _, q := range []api.OccurrenceQuery{
-		{Net: "a/b"}, {Folder: "b"}, {Net: "a/often", Schedule: "minutes"}, {Since: instant(t, "2026-03-24T06:00:00Z")},
+		{Net: "a/b"},
+		{Folder: "b"},
+		{Net: "a/often", Schedule: "minutes"},
+		{Since: instant(t, "2026-03-24T06:00:00Z")},
 		{Since: instant(t, "2026-03-24T05:10:30Z"), Until: instant(t, "2026-03-24T07:00:05Z")},
 		{Net: "a/often", Since: instant(t, "2026-03-24T06:00:00Z"), Until: instant(t, "2026-03-24T07:00:05Z")},
 	} {
