@@ -474,6 +474,7 @@ type Forecast struct {
 	Days         int             `json:"days"`
 	WhatIf       []string        `json:"what_if"`
 	Replications int             `json:"replications"`
+	PlayedUntil  time.Time       `json:"played_until" doc:"what is due later is counted only: it would have been too much; agents and pools are of the time before"`
 	Occurrences  int64           `json:"occurrences" doc:"that will be released"`
 	Suppressed   int64           `json:"suppressed"`
 	Items        []ForecastItem  `json:"items" doc:"those most likely late first, then by due"`
@@ -521,10 +522,10 @@ type ForecastPool struct {
 
 // ForecastDay counts a day (UTC).
 type ForecastDay struct {
-	Day         string  `json:"day"`
-	Occurrences int64   `json:"occurrences"`
-	Runs        float64 `json:"runs" doc:"mean at most at one time"`
-	Late        float64 `json:"late" doc:"mean"`
+	Day         string   `json:"day"`
+	Occurrences int64    `json:"occurrences"`
+	Runs        *float64 `json:"runs" doc:"mean at most at one time; null: the day was not played"`
+	Late        *float64 `json:"late" doc:"mean; null: the day was not played"`
 }
 
 // ForecastStep is a job on the critical path.

@@ -104,15 +104,20 @@ func look(ctx context.Context, client *api.Client, q api.ForecastQuery) (looked,
 	return out, nil
 }
 
+// lateOf adds up the days that were played.
+func lateOf(f *api.Forecast) float64 {
+	late := 0.0
+	for _, day := range f.ByDay {
+		if day.Late != nil {
+			late += *day.Late
+		}
+	}
+	return late
+}
+
 // differ compares two forecasts with the same seed.
 func differ(before, after *api.Forecast) *changedBy {
-	d := &changedBy{Items: []itemChange{}}
-	for _, day := range before.ByDay {
-		d.LateBefore += day.Late
-	}
-	for _, day := range after.ByDay {
-		d.Late += day.Late
-	}
+	d := &changedBy{Items: []itemChange{}, LateBefore: lateOf(before), Late: lateOf(after)}
 	type key struct {
 		net, schedule string
 		due           int64

@@ -12,6 +12,9 @@ import (
 // forecastTable writes a forecast for people.
 func forecastTable(w io.Writer, f looked, limit int) {
 	fmt.Fprintf(w, "%s to %s: %d occurrences are released, %d suppressed; played %d times\n", shortTime(f.From), shortTime(f.Until), f.Occurrences, f.Suppressed, f.Replications)
+	if f.PlayedUntil.Before(f.Until) {
+		fmt.Fprintf(w, "played until %s; so are what agents and pools carry\n", shortTime(f.PlayedUntil))
+	}
 	for _, what := range f.WhatIf {
 		fmt.Fprintln(w, "what if: "+printable(what))
 	}
@@ -76,7 +79,7 @@ func loadTables(w io.Writer, f looked) {
 		fmt.Fprintln(w)
 		line(w, "DAY", "OCCURRENCES", "RUNS AT MOST", "LATE")
 		for _, d := range f.ByDay {
-			line(w, d.Day, d.Occurrences, decimal(d.Runs), decimal(d.Late))
+			line(w, d.Day, d.Occurrences, optDecimal(d.Runs), optDecimal(d.Late))
 		}
 	}
 	if len(f.Agents) > 0 {
@@ -148,6 +151,13 @@ func percent(part float64, known bool) string {
 		return "<1 %"
 	}
 	return fmt.Sprintf("%.0f %%", 100*part)
+}
+
+func optDecimal(n *float64) string {
+	if n == nil {
+		return "-"
+	}
+	return decimal(*n)
 }
 
 func decimal(n float64) string {

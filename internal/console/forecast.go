@@ -112,8 +112,12 @@ func formNumber(text string, otherwise, most int) (int, error) {
 func (d *forecastData) fill() {
 	late := 0.0
 	for _, day := range d.F.ByDay {
-		late += day.Late
-		d.ByDay = append(d.ByDay, forecastDay{ForecastDay: day, Runs: few(day.Runs), Late: few(day.Late)})
+		row := forecastDay{ForecastDay: day, Runs: "–", Late: "–"}
+		if day.Runs != nil && day.Late != nil {
+			late += *day.Late
+			row.Runs, row.Late = few(*day.Runs), few(*day.Late)
+		}
+		d.ByDay = append(d.ByDay, row)
 	}
 	d.LateRuns = few(late)
 	for i := range d.F.Items {

@@ -48,7 +48,7 @@ func foresee(t *twin, now time.Time) {
 	}
 	f.Pools = []api.ForecastPool{{Pool: "callback", Size: 3, Peak: 4.5, At: now, Waits: 12.25, Hours: []float64{1, 4.5, 2}}, {Pool: "containers@east1", Size: 40, Hours: []float64{0, 0}}}
 	for i := range 3 {
-		f.ByDay = append(f.ByDay, api.ForecastDay{Day: now.AddDate(0, 0, i).Format(time.DateOnly), Occurrences: 70, Runs: 6.25, Late: 1.5})
+		f.ByDay = append(f.ByDay, api.ForecastDay{Day: now.AddDate(0, 0, i).Format(time.DateOnly), Occurrences: 70, Runs: ptr(6.25), Late: ptr(1.5)})
 	}
 	f.Critical = []api.ForecastStep{
 		{Net: "estate/harvest", Job: "collect", Start: now, End: now.Add(10 * time.Minute), Why: "due"},

@@ -1,6 +1,14 @@
 package domain
 
-import "time"
+import (
+	"time"
+
+	"github.com/reeve-scheduler/reeve/internal/api"
+	"github.com/reeve-scheduler/reeve/internal/forecast"
+)
+
+// ShowForecast is what callers are shown of a forecast.
+func ShowForecast(f *forecast.Forecast) api.Forecast { return showForecast(f, api.ForecastQuery{}) }
 
 // AwayText is how long it is from one instant to another.
 func AwayText(from, to time.Time) string { return awayText(from, to) }

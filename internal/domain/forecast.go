@@ -95,7 +95,7 @@ func play(ctx context.Context, plan *forecast.Plan) (forecast.Forecast, error) {
 
 func showForecast(f *forecast.Forecast, q api.ForecastQuery) api.Forecast {
 	out := api.Forecast{
-		From: f.From, Until: f.Until, Days: q.Days, WhatIf: listed(q.WhatIf), Replications: f.Replications, Occurrences: f.Occurrences, Suppressed: f.Suppressed,
+		From: f.From, Until: f.Until, Days: q.Days, WhatIf: listed(q.WhatIf), Replications: f.Replications, PlayedUntil: f.Simulated, Occurrences: f.Occurrences, Suppressed: f.Suppressed,
 		Items: []api.ForecastItem{}, Agents: []api.ForecastAgent{}, Pools: []api.ForecastPool{}, ByDay: []api.ForecastDay{}, Critical: []api.ForecastStep{},
 		Notes: listed(f.Notes),
 	}
@@ -119,7 +119,11 @@ func showForecast(f *forecast.Forecast, q api.ForecastQuery) api.Forecast {
 		out.Pools = append(out.Pools, api.ForecastPool{Pool: name, Size: p.Size, Peak: p.Peak, At: p.At, Waits: p.Waits, Hours: listed(p.Hours)})
 	}
 	for _, d := range f.Days {
-		out.ByDay = append(out.ByDay, api.ForecastDay{Day: d.Begin.Format(time.DateOnly), Occurrences: d.Occurrences, Runs: d.Runs, Late: d.Late})
+		day := api.ForecastDay{Day: d.Begin.Format(time.DateOnly), Occurrences: d.Occurrences}
+		if d.Begin.Before(f.Simulated) {
+			day.Runs, day.Late = &d.Runs, &d.Late
+		}
+		out.ByDay = append(out.ByDay, day)
 	}
 	for _, c := range f.Critical {
 		out.Critical = append(out.Critical, api.ForecastStep{Net: c.Net, Job: c.Job, Start: c.Start, End: c.End, Why: c.Why})

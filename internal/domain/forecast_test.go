@@ -12,6 +12,7 @@ import (
 	"github.com/reeve-scheduler/reeve/internal/api"
 	"github.com/reeve-scheduler/reeve/internal/domain"
 	"github.com/reeve-scheduler/reeve/internal/fault"
+	"github.com/reeve-scheduler/reeve/internal/forecast"
 	"github.com/reeve-scheduler/reeve/internal/run"
 	"github.com/reeve-scheduler/reeve/internal/store"
 )
@@ -260,5 +261,22 @@ func TestForecastIsOneAtATimeAndEndsWithItsRequest(t *testing.T) {
 	}
 	if good < 1 || good+busy != cap(done) {
 		t.Errorf("of %d at once %d were made and %d refused", cap(done), good, busy)
+	}
+}
+
+// TestDaysThatWereNotPlayed: nothing is said of the runs of a day that was only counted; none and none late would read as if all were well.
+func TestDaysThatWereNotPlayed(t *testing.T) {
+	t.Parallel()
+	day := time.Date(2026, 3, 24, 0, 0, 0, 0, time.UTC)
+	f := domain.ShowForecast(&forecast.Forecast{Simulated: day.Add(30 * time.Hour), Days: []forecast.Day{
+		{Begin: day, Occurrences: 5, Runs: 2}, {Begin: day.AddDate(0, 0, 1), Occurrences: 5, Late: 1}, {Begin: day.AddDate(0, 0, 2), Occurrences: 5},
+	}})
+	for i, played := range []bool{true, true, false} {
+		if d := f.ByDay[i]; (d.Runs != nil) != played || (d.Late != nil) != played || d.Occurrences != 5 {
+			t.Errorf("day %d: %+v, want it played: %v", i, d, played)
+		}
+	}
+	if !f.PlayedUntil.Equal(day.Add(30*time.Hour)) || *f.ByDay[0].Runs != 2 || *f.ByDay[1].Late != 1 {
+		t.Errorf("got %+v", f)
 	}
 }
