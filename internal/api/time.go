@@ -359,7 +359,7 @@ type MonthDay struct {
 	Why        string      `json:"why" doc:"why the day is free, or by which rule nothing is due, or something is"`
 	Due        int64       `json:"due" doc:"occurrences that are, or were, to be released"`
 	Suppressed int64       `json:"suppressed"`
-	Times      []time.Time `json:"times" doc:"the first of them"`
+	Times      []time.Time `json:"times" doc:"the first of them, at the offset of the schedule's zone: in UTC they may lie on another day"`
 }
 
 // Override is what a person changed of the agenda.

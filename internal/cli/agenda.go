@@ -104,7 +104,7 @@ func (a *app) agendaMonth() *cobra.Command {
 				for _, d := range days {
 					times := make([]string, len(d.Times))
 					for i, t := range d.Times {
-						times[i] = cell(t)
+						times[i] = t.Format(time.RFC3339)
 					}
 					line(w, d.Day, d.Working, d.Due, d.Suppressed, strings.Join(times, " "), d.Why)
 				}

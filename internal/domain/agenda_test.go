@@ -141,6 +141,11 @@ func TestMonth(t *testing.T) {
 			t.Errorf("got %+v, want %+v", got, test)
 		}
 	}
+	s.scheduled("a/far", `name: d, cron: "0 6 * * *", zone: Asia/Tokyo`)
+	days, err = s.service.MonthOf(s.admin(), "a/far", "d", time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC))
+	if err != nil || len(days[0].Times) != 1 || days[0].Times[0].Format(time.RFC3339) != "2026-04-01T06:00:00+09:00" {
+		t.Errorf("got %+v, %v, want the time on its own day, not the evening before in UTC", days[0], err)
+	}
 	if _, err := s.service.MonthOf(s.admin(), "a/b", "none", s.now()); !fault.Is(err, fault.NotFound) {
 		t.Errorf("no schedule: got %v, want not found", err)
 	}

@@ -170,7 +170,7 @@ func firstTimes(out *api.MonthDay, r *ruleInForce, begin, end time.Time) string 
 			why = joined(why, string(o.Moved))
 		}
 		if len(out.Times) < timesOfDay {
-			out.Times = append(out.Times, o.Due.UTC())
+			out.Times = append(out.Times, o.Due.In(r.rule.Location()))
 		}
 	}
 	return why

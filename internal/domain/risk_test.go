@@ -236,3 +236,18 @@ func TestPathsAtRiskOfOneOfSeveral(t *testing.T) {
 	proven("north", "proven", 2)
 	check("north can again", "")
 }
+
+// TestByEndAtRisk: what counts from the end of a run has one next occurrence, which is at risk like any other.
+func TestByEndAtRisk(t *testing.T) {
+	t.Parallel()
+	s := openTimes(t)
+	s.apply("net: a/b\nschedules: [{name: e, every: 1h, every_by: end, from: \"2026-03-24T09:00\"}]\njobs: [{name: x, command: [\"true\"], agent: {name: north}}]\n")
+	north := s.agent("north", 1)
+	north.Linked = false
+	s.candidates(north)
+	s.pass(time.Second)
+	got, err := s.service.AtRisk(s.admin(), 12)
+	if err != nil || len(got) != 1 || got[0].Schedule != "e" || got[0].Count != 1 {
+		t.Errorf("got %+v, %v, want the next of e", got, err)
+	}
+}
