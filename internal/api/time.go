@@ -427,10 +427,10 @@ type CalendarDate struct {
 
 // CalendarDay is a day of a calendar.
 type CalendarDay struct {
-	Day     string `json:"day"`
-	Working bool   `json:"working"`
-	Why     string `json:"why"`
-	Name    string `json:"name" doc:"of the entry of a table that decides it; empty: none does"`
+	Day     string  `json:"day"`
+	Working bool    `json:"working"`
+	Why     string  `json:"why"`
+	Name    *string `json:"name" doc:"of the entry of a table that decides it"`
 }
 
 // CalendarSeed is a table of holidays that a calendar can be made of: a beginning, and never the truth.
@@ -496,7 +496,7 @@ type ForecastItem struct {
 	EndHigh  time.Time  `json:"end_high" doc:"97.5th percentile"`
 	MustEnd  *time.Time `json:"must_end"`
 	Late     float64    `json:"late" doc:"probability of ending after must_end"`
-	Waits    string     `json:"waits" doc:"what it mostly waits for; empty: nothing"`
+	Waits    *string    `json:"waits" doc:"what it mostly waits for; null: nothing"`
 	Basis    string     `json:"basis" enum:"history,estimate,guess" doc:"of its durations"`
 }
 

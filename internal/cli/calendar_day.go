@@ -120,7 +120,7 @@ func (c copies) CalendarDays(_ context.Context, ref string, since, until string)
 	}
 	var out []api.CalendarDay
 	for d := first; d <= last; d++ {
-		out = append(out, api.CalendarDay{Day: d.String(), Working: days.Working(d), Why: days.Why(d), Name: days.Entry(d)})
+		out = append(out, api.CalendarDay{Day: d.String(), Working: days.Working(d), Why: days.Why(d), Name: given(days.Entry(d))})
 	}
 	return out, nil
 }
@@ -193,7 +193,7 @@ func drawMonth(w io.Writer, first calendar.Day, days []api.CalendarDay) {
 			text = fmt.Sprintf("(%2d)", i+1)
 		}
 		mark := " "
-		if d.Why != at.Weekday().String() && (d.Name != "" || strings.Contains(d.Why, "which leaves out")) {
+		if d.Why != at.Weekday().String() && (d.Name != nil || strings.Contains(d.Why, "which leaves out")) {
 			mark, reasons = "*", append(reasons, d)
 		}
 		row += text + mark + " "

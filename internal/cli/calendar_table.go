@@ -195,8 +195,8 @@ func freeDays(ctx context.Context, from almanac, name string, years daytable.Yea
 			return nil, err
 		}
 		for _, d := range days {
-			if !d.Working && d.Name != "" {
-				out = append(out, calendar.Date{Date: d.Day, Name: d.Name})
+			if !d.Working && d.Name != nil {
+				out = append(out, calendar.Date{Date: d.Day, Name: *d.Name})
 			}
 		}
 	}

@@ -45,7 +45,7 @@ func itemTable(w io.Writer, items []api.ForecastItem) {
 			must = shortTime(*it.MustEnd)
 		}
 		start, end, likely := timeAfter(it.Due, it.Start), timeAfter(it.Due, it.End), timeAfter(it.Due, it.EndLow)+" to "+timeAfter(it.Due, it.EndHigh)
-		if strings.HasPrefix(it.Waits, "its end:") || strings.HasPrefix(it.Waits, "nothing:") { // there is none
+		if waits := cell(it.Waits); strings.HasPrefix(waits, "its end:") || strings.HasPrefix(waits, "nothing:") { // there is none
 			start, end, likely = "-", "-", "-"
 		}
 		line(w, it.Net, it.Schedule, shortTime(it.Due), start, end, likely, must, percent(it.Late, it.MustEnd != nil), it.Waits, it.Basis)

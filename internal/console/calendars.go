@@ -168,7 +168,7 @@ func calendarCell(d api.CalendarDay, today string) (monthCell, bool) {
 	if !d.Working {
 		cell.Style = "free"
 	}
-	if d.Why != date.Weekday().String() && (d.Working || d.Name != "" || !strings.HasPrefix(d.Why, "not in ")) {
+	if d.Why != date.Weekday().String() && (d.Working || d.Name != nil || !strings.HasPrefix(d.Why, "not in ")) {
 		cell.Why = d.Why
 	}
 	return cell, true

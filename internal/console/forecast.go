@@ -256,8 +256,8 @@ func aheadRowOf(it *api.ForecastItem, share func(time.Time) float64, w wall) ahe
 			row.State = lateStyle(it.Late)
 		}
 	}
-	if it.Waits != "" {
-		row.Title += "; waits for " + it.Waits
+	if it.Waits != nil {
+		row.Title += "; waits for " + *it.Waits
 	}
 	return row
 }

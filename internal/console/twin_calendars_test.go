@@ -42,7 +42,7 @@ func (t *twin) CalendarDays(_ context.Context, _ string, since, until string) ([
 	for d := first; d.Format(time.DateOnly) <= until; d = d.AddDate(0, 0, 1) {
 		day := api.CalendarDay{Day: d.Format(time.DateOnly), Working: true, Why: d.Weekday().String()}
 		if name, free := t.time.free[day.Day]; free {
-			day.Working, day.Why, day.Name = false, "free: "+name+" (holidays/de)", name
+			day.Working, day.Why, day.Name = false, "free: "+name+" (holidays/de)", ptr(name)
 		} else if d.Weekday() == time.Saturday || d.Weekday() == time.Sunday {
 			day.Working = false
 		}

@@ -29,7 +29,7 @@ func foresee(t *twin, now time.Time) {
 		due := now.Add(time.Duration(i*17) * time.Minute)
 		it := api.ForecastItem{
 			Net: "estate/harvest", Schedule: "nightly", Due: due, Start: due.Add(3 * time.Minute), End: due.Add(35 * time.Minute), EndLow: due.Add(20 * time.Minute), EndHigh: due.Add(70 * time.Minute),
-			Basis: "history", Waits: "a slot (labels zone=dmz)",
+			Basis: "history", Waits: ptr("a slot (labels zone=dmz)"),
 		}
 		if i < 70 {
 			it.MustEnd, it.Late = ptr(due.Add(40*time.Minute)), float64(70-i)/70

@@ -164,7 +164,7 @@ func (s *Service) CalendarDays(ctx context.Context, ref string, since, until str
 	}
 	out := make([]api.CalendarDay, 0, int(last-first)+1)
 	for d := first; d <= last; d++ {
-		out = append(out, api.CalendarDay{Day: d.String(), Working: days.Working(d), Why: days.Why(d), Name: days.Entry(d)})
+		out = append(out, api.CalendarDay{Day: d.String(), Working: days.Working(d), Why: days.Why(d), Name: opt(days.Entry(d))})
 	}
 	return out, nil
 }

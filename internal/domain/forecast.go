@@ -103,7 +103,7 @@ func showForecast(f *forecast.Forecast, q api.ForecastQuery) api.Forecast {
 		it := &f.Items[i]
 		out.Items = append(out.Items, api.ForecastItem{
 			Net: it.Net, Schedule: it.Schedule, Due: it.Due, Start: it.Start, End: it.End, EndLow: it.Low, EndHigh: it.High,
-			MustEnd: optTime(it.MustEnd), Late: it.Late, Waits: it.Waits, Basis: string(it.Basis),
+			MustEnd: optTime(it.MustEnd), Late: it.Late, Waits: opt(it.Waits), Basis: string(it.Basis),
 		})
 	}
 	for i := range f.Agents {
