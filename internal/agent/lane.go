@@ -172,13 +172,21 @@ func (n *lane) send(ctx context.Context, p piece) error {
 	if err := n.call(ctx, laneOutput, wire.PathOutput, wire.OutputChunks{Chunks: chunks}, &reply); err != nil {
 		return err
 	}
-	if !n.of.output.sent([]piece{p}, reply) {
+	if !n.of.output.sent([]piece{p}, reply) && !p.taken(reply) {
 		return errors.New("the server took no output")
 	}
 	if p.size < wire.MaxChunk {
 		n.next = began.Add(outputPace) // many small pieces go together
 	}
 	return nil
+}
+
+// taken reports whether the server has a piece, or wants no more of its attempt: also where it came over the link, by a request that was under way
+// when the lane took over.
+func (p *piece) taken(reply wire.OutputReply) bool {
+	return slices.ContainsFunc(reply.Have, func(h wire.OutputOffset) bool {
+		return h.Attempt == p.attempt && (h.Have < 0 || h.Have >= p.offset+int64(p.size))
+	})
 }
 
 func (n *lane) call(ctx context.Context, limit time.Duration, path string, in, out any) error {

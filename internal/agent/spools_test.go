@@ -153,3 +153,24 @@ func TestLostSpoolIsGivenUp(t *testing.T) {
 		t.Errorf("let go: %v, want the lost one", s.gone)
 	}
 }
+
+// TestPieceThatCameOverTheLink: a lane that takes over while a request with the same piece is under way over the link is not refused.
+func TestPieceThatCameOverTheLink(t *testing.T) {
+	t.Parallel()
+	s := newTold()
+	a := nth(1)
+	s.grow(a, 100)
+	pieces, _ := s.plan(1000)
+	s.claim(a, make(chan struct{}, 1), 0)
+	p, ok := s.piece(a)
+	if !ok || p != pieces[0] {
+		t.Fatalf("got %+v, want the piece that is under way: %+v", p, pieces)
+	}
+	s.sent(pieces, s.says(100, a))
+	if s.sent([]piece{p}, s.says(100, a)) || !p.taken(s.says(100, a)) {
+		t.Error("it is taken, and nothing moved")
+	}
+	if p.taken(s.says(99, a)) || p.taken(s.says(100, nth(2))) || !p.taken(s.says(-1, a)) {
+		t.Error("a piece is taken where its end is, or nothing more is wanted")
+	}
+}
