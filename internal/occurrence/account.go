@@ -393,10 +393,10 @@ func (a *Account) recorded(r *Range, from, until time.Time) int64 {
 	n, p := int64(0), a.piece(r.Span)
 	for i := range a.Records {
 		k := &a.Records[i]
-		if k.Due.Before(from) || !k.Due.Before(until) || k.Schedule == Manual {
+		if k.Schedule == Manual {
 			continue
 		}
-		if o, ok := p.Rule.At(k.Nominal); ok && r.Has(o) && !a.taken(r, o) {
+		if o, ok := p.Rule.At(k.Nominal); ok && !o.Due.Before(from) && o.Due.Before(until) && r.Has(o) && !a.taken(r, o) {
 			n++
 		}
 	}
