@@ -188,18 +188,24 @@ func (a *Account) again() (n, ahead int64) {
 	return n, ahead
 }
 
+// older returns the ranges of spans before one, with their rules.
+func (a *Account) older(p *Piece) []Decided {
+	var older []Decided
+	for i := range a.Ranges {
+		if r := &a.Ranges[i]; r.Span < p.Span {
+			if q := a.piece(r.Span); q != nil && q.Rule != nil {
+				older = append(older, Decided{Range: r, Rule: q.Rule})
+			}
+		}
+	}
+	return older
+}
+
 // settled yields what a span has from one instant to before another that was decided before, in a range of an earlier span: where a shift or a
 // jitter tell due and nominal apart, a change of the rule makes an instant due again.
 func (a *Account) settled(p *Piece, from, until time.Time) iter.Seq[calendar.Occurrence] {
 	return func(yield func(calendar.Occurrence) bool) {
-		var older []Decided
-		for i := range a.Ranges {
-			if r := &a.Ranges[i]; r.Span < p.Span {
-				if q := a.piece(r.Span); q != nil && q.Rule != nil {
-					older = append(older, Decided{Range: r, Rule: q.Rule})
-				}
-			}
-		}
+		older := a.older(p)
 		if p.Rule == nil || len(older) == 0 {
 			return
 		}

@@ -65,15 +65,10 @@ func (a *Account) Each(i int) iter.Seq[calendar.Occurrence] {
 		}
 		s := p.Rule.Schedule()
 		far := slack(&s)
-		var older []Decided
-		for k := range a.Ranges {
-			o := &a.Ranges[k]
-			if q := a.piece(o.Span); o.Span < r.Span && q != nil && q.Rule != nil {
-				if theirs := q.Rule.Schedule(); far+slack(&theirs) > 0 {
-					older = append(older, Decided{Range: o, Rule: q.Rule})
-				}
-			}
-		}
+		older := slices.DeleteFunc(a.older(p), func(d Decided) bool {
+			theirs := d.Rule.Schedule()
+			return far+slack(&theirs) == 0
+		})
 		lo, hi := p.clip(a.Begin, a.End)
 		lo, hi = later(lo, r.First.Add(-far)), earlier(hi, r.Last.Add(far+instant))
 		for o := range p.Rule.Between(lo.Add(-instant), hi.Add(-instant)) {
